@@ -1,0 +1,85 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// A release executable carries everything it needs: it starts in about a millisecond.
+let fullyStatic: [LinkerSetting] = [
+    .unsafeFlags(
+        ["-static-executable", "-l_FoundationCShims"],
+        .when(platforms: [.linux], configuration: .release)
+    )
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: strict)
+}
+
+let package = Package(
+    name: "msorch",
+    targets: [
+        // Pure: values in, values out.
+        module("JSON"),
+        module("QueueModel", ["JSON"]),
+        module("StackModel", ["JSON", "QueueModel"]),
+        module("FunctionModel", ["JSON"]),
+        module("Telemetry", ["JSON"]),
+
+        // Edge: the world.
+        .systemLibrary(
+            name: "CCrypto", pkgConfig: "libcrypto",
+            providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
+        .systemLibrary(
+            name: "CZlib", pkgConfig: "zlib",
+            providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+        .target(name: "CPosix"),
+        module("Crypto", ["CCrypto"]),
+        module("Posix", ["CPosix"]),
+        module("HTTP", ["Posix"]),
+        module("Journal", ["Posix", "JSON", "CZlib"]),
+        module(
+            "Services",
+            [
+                "Journal", "HTTP", "QueueModel", "StackModel", "FunctionModel", "Telemetry",
+                "Posix", "JSON", "Crypto",
+            ]),
+        module(
+            "Commands",
+            ["Services", "QueueModel", "StackModel", "FunctionModel", "Telemetry", "Posix", "JSON"]),
+        .executableTarget(
+            name: "msorch", dependencies: ["Commands", "Posix"], swiftSettings: strict,
+            linkerSettings: fullyStatic),
+
+        .target(
+            name: "TestSupport", dependencies: ["JSON", "Posix"], path: "Tests/TestSupport",
+            swiftSettings: strict),
+        tests("JSONTests", ["JSON"]),
+        tests("StackModelTests", ["StackModel", "QueueModel", "JSON"]),
+        tests("QueueModelTests", ["QueueModel", "JSON"]),
+        tests("FunctionModelTests", ["FunctionModel", "JSON"]),
+        tests("TelemetryTests", ["Telemetry", "JSON"]),
+        tests("PosixTests", ["Posix"]),
+        tests("HTTPTests", ["HTTP", "Posix"]),
+        tests("JournalTests", ["Journal", "Posix", "JSON"]),
+        tests(
+            "ServicesTests",
+            [
+                "Services", "QueueModel", "StackModel", "FunctionModel", "Telemetry", "Journal",
+                "HTTP", "Posix", "JSON", "Crypto",
+            ]),
+        tests("CommandsTests", ["Commands", "StackModel", "JSON"]),
+        tests("CommandTests", ["JSON", "Posix", "msorch"]),
+        tests("CrashTests", ["JSON", "Posix", "msorch"]),
+        tests("TidyTests", []),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,2 @@
+// The header is the whole module.
+#include "CPosix.h"
