@@ -1,0 +1,210 @@
+/// Walks JSON bytes without building values: the hot path's reader.
+///
+/// Strings are handed out as ranges of their escaped inside, so that a body can be carried from a
+/// request to the journal and back without being decoded. Lives no longer than its buffer.
+package struct JSONScanner {
+    package let bytes: UnsafeRawBufferPointer
+    package private(set) var at: Int
+    private var depth = 0
+
+    package init(_ bytes: UnsafeRawBufferPointer, at start: Int = 0) {
+        self.bytes = bytes
+        at = start
+    }
+
+    /// Calls `member` for each member with the range of its name's escaped inside; `member` must read
+    /// the value (`skipValue` if it does not care).
+    package mutating func object(
+        _ member: (_ key: Range<Int>, inout JSONScanner) throws(JSONError) -> Void
+    ) throws(JSONError) {
+        try expect("{", "expected '{'")
+        try enter()
+        if accept("}") { return leave() }
+        repeat {
+            let key = try string()
+            try expect(":", "expected ':' after a member's name")
+            try member(key, &self)
+        } while accept(",")
+        try expect("}", "expected ',' or '}' in an object")
+        leave()
+    }
+
+    /// Calls `element` at each element; it must read the value.
+    package mutating func array(
+        _ element: (inout JSONScanner) throws(JSONError) -> Void
+    ) throws(JSONError) {
+        try expect("[", "expected '['")
+        try enter()
+        if accept("]") { return leave() }
+        repeat { try element(&self) } while accept(",")
+        try expect("]", "expected ',' or ']' in an array")
+        leave()
+    }
+
+    /// The range of the next string's escaped inside.
+    package mutating func string() throws(JSONError) -> Range<Int> {
+        try expect("\"", "expected a string")
+        let start = at
+        switch JSONText.scan(bytes, from: start) {
+        case .success(let end):
+            at = end + 1
+            return start..<end
+        case .failure(let failure): throw self.failure(failure.message, at: failure.offset)
+        }
+    }
+
+    package mutating func int() throws(JSONError) -> Int64 {
+        skipSpace()
+        let start = at
+        if at < bytes.count, bytes[at] == UInt8(ascii: "-") { at += 1 }
+        var value: Int64 = 0
+        var overflow = false
+        let digits = at
+        while at < bytes.count, case let digit = bytes[at] &- UInt8(ascii: "0"), digit < 10 {
+            let (shifted, first) = value.multipliedReportingOverflow(by: 10)
+            let (sum, second) = shifted.addingReportingOverflow(Int64(digit))
+            overflow = overflow || first || second
+            value = sum
+            at += 1
+        }
+        guard at > digits, !overflow, !isNumberByte(peek) else {
+            throw failure("expected an integer", at: start)
+        }
+        return bytes[start] == UInt8(ascii: "-") ? -value : value
+    }
+
+    package mutating func bool() throws(JSONError) -> Bool {
+        switch nextByte {
+        case UInt8(ascii: "t"):
+            try word("true")
+            return true
+        case UInt8(ascii: "f"):
+            try word("false")
+            return false
+        default: throw failure("expected true or false", at: at)
+        }
+    }
+
+    /// Reads `null` if it stands next.
+    package mutating func acceptNull() throws(JSONError) -> Bool {
+        guard nextByte == UInt8(ascii: "n") else { return false }
+        try word("null")
+        return true
+    }
+
+    /// Steps over any value, and gives the range of its bytes.
+    @discardableResult
+    package mutating func skipValue() throws(JSONError) -> Range<Int> {
+        let first = nextByte
+        let start = at
+        switch first {
+        case UInt8(ascii: "{"):
+            try object { (_, scanner) throws(JSONError) in _ = try scanner.skipValue() }
+        case UInt8(ascii: "["):
+            try array { (scanner) throws(JSONError) in _ = try scanner.skipValue() }
+        case UInt8(ascii: "\""): _ = try string()
+        case UInt8(ascii: "t"): try word("true")
+        case UInt8(ascii: "f"): try word("false")
+        case UInt8(ascii: "n"): try word("null")
+        default:
+            while isNumberByte(peek) { at += 1 }
+            guard at > start, Double(text(start..<at)) != nil else {
+                throw failure("expected a JSON value", at: start)
+            }
+        }
+        return start..<at
+    }
+
+    /// The first byte of what stands next; `nil` at the end.
+    package var nextByte: UInt8? {
+        mutating get {
+            skipSpace()
+            return peek
+        }
+    }
+
+    /// Fails unless only white space is left.
+    package mutating func end() throws(JSONError) {
+        guard nextByte == nil else { throw failure("unexpected text after the value", at: at) }
+    }
+
+    /// Whether the bytes of `range` are exactly `literal`.
+    @inline(__always)
+    package func matches(_ range: Range<Int>, _ literal: StaticString) -> Bool {
+        guard range.count == literal.utf8CodeUnitCount else { return false }
+        for index in 0..<range.count
+        where bytes[range.lowerBound + index] != literal.utf8Start[index] {
+            return false
+        }
+        return true
+    }
+
+    package func slice(_ range: Range<Int>) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: bytes[range])
+    }
+
+    /// The decoded text of a string's range.
+    package func text(_ range: Range<Int>) -> String {
+        String(decoding: unescaped(range), as: UTF8.self)
+    }
+
+    package func unescaped(_ range: Range<Int>) -> [UInt8] {
+        let inside = slice(range)
+        return inside.contains(UInt8(ascii: "\\")) ? JSONText.unescape(inside) : Array(inside)
+    }
+
+    private var peek: UInt8? { at < bytes.count ? bytes[at] : nil }
+
+    private mutating func accept(_ character: Unicode.Scalar) -> Bool {
+        guard nextByte == UInt8(ascii: character) else { return false }
+        at += 1
+        return true
+    }
+
+    private mutating func expect(
+        _ character: Unicode.Scalar, _ message: StaticString
+    ) throws(JSONError) {
+        guard accept(character) else { throw failure("\(message)", at: at) }
+    }
+
+    private mutating func word(_ word: StaticString) throws(JSONError) {
+        let end = at + word.utf8CodeUnitCount
+        guard end <= bytes.count, matches(at..<end, word) else {
+            throw failure("expected '\(word)'", at: at)
+        }
+        at = end
+    }
+
+    private func isNumberByte(_ byte: UInt8?) -> Bool {
+        guard let byte else { return false }
+        return switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "+"),
+            UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E"):
+            true
+        default: false
+        }
+    }
+
+    private mutating func enter() throws(JSONError) {
+        depth += 1
+        guard depth <= JSONParser.defaultMaximumDepth else {
+            throw failure("nested deeper than \(JSONParser.defaultMaximumDepth) levels", at: at)
+        }
+    }
+
+    private mutating func leave() { depth -= 1 }
+
+    private mutating func skipSpace() {
+        while at < bytes.count {
+            switch bytes[at] {
+            case 0x20, 0x09, 0x0A, 0x0D: at += 1
+            default: return
+            }
+        }
+    }
+
+    /// An error at `offset` of this scanner's bytes.
+    package func failure(_ message: String, at offset: Int) -> JSONError {
+        JSONError(position: JSONPosition(offset: offset, in: Array(bytes)), message: message)
+    }
+}

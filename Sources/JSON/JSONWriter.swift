@@ -1,0 +1,104 @@
+/// Writes JSON into a byte buffer.
+package enum JSONWriter {
+    private static let hexDigits = Array("0123456789abcdef".utf8)
+
+    /// Appends `utf8` as a quoted string; only what JSON demands is escaped.
+    package static func appendString(_ utf8: some Sequence<UInt8>, to output: inout [UInt8]) {
+        output.append(UInt8(ascii: "\""))
+        appendEscaped(utf8, to: &output)
+        output.append(UInt8(ascii: "\""))
+    }
+
+    package static func appendString(_ text: String, to output: inout [UInt8]) {
+        appendString(text.utf8, to: &output)
+    }
+
+    /// Appends the escaped inside of a string, without quotes.
+    package static func appendEscaped(_ utf8: some Sequence<UInt8>, to output: inout [UInt8]) {
+        for byte in utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                output.append(UInt8(ascii: "\\"))
+                output.append(byte)
+            case 0x0A: append("\\n", &output)
+            case 0x0D: append("\\r", &output)
+            case 0x09: append("\\t", &output)
+            case 0..<0x20:
+                append("\\u00", &output)
+                output.append(hexDigits[Int(byte >> 4)])
+                output.append(hexDigits[Int(byte & 15)])
+            default: output.append(byte)
+            }
+        }
+    }
+
+    /// Appends ASCII text that needs no escaping, such as `,"id":`.
+    @inline(__always)
+    package static func append(_ literal: StaticString, _ output: inout [UInt8]) {
+        output.append(
+            contentsOf: UnsafeBufferPointer(
+                start: literal.utf8Start, count: literal.utf8CodeUnitCount))
+    }
+
+    /// Appends a decimal integer.
+    package static func appendInteger(_ value: some BinaryInteger, to output: inout [UInt8]) {
+        if value < 0 { output.append(UInt8(ascii: "-")) }
+        var magnitude = UInt64(value.magnitude)
+        let start = output.count
+        repeat {
+            output.append(UInt8(ascii: "0") + UInt8(magnitude % 10))
+            magnitude /= 10
+        } while magnitude > 0
+        output[start...].reverse()
+    }
+}
+
+extension JSONValue {
+    /// Compact JSON, or two-space indented; members in their own order unless `sortedKeys`.
+    package func serialized(pretty: Bool = false, sortedKeys: Bool = false) -> String {
+        var output: [UInt8] = []
+        append(to: &output, pretty: pretty, sortedKeys: sortedKeys)
+        return String(decoding: output, as: UTF8.self)
+    }
+
+    package func append(
+        to output: inout [UInt8], pretty: Bool = false, sortedKeys: Bool = false, level: Int = 0
+    ) {
+        func line(_ level: Int) {
+            guard pretty else { return }
+            output.append(0x0A)
+            output.append(contentsOf: repeatElement(0x20, count: 2 * level))
+        }
+        switch self {
+        case .null: JSONWriter.append("null", &output)
+        case .bool(let value): JSONWriter.append(value ? "true" : "false", &output)
+        case .number(let value): output.append(contentsOf: value.text.utf8)
+        case .string(let value): JSONWriter.appendString(value, to: &output)
+        case .array(let elements):
+            output.append(UInt8(ascii: "["))
+            for (index, element) in elements.enumerated() {
+                if index > 0 { output.append(UInt8(ascii: ",")) }
+                line(level + 1)
+                element.append(
+                    to: &output, pretty: pretty, sortedKeys: sortedKeys, level: level + 1)
+            }
+            if !elements.isEmpty { line(level) }
+            output.append(UInt8(ascii: "]"))
+        case .object(let object):
+            output.append(UInt8(ascii: "{"))
+            let members =
+                sortedKeys ? object.members.sorted { $0.key < $1.key } : object.members
+            for (index, member) in members.enumerated() {
+                if index > 0 { output.append(UInt8(ascii: ",")) }
+                line(level + 1)
+                JSONWriter.appendString(member.key, to: &output)
+                output.append(UInt8(ascii: ":"))
+                if pretty { output.append(0x20) }
+                member.value.append(
+                    to: &output, pretty: pretty, sortedKeys: sortedKeys, level: level + 1)
+            }
+            if !members.isEmpty { line(level) }
+            output.append(UInt8(ascii: "}"))
+        }
+    }
+}

@@ -1,0 +1,53 @@
+/// A JSON value that knows where each part stands, for messages about files that people write.
+/// Duplicate members are kept, so that they can be reported.
+package struct LocatedJSON: Sendable {
+    package indirect enum Kind: Sendable {
+        case null
+        case bool(Bool)
+        case number(JSONNumber)
+        case string(String)
+        case array([LocatedJSON])
+        case object([LocatedMember])
+    }
+
+    package var value: Kind
+    package var position: JSONPosition
+
+    package init(value: Kind, position: JSONPosition) {
+        self.value = value
+        self.position = position
+    }
+
+    /// - Throws: `JSONError` at the first byte that is not JSON.
+    package static func parse(
+        _ bytes: [UInt8], maximumDepth: Int = JSONParser.defaultMaximumDepth
+    ) throws(JSONError) -> LocatedJSON {
+        var parser = JSONParser(bytes: bytes, maximumDepth: maximumDepth, tracksPositions: true)
+        return try parser.located()
+    }
+
+    /// The same value without places; of duplicate members the last wins.
+    package var plain: JSONValue {
+        switch value {
+        case .null: .null
+        case .bool(let value): .bool(value)
+        case .number(let value): .number(value)
+        case .string(let value): .string(value)
+        case .array(let elements): .array(elements.map(\.plain))
+        case .object(let members):
+            .object(JSONObject(members.map { (key: $0.key, value: $0.value.plain) }))
+        }
+    }
+}
+
+package struct LocatedMember: Sendable {
+    package var key: String
+    package var keyPosition: JSONPosition
+    package var value: LocatedJSON
+
+    package init(key: String, keyPosition: JSONPosition, value: LocatedJSON) {
+        self.key = key
+        self.keyPosition = keyPosition
+        self.value = value
+    }
+}

@@ -1,0 +1,132 @@
+/// Milliseconds since the Unix epoch, UTC: the one form of a moment in journals and models.
+package struct Timestamp: Hashable, Comparable, Sendable {
+    package var milliseconds: Int64
+
+    package init(milliseconds: Int64) { self.milliseconds = milliseconds }
+
+    package static func < (lhs: Self, rhs: Self) -> Bool { lhs.milliseconds < rhs.milliseconds }
+    package static func + (time: Self, delay: Duration) -> Self {
+        Timestamp(milliseconds: time.milliseconds + delay.wholeMilliseconds)
+    }
+    package static func - (time: Self, delay: Duration) -> Self {
+        Timestamp(milliseconds: time.milliseconds - delay.wholeMilliseconds)
+    }
+    package static func - (later: Self, earlier: Self) -> Duration {
+        .milliseconds(later.milliseconds - earlier.milliseconds)
+    }
+
+    /// Whole seconds since the epoch, rounded down.
+    package var seconds: Int64 {
+        milliseconds >= 0 ? milliseconds / 1000 : (milliseconds - 999) / 1000
+    }
+
+    /// `2026-11-24T10:00:00.123Z`.
+    package var iso8601: String {
+        let (day, hour, minute, second) = clock
+        let fraction = milliseconds - seconds * 1000
+        return "\(day)T\(two(hour)):\(two(minute)):\(two(second)).\(padded(fraction, 3))Z"
+    }
+
+    /// `2026-11-24`.
+    package var date: String { clock.day }
+
+    private var clock: (day: String, hour: Int64, minute: Int64, second: Int64) {
+        let days = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
+        let rest = seconds - days * 86_400
+        let (year, month, day) = Self.civil(fromDays: days)
+        return (
+            "\(padded(year, 4))-\(two(month))-\(two(day))", rest / 3600, rest % 3600 / 60, rest % 60
+        )
+    }
+
+    /// Reads `2026-11-24`, `2026-11-24T10:00Z`, `…:00:00Z`, `…:00:00.123Z` and offsets as `+01:00`
+    /// (RFC 3339); `nil` for anything else.
+    package init?(iso8601 text: String) {
+        var rest = Substring(text)
+        func number(_ digits: Int) -> Int64? {
+            let part = rest.prefix(digits)
+            guard part.utf8.count == digits, part.utf8.allSatisfy({ (48...57).contains($0) })
+            else { return nil }
+            rest = rest.dropFirst(digits)
+            return Int64(part)
+        }
+        func accept(_ character: Character) -> Bool {
+            guard rest.first == character else { return false }
+            rest = rest.dropFirst()
+            return true
+        }
+        guard let year = number(4), accept("-"), let month = number(2), accept("-"),
+            let day = number(2), (1...12).contains(month), (1...31).contains(day)
+        else { return nil }
+        let days = Self.days(fromCivil: year, month, day)
+        guard Self.civil(fromDays: days) == (year, month, day) else { return nil }
+        var result = days * 86_400_000
+        if accept("T") || accept(" ") {
+            guard let hour = number(2), accept(":"), let minute = number(2), hour < 24, minute < 60
+            else { return nil }
+            result += hour * 3_600_000 + minute * 60_000
+            if accept(":") {
+                guard let second = number(2), second < 60 else { return nil }
+                result += second * 1000
+                if accept(".") {
+                    let fraction = rest.prefix { ("0"..."9").contains($0) }
+                    guard !fraction.isEmpty, fraction.count <= 9 else { return nil }
+                    rest = rest.dropFirst(fraction.count)
+                    result += Int64((fraction + "00").prefix(3)) ?? 0
+                }
+            }
+            if rest.first == "+" || rest.first == "-" {
+                let sign: Int64 = rest.first == "+" ? -1 : 1
+                rest = rest.dropFirst()
+                guard let hour = number(2), accept(":"), let minute = number(2), hour < 24,
+                    minute < 60
+                else { return nil }
+                result += sign * (hour * 3_600_000 + minute * 60_000)
+            } else {
+                _ = accept("Z")
+            }
+        }
+        guard rest.isEmpty else { return nil }
+        milliseconds = result
+    }
+
+    private func two(_ value: Int64) -> String { padded(value, 2) }
+
+    private func padded(_ value: Int64, _ width: Int) -> String {
+        let digits = String(value)
+        return String(repeating: "0", count: Swift.max(0, width - digits.utf8.count)) + digits
+    }
+
+    // The proleptic Gregorian calendar in integer arithmetic, eras of 400 years from 1 March.
+    private static func days(fromCivil year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
+        let shifted = month <= 2 ? year - 1 : year
+        let era = (shifted >= 0 ? shifted : shifted - 399) / 400
+        let yearOfEra = shifted - era * 400
+        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+        return era * 146_097 + dayOfEra - 719_468
+    }
+
+    private static func civil(fromDays days: Int64) -> (year: Int64, month: Int64, day: Int64) {
+        let shifted = days + 719_468
+        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
+        let dayOfEra = shifted - era * 146_097
+        let yearOfEra =
+            (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let shiftedMonth = (5 * dayOfYear + 2) / 153
+        let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
+        return (
+            yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month,
+            dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
+        )
+    }
+}
+
+extension Duration {
+    /// Milliseconds, rounded towards zero.
+    package var wholeMilliseconds: Int64 {
+        let (seconds, attoseconds) = components
+        return seconds * 1000 + attoseconds / 1_000_000_000_000_000
+    }
+}
