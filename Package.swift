@@ -15,8 +15,12 @@ let fullyStatic: [LinkerSetting] = [
     )
 ]
 
-func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+func module(
+    _ name: String, _ dependencies: [Target.Dependency] = [], links libraries: [String] = []
+) -> Target {
+    .target(
+        name: name, dependencies: dependencies, swiftSettings: strict,
+        linkerSettings: libraries.map { .linkedLibrary($0) })
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -28,7 +32,7 @@ let package = Package(
     name: "msorch",
     targets: [
         // Pure: values in, values out.
-        module("JSON"),
+        module("JSON", links: ["m"]),  // Int64(exactly: Double) rounds by libm
         module("QueueModel", ["JSON"]),
         module("StackModel", ["JSON", "QueueModel"]),
         module("FunctionModel", ["JSON"]),

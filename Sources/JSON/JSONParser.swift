@@ -108,33 +108,12 @@ package struct JSONParser {
 
     private mutating func parseNumber() throws(JSONError) -> LocatedJSON.Kind {
         let start = at
-        if bytes[at] == UInt8(ascii: "-") { at += 1 }
-        let wholeStart = at
-        guard skipDigits() > 0 else { throw failure("expected a digit") }
-        if bytes[wholeStart] == UInt8(ascii: "0"), at - wholeStart > 1 {
-            at = wholeStart
-            throw failure("a number may not start with 0")
-        }
-        if at < bytes.count, bytes[at] == UInt8(ascii: ".") {
-            at += 1
-            guard skipDigits() > 0 else { throw failure("expected a digit after '.'") }
-        }
-        if at < bytes.count, bytes[at] | 0x20 == UInt8(ascii: "e") {
-            at += 1
-            if at < bytes.count, bytes[at] == UInt8(ascii: "+") || bytes[at] == UInt8(ascii: "-") {
-                at += 1
-            }
-            guard skipDigits() > 0 else { throw failure("expected a digit in the exponent") }
+        switch bytes.withUnsafeBytes({ JSONText.endOfNumber($0, from: start) }) {
+        case .success(let end): at = end
+        case .failure(let failure):
+            throw JSONError(position: place(of: failure.offset), message: failure.message)
         }
         return .number(JSONNumber(text: String(decoding: bytes[start..<at], as: UTF8.self)))
-    }
-
-    private mutating func skipDigits() -> Int {
-        let start = at
-        while at < bytes.count, bytes[at] >= UInt8(ascii: "0"), bytes[at] <= UInt8(ascii: "9") {
-            at += 1
-        }
-        return at - start
     }
 
     private mutating func parseString() throws(JSONError) -> String {

@@ -12,8 +12,8 @@ package struct JSONScanner {
         at = start
     }
 
-    /// Calls `member` for each member with the range of its name's escaped inside; `member` must read
-    /// the value (`skipValue` if it does not care).
+    /// Calls `member` for each member with the range of its name's escaped inside; `member` must
+    /// read the value (`skipValue` if it does not care).
     package mutating func object(
         _ member: (_ key: Range<Int>, inout JSONScanner) throws(JSONError) -> Void
     ) throws(JSONError) {
@@ -107,9 +107,9 @@ package struct JSONScanner {
         case UInt8(ascii: "f"): try word("false")
         case UInt8(ascii: "n"): try word("null")
         default:
-            while isNumberByte(peek) { at += 1 }
-            guard at > start, Double(text(start..<at)) != nil else {
-                throw failure("expected a JSON value", at: start)
+            switch JSONText.endOfNumber(bytes, from: start) {
+            case .success(let end): at = end
+            case .failure: throw failure("expected a JSON value", at: start)
             }
         }
         return start..<at

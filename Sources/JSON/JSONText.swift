@@ -1,4 +1,4 @@
-/// The inside of JSON strings: where they end, and what their escapes mean.
+/// Strings and numbers: where they end, and what escapes mean.
 package enum JSONText {
     /// A string that is not JSON, and the offset of the offending byte.
     package struct Failure: Error {
@@ -6,8 +6,8 @@ package enum JSONText {
         package var message: String
     }
 
-    /// Offset of the closing quote of the string whose first byte is `start`; checks escapes, control
-    /// characters and UTF-8 (RFC 3629: no overlong forms, no surrogates).
+    /// Offset of the closing quote of the string whose first byte is `start`; checks escapes,
+    /// control characters and UTF-8 (RFC 3629: no overlong forms, no surrogates).
     package static func endOfString(
         _ bytes: some RandomAccessCollection<UInt8>, from start: Int
     ) throws(Failure) -> Int {
@@ -47,6 +47,40 @@ package enum JSONText {
         }
         return .failure(
             Failure(offset: Swift.max(start - 1, 0), message: "a string is never closed"))
+    }
+
+    /// Offset behind the number that starts at `start` (RFC 8259 section 6: no leading zeros or
+    /// plus).
+    package static func endOfNumber(
+        _ bytes: UnsafeRawBufferPointer, from start: Int
+    ) -> Result<Int, Failure> {
+        var at = start
+        func peek() -> UInt8 { at < bytes.count ? bytes[at] : 0 }
+        func skipDigits() -> Bool {
+            let first = at
+            while case UInt8(ascii: "0")...UInt8(ascii: "9") = peek() { at += 1 }
+            return at > first
+        }
+        func failed(_ message: String) -> Result<Int, Failure> {
+            .failure(Failure(offset: at, message: message))
+        }
+        if peek() == UInt8(ascii: "-") { at += 1 }
+        let whole = at
+        guard skipDigits() else { return failed("expected a digit") }
+        if bytes[whole] == UInt8(ascii: "0"), at - whole > 1 {
+            at = whole
+            return failed("a number may not start with 0")
+        }
+        if peek() == UInt8(ascii: ".") {
+            at += 1
+            guard skipDigits() else { return failed("expected a digit after '.'") }
+        }
+        if peek() | 0x20 == UInt8(ascii: "e") {
+            at += 1
+            if peek() == UInt8(ascii: "+") || peek() == UInt8(ascii: "-") { at += 1 }
+            guard skipDigits() else { return failed("expected a digit in the exponent") }
+        }
+        return .success(at)
     }
 
     private static func escapeLength(_ bytes: UnsafeRawBufferPointer, _ at: Int) -> Int? {

@@ -20,7 +20,8 @@ package struct JSONNumber: Equatable, Sendable {
     package var double: Double { Double(text) ?? 0 }
 }
 
-/// A JSON value that owns its parts. For configuration and replies; the hot path uses `JSONScanner`.
+/// A JSON value that owns its parts. For configuration and replies; the hot path uses
+/// `JSONScanner`.
 package indirect enum JSONValue: Equatable, Sendable {
     case null
     case bool(Bool)
@@ -57,7 +58,8 @@ package indirect enum JSONValue: Equatable, Sendable {
     package subscript(key: String) -> JSONValue? { objectValue?[key] }
 }
 
-/// An object whose members keep the order they came in. A later duplicate wins, in the first's place.
+/// An object whose members keep the order they came in. A later duplicate wins, in the first's
+/// place.
 package struct JSONObject: Sendable, ExpressibleByDictionaryLiteral {
     package private(set) var members: [(key: String, value: JSONValue)] = []
     private var places: [String: Int] = [:]

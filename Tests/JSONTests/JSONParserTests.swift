@@ -1,0 +1,123 @@
+import JSON
+import Testing
+
+struct BadText: Sendable, CustomTestStringConvertible {
+    var testDescription: String
+    var text: String
+    var line: Int
+    var column: Int
+    var message: String
+
+    init(_ name: String, _ text: String, _ line: Int, _ column: Int, _ message: String) {
+        testDescription = name
+        self.text = text
+        self.line = line
+        self.column = column
+        self.message = message
+    }
+}
+
+@Suite struct JSONParserTests {
+    @Test(
+        "what is written back is what was read",
+        arguments: [
+            "null", "true", "false", "0", "-0", "10", "-1.5", "1e9", "1E-2",
+            "123456789012345678901",
+            #""""#, #""a\"b\\c""#, "[]", "{}", "[1,[2,[]],{}]", #"{"a":1,"b":{"c":[true,null]}}"#,
+            #""é€😀""#,
+        ])
+    func roundTrip(text: String) throws {
+        #expect(try JSONValue.parse(text).serialized() == text)
+    }
+
+    @Test(arguments: [
+        (#""\u0041\n\t\/""#, "A\n\t/"),
+        (#""\ud83d\ude00""#, "😀"),
+        (#""\ud83d""#, "\u{FFFD}"),
+        (#""\ud83dx\ude00""#, "\u{FFFD}x\u{FFFD}"),
+    ])
+    func escapes(text: String, value: String) throws {
+        #expect(try JSONValue.parse(text) == .string(value))
+    }
+
+    @Test(arguments: [
+        BadText("nothing", "", 1, 1, "the text ends where a value is expected"),
+        BadText("two values", "1 2", 1, 3, "unexpected text after the end of the JSON value"),
+        BadText("leading zero", "[01]", 1, 2, "a number may not start with 0"),
+        BadText("bare minus", "-", 1, 2, "expected a digit"),
+        BadText("no fraction", "1.", 1, 3, "expected a digit after '.'"),
+        BadText("no exponent", "1e+", 1, 4, "expected a digit in the exponent"),
+        BadText(
+            "trailing comma", "{\"a\":1,\n}", 2, 1, "expected a member's name in double quotes"),
+        BadText("no colon", "{\"é\" 1}", 1, 6, "expected ':' after a member's name"),
+        BadText("open object", "{\"a\":1", 1, 7, "expected ',' or '}' in an object"),
+        BadText("open array", "[1", 1, 3, "expected ',' or ']' in an array"),
+        BadText("open string", "[\n \"a", 2, 2, "a string is never closed"),
+        BadText("bad escape", #""a\x""#, 1, 3, "not an escape that JSON knows"),
+        BadText("short escape", #""\u12""#, 1, 2, "not an escape that JSON knows"),
+        BadText("raw newline", "\"a\nb\"", 1, 3, "a control character must be escaped in a string"),
+        BadText("bare word", "nul", 1, 1, "expected 'null'"),
+        BadText("a comment", "// no", 1, 1, "expected a JSON value"),
+    ])
+    func refused(text: BadText) {
+        let error = #expect(throws: JSONError.self) { try JSONValue.parse(text.text) }
+        #expect(error?.message == text.message)
+        #expect(error?.position.line == text.line)
+        #expect(error?.position.column == text.column)
+    }
+
+    @Test(
+        "bytes that are not UTF-8",
+        arguments: [
+            [0x80], [0xC0, 0xAF], [0xC2], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80],
+            [0xF5, 0x80, 0x80, 0x80],
+            [0xF0, 0x80, 0x80, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xFF],
+        ] as [[UInt8]])
+    func invalidUTF8(bytes: [UInt8]) {
+        let error = #expect(throws: JSONError.self) { try JSONValue.parse([0x22] + bytes + [0x22]) }
+        #expect(error?.message == "invalid UTF-8")
+    }
+
+    @Test("nesting stops at the limit, not at the stack's end")
+    func nesting() throws {
+        let open = String(repeating: "[", count: 128)
+        let close = String(repeating: "]", count: 128)
+        _ = try JSONValue.parse(open + close)
+        #expect(throws: JSONError.self) { try JSONValue.parse("[" + open + close + "]") }
+        #expect(throws: JSONError.self) {
+            try JSONValue.parse(String(repeating: "[", count: 1 << 20))
+        }
+    }
+
+    @Test("places are those an editor shows, and duplicates are kept")
+    func located() throws {
+        let value = try LocatedJSON.parse(Array("{\n  \"é\": [1,\n    2],\n  \"é\": null\n}".utf8))
+        guard case .object(let members) = value.value,
+            case .array(let items) = members[0].value.value
+        else {
+            Issue.record("not the shape that was written")
+            return
+        }
+        #expect(members.map(\.key) == ["é", "é"])
+        #expect((members[1].keyPosition.line, members[1].keyPosition.column) == (4, 3))
+        #expect((items[1].position.line, items[1].position.column) == (3, 5))
+        #expect(value.plain == ["é": nil])
+    }
+
+    @Test("an object keeps its order, and forgets what is removed")
+    func objects() {
+        var object: JSONObject = ["b": 1, "a": 2, "c": 3]
+        object["a"] = nil
+        object["c"] = 4
+        object["d"] = 5
+        #expect(object.keys == ["b", "c", "d"])
+        #expect(JSONValue.object(object).serialized(sortedKeys: true) == #"{"b":1,"c":4,"d":5}"#)
+        #expect(object == ["d": 5, "c": 4, "b": 1])
+    }
+
+    @Test func pretty() {
+        let value: JSONValue = ["a": [1, []], "b": JSONValue.object([:])]
+        #expect(
+            value.serialized(pretty: true) == "{\n  \"a\": [\n    1,\n    []\n  ],\n  \"b\": {}\n}")
+    }
+}

@@ -1,0 +1,89 @@
+import JSON
+import Testing
+
+@Suite struct JSONScannerTests {
+    private func scan<R>(
+        _ text: String, _ body: (inout JSONScanner) throws(JSONError) -> R
+    ) throws -> R {
+        try Array(text.utf8).withUnsafeBytes { bytes in
+            var scanner = JSONScanner(bytes)
+            let result = try body(&scanner)
+            try scanner.end()
+            return result
+        }
+    }
+
+    @Test("a string's inside is handed on as it stands")
+    func rawStrings() throws {
+        let raw = try scan(#" {"skip":[1,{"x":null}], "body" : "a\"\u00e9"} "#) {
+            (scanner) throws(JSONError) in
+            var raw = ""
+            var decoded = ""
+            try scanner.object { (key, scanner) throws(JSONError) in
+                guard scanner.matches(key, "body") else {
+                    try scanner.skipValue()
+                    return
+                }
+                let range = try scanner.string()
+                raw = String(decoding: scanner.slice(range), as: UTF8.self)
+                decoded = scanner.text(range)
+            }
+            return raw + "|" + decoded
+        }
+        #expect(raw == #"a\"\u00e9|a"é"#)
+    }
+
+    @Test(
+        arguments: [
+            ("0", 0), ("-7", -7), ("9223372036854775807", .max), (" 12 ", 12),
+        ] as [(String, Int64)])
+    func integers(text: String, value: Int64) throws {
+        #expect(try scan(text) { (scanner) throws(JSONError) in try scanner.int() } == value)
+    }
+
+    @Test(arguments: ["", "-", "1.5", "1e3", "9223372036854775808", "\"1\"", "x"])
+    func notIntegers(text: String) {
+        #expect(throws: JSONError.self) {
+            try scan(text) { (scanner) throws(JSONError) in try scanner.int() }
+        }
+    }
+
+    @Test(arguments: ["[1,]", "{\"a\"}", "[1 2]", "tru", "{", "\"", "[1]]", "+1", "1-2"])
+    func refused(text: String) {
+        #expect(throws: JSONError.self) {
+            try scan(text) { (scanner) throws(JSONError) in _ = try scanner.skipValue() }
+        }
+    }
+
+    @Test("a nesting bomb is refused")
+    func nesting() {
+        #expect(throws: JSONError.self) {
+            try scan(String(repeating: "[", count: 1 << 20)) { (scanner) throws(JSONError) in
+                _ = try scanner.skipValue()
+            }
+        }
+    }
+
+    @Test(arguments: [
+        (#"abc"#, false), (#"\ud83d\ude00"#, false), (#"\ud83d"#, true), (#"\ude00"#, true),
+        (#"\ud83d\n"#, true), (#"\ud83d\ud83d\ude00"#, true), (#"\\ud83d"#, false),
+    ])
+    func loneSurrogates(escaped: String, isLone: Bool) {
+        #expect(JSONText.hasLoneSurrogate(Array(escaped.utf8)) == isLone)
+    }
+
+    @Test(arguments: [0, 7, 10, 1_234_567, Int64.max, -1, Int64.min])
+    func writtenIntegers(value: Int64) {
+        var output: [UInt8] = []
+        JSONWriter.appendInteger(value, to: &output)
+        #expect(String(decoding: output, as: UTF8.self) == String(value))
+    }
+
+    @Test("every control character is escaped, and comes back")
+    func controlCharacters() throws {
+        let text = String(String.UnicodeScalarView((0..<0x80).compactMap(Unicode.Scalar.init)))
+        let written = JSONValue.string(text).serialized()
+        #expect(written.utf8.allSatisfy { $0 >= 0x20 })
+        #expect(try JSONValue.parse(written) == .string(text))
+    }
+}
