@@ -73,7 +73,7 @@ let package = Package(
         tests("TelemetryTests", ["Telemetry", "JSON"]),
         tests("PosixTests", ["Posix"]),
         tests("HTTPTests", ["HTTP", "Posix"]),
-        tests("JournalTests", ["Journal", "Posix", "JSON"]),
+        tests("JournalTests", ["Journal", "Posix", "JSON", "CPosix"]),
         tests(
             "ServicesTests",
             [

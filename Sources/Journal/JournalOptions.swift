@@ -1,0 +1,11 @@
+/// Limits of one journal.
+package struct JournalOptions: Sendable {
+    /// A segment that has reached this size is sealed and followed by the next.
+    package var segmentBytes: UInt64 = 64 * 1024 * 1024
+    /// No checkpoint is due before so many bytes were appended.
+    package var checkpointBytes: UInt64 = 1024 * 1024
+    /// How long to wait for other processes' transactions before saying who holds the lock.
+    package var lockTimeout: Duration = .seconds(5)
+
+    package init() {}
+}

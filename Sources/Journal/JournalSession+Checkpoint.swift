@@ -1,0 +1,175 @@
+import JSON
+import Posix
+
+/// Checkpoints, and what happens when a segment is full or a sync has failed. The caller holds the lock.
+extension JournalSession {
+    /// A state at a place, and the checksum of the line before it.
+    struct Checkpoint {
+        var state: State
+        var n: UInt64
+        var time: Timestamp
+        var durable: UInt64
+        var segment: UInt64
+        var offset: UInt64
+        var checksum: UInt32
+        var length: UInt64
+    }
+
+    private var checkpointPath: String { "\(folder)/checkpoint.json" }
+
+    /// The newest checkpoint, if it is whole and speaks of this very journal. Never an error: without
+    /// one, opening reads from the segment's base record on.
+    func readCheckpoint() -> Checkpoint? {
+        guard let file = try? storage.open(checkpointPath, creating: false),
+            let size = try? file.status().size, size > 1, size < RecordFrame.maximumLength,
+            let bytes = try? file.bytes(at: 0, count: Int(size)), bytes.last == 0x0A,
+            let frame = bytes.dropLast().withUnsafeBytes({ RecordFrame(checking: $0) }),
+            let place = try? Self.place(in: bytes), place.segment == segment,
+            let fileSize = try? self.file.status().size, place.offset <= fileSize,
+            place.offset >= UInt64(RecordFrame.suffixLength + 1),
+            let before = try? self.file.bytes(
+                at: place.offset - UInt64(RecordFrame.suffixLength + 1),
+                count: RecordFrame.suffixLength + 1),
+            before.last == 0x0A,
+            before.dropLast().withUnsafeBytes({ RecordFrame.checksum(inSuffixOf: $0) })
+                == place.checksum
+        else { return nil }
+        var state = State()
+        let location = RecordLocation(segment: segment, offset: place.offset, length: 0)
+        let applied: Void? = bytes.dropLast().withUnsafeBytes {
+            try? state.apply($0, n: frame.n, time: frame.time, at: location)
+        }
+        guard applied != nil else { return nil }
+        return Checkpoint(
+            state: state, n: frame.n, time: frame.time, durable: frame.durable, segment: segment,
+            offset: place.offset, checksum: place.checksum, length: size)
+    }
+
+    private static func place(
+        in bytes: [UInt8]
+    ) throws -> (segment: UInt64, offset: UInt64, checksum: UInt32) {
+        try bytes.withUnsafeBytes { raw in
+            var scanner = JSONScanner(raw)
+            var segment: Int64 = 0
+            var offset: Int64 = 0
+            var checksum = ""
+            try scanner.object { (key, scanner) throws(JSONError) in
+                if scanner.matches(key, "segment") {
+                    segment = try scanner.int()
+                } else if scanner.matches(key, "offset") {
+                    offset = try scanner.int()
+                } else if scanner.matches(key, "before") {
+                    checksum = scanner.text(try scanner.string())
+                } else {
+                    try scanner.skipValue()
+                }
+            }
+            guard let value = UInt32(checksum, radix: 16) else {
+                throw StateError("the checkpoint does not say what stands before it")
+            }
+            return (UInt64(clamping: segment), UInt64(clamping: offset), value)
+        }
+    }
+
+    mutating func restore(_ checkpoint: Checkpoint) {
+        state = checkpoint.state
+        lastN = checkpoint.n
+        lastTime = checkpoint.time
+        durable = max(durable, checkpoint.durable)
+        end = checkpoint.offset
+        lastChecksum = checkpoint.checksum
+        checkpointLength = checkpoint.length
+    }
+
+    /// What a transaction owes before it unlocks. A failure here is not the transaction's: its record is
+    /// written, and the next one tries again.
+    mutating func tidy() {
+        if end >= options.segmentBytes {
+            try? roll()
+        } else if bytesSinceCheckpoint >= max(options.checkpointBytes, 4 * checkpointLength) {
+            try? writeCheckpoint()
+        }
+    }
+
+    /// Syncs, then replaces the checkpoint.
+    mutating func writeCheckpoint() throws(JournalError) {
+        try syncHere()
+        var members: [UInt8] = []
+        JSONWriter.append("\"segment\":", &members)
+        JSONWriter.appendInteger(segment, to: &members)
+        JSONWriter.append(",\"offset\":", &members)
+        JSONWriter.appendInteger(end, to: &members)
+        JSONWriter.append(",\"before\":\"", &members)
+        members.append(contentsOf: RecordFrame.hex(lastChecksum).utf8)
+        JSONWriter.append("\",", &members)
+        state.encodeBase(to: &members)
+        let line = RecordFrame.encode(
+            n: lastN, time: lastTime, durable: durable, members: members
+        ).line
+        let temporary = checkpointPath + ".new"
+        try storing { () throws(SystemError) in
+            try storage.remove(temporary)
+            let file = try storage.open(temporary, creating: true)
+            try file.writeAll(line, at: 0)
+            try file.sync()
+            try storage.rename(temporary, to: checkpointPath)
+            try storage.syncDirectory(folder)
+        }
+        bytesSinceCheckpoint = 0
+        checkpointLength = UInt64(line.count)
+    }
+
+    /// Seals the segment and begins the next with the whole state.
+    mutating func roll() throws(JournalError) {
+        try syncHere()
+        now = max(now, lastTime)
+        let name = nextN
+        try writeSegment(name: name, lines: [baseLine(n: name)])
+        try raiseGeneration()
+        let mine = unsynced
+        unsynced = []
+        try load()
+        durable = max(durable, name)
+        precondition(mine.allSatisfy { $0.n < name }, "a sealed segment was synced as a whole")
+    }
+
+    /// Syncs under the lock, before a roll or a checkpoint.
+    mutating func syncHere() throws(JournalError) {
+        do throws(SystemError) {
+            try file.sync()
+        } catch {
+            try replaceSegment()
+        }
+        markDurable(lastN)
+    }
+
+    mutating func markDurable(_ n: UInt64) {
+        durable = max(durable, n)
+        unsynced.removeAll { $0.n <= n }
+    }
+
+    /// After a failed sync no page of the file can be trusted to reach the disk: whatever of it reads
+    /// well goes to a new file, which is synced and takes the name. Records are acknowledged only then.
+    mutating func replaceSegment() throws(JournalError) {
+        var lines: [[UInt8]] = []
+        var reader = LineReader(file, at: 0)
+        try storing { () throws(SystemError) in
+            while reader.offset < end, case .line(let bytes) = try reader.peek() {
+                guard bytes.withUnsafeBytes({ RecordFrame(checking: $0) }) != nil else { break }
+                lines.append(bytes + [0x0A])
+                reader.advance(over: bytes)
+            }
+        }
+        guard reader.offset == end else {
+            throw damage(segment, reader.offset, "a failed sync left this record unreadable")
+        }
+        try writeSegment(name: segment, lines: lines)
+        try raiseGeneration()
+        try storing { () throws(SystemError) in
+            file = try storage.open(
+                path(of: segment), creating: false)
+            identity = try file.status().inode
+        }
+        markDurable(lastN)
+    }
+}

@@ -1,0 +1,196 @@
+import JSON
+import Posix
+
+/// One queue's journal as one process sees it while it holds the lock: the transaction's view.
+///
+/// Everything that touches files is here or in its extensions; `Journal` adds threads, waiting and
+/// group commit around it.
+package struct JournalSession<State: JournaledState>: Sendable {
+    package internal(set) var state = State()
+    /// Never below the last record's, however the clock steps.
+    package internal(set) var now = Timestamp(milliseconds: 0)
+
+    let folder: String
+    let storage: any JournalStorage
+    let options: JournalOptions
+    let lockFile: any JournalFile
+
+    /// The segment that grows, and its name.
+    var segment: UInt64 = 0
+    var file: any JournalFile
+    var identity: UInt64 = 0
+    /// Names of all segments, oldest first.
+    var segments: [UInt64] = []
+    /// Where the next record goes: right behind the last good one.
+    var end: UInt64 = 0
+    var lastN: UInt64 = 0
+    var lastTime = Timestamp(milliseconds: 0)
+    var lastChecksum: UInt32 = 0
+    /// The highest `n` known to be on the disk, by a sync of ours or another writer's word.
+    var durable: UInt64 = 0
+    /// The lock file's number, raised whenever another file takes over from the one that grows.
+    var generation: UInt64 = 0
+    /// Bytes appended since the newest checkpoint, and that checkpoint's size.
+    var bytesSinceCheckpoint: UInt64 = 0
+    var checkpointLength: UInt64 = 0
+    /// Our own records that no sync has covered yet: (n, checksum), to find them again after a repair.
+    var unsynced: [(n: UInt64, checksum: UInt32)] = []
+    /// Those of them that a repair could not bring over.
+    var lost: Set<UInt64> = []
+
+    /// The sequence number that the next record will get.
+    package var nextN: UInt64 { lastN + 1 }
+    /// The place that the next record will get.
+    package var endLocation: RecordLocation {
+        RecordLocation(segment: segment, offset: end, length: 0)
+    }
+
+    /// Appends one record and applies it: `members` is what follows `d`, such as `"op":"send",…`.
+    /// - Throws: `storage` if the system refused; then nothing was appended.
+    @discardableResult
+    package mutating func append(_ members: some Collection<UInt8>) throws(JournalError)
+        -> RecordLocation
+    {
+        let n = nextN
+        let (line, checksum) = RecordFrame.encode(
+            n: n, time: now, durable: durable, members: members)
+        guard line.count <= RecordFrame.maximumLength else {
+            throw .recordTooLarge(bytes: line.count)
+        }
+        do throws(SystemError) {
+            try file.writeAll(line, at: end)
+        } catch {
+            try? file.truncate(to: end)
+            throw .storage(error)
+        }
+        let location = RecordLocation(segment: segment, offset: end, length: UInt32(line.count))
+        accept(n: n, time: now, checksum: checksum, length: UInt64(line.count))
+        unsynced.append((n, checksum))
+        do throws(StateError) {
+            try apply(line.dropLast(), n: n, time: now, at: location)
+        } catch {
+            preconditionFailure("a state takes the records that it decided on: \(error.message)")
+        }
+        return location
+    }
+
+    /// The line of a record, without its newline.
+    package func read(_ location: RecordLocation) throws(JournalError) -> [UInt8] {
+        let file = try openSegment(location.segment)
+        let bytes: [UInt8]
+        do throws(SystemError) {
+            bytes = try file.bytes(at: location.offset, count: Int(location.length))
+        } catch {
+            throw .storage(error)
+        }
+        let line = bytes.dropLast()
+        guard bytes.last == 0x0A, line.withUnsafeBytes({ RecordFrame(checking: $0) }) != nil else {
+            throw damage(location.segment, location.offset, "the record fails its checksum")
+        }
+        return Array(line)
+    }
+
+    /// The records from `location` on, up to now.
+    package func records(from location: RecordLocation) -> RecordCursor<State> {
+        RecordCursor(session: self, from: location)
+    }
+
+    mutating func accept(n: UInt64, time: Timestamp, checksum: UInt32, length: UInt64) {
+        lastN = n
+        lastTime = max(lastTime, time)
+        lastChecksum = checksum
+        end += length
+        bytesSinceCheckpoint += length
+    }
+
+    mutating func apply(
+        _ line: ArraySlice<UInt8>, n: UInt64, time: Timestamp, at location: RecordLocation
+    ) throws(StateError) {
+        let result = line.withUnsafeBytes { bytes -> Result<Void, StateError> in
+            do throws(StateError) {
+                return .success(try state.apply(bytes, n: n, time: time, at: location))
+            } catch {
+                return .failure(error)
+            }
+        }
+        try result.get()
+    }
+
+    func openSegment(_ name: UInt64) throws(JournalError) -> any JournalFile {
+        if name == segment { return file }
+        do throws(SystemError) {
+            return try storage.open(path(of: name), creating: false)
+        } catch {
+            throw .storage(error)
+        }
+    }
+
+    func path(of segment: UInt64) -> String { "\(folder)/\(SegmentName.file(segment))" }
+
+    func damage(_ segment: UInt64, _ offset: UInt64, _ reason: String) -> JournalError {
+        .damaged(file: path(of: segment), offset: offset, reason: reason)
+    }
+}
+
+/// Segments are named by the sequence number of their first record, 20 digits.
+package enum SegmentName {
+    package static func file(_ name: UInt64) -> String {
+        let digits = String(name)
+        return String(repeating: "0", count: 20 - digits.utf8.count) + digits + ".jsonl"
+    }
+
+    package static func parse(_ file: String) -> UInt64? {
+        guard file.utf8.count == 26, file.hasSuffix(".jsonl") else { return nil }
+        return UInt64(file.dropLast(6))
+    }
+}
+
+/// Reads records one after the other, across segments, without taking anything from the session.
+package struct RecordCursor<State: JournaledState> {
+    private let session: JournalSession<State>
+    private var segment: UInt64
+    private var lines: LineReader?
+    private var offset: UInt64
+
+    init(session: JournalSession<State>, from location: RecordLocation) {
+        self.session = session
+        segment = location.segment
+        offset = location.offset
+    }
+
+    /// - Throws: `damaged` at a record that fails its checksum.
+    package mutating func next() throws(JournalError) -> RecordLine? {
+        while true {
+            if segment == session.segment, (lines?.offset ?? offset) >= session.end { return nil }
+            if lines == nil { lines = LineReader(try session.openSegment(segment), at: offset) }
+            let start = lines?.offset ?? offset
+            let piece: LineReader.Piece
+            do throws(SystemError) {
+                piece = try lines?.peek() ?? .end
+            } catch {
+                throw .storage(error)
+            }
+            switch piece {
+            case .line(let bytes):
+                guard let frame = bytes.withUnsafeBytes({ RecordFrame(checking: $0) }) else {
+                    throw session.damage(segment, start, "the record fails its checksum")
+                }
+                lines?.advance(over: bytes)
+                return RecordLine(
+                    n: frame.n, time: frame.time,
+                    location: RecordLocation(
+                        segment: segment, offset: start, length: UInt32(bytes.count + 1)),
+                    bytes: bytes)
+            case .fragment:
+                throw session.damage(segment, start, "a sealed segment ends inside a record")
+            case .end:
+                guard let following = session.segments.first(where: { $0 > segment }) else {
+                    return nil
+                }
+                segment = following
+                offset = 0
+                lines = nil
+            }
+        }
+    }
+}

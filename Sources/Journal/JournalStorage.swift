@@ -1,0 +1,110 @@
+import Posix
+
+/// The calls that a journal makes on files: the real ones, or a test's.
+package protocol JournalStorage: Sendable {
+    func open(_ path: String, creating: Bool) throws(SystemError) -> any JournalFile
+    func list(_ folder: String) throws(SystemError) -> [String]
+    func makeDirectory(_ folder: String) throws(SystemError)
+    func rename(_ source: String, to target: String) throws(SystemError)
+    func remove(_ path: String) throws(SystemError)
+    func syncDirectory(_ folder: String) throws(SystemError)
+}
+
+/// One open file of a journal.
+package protocol JournalFile: AnyObject, Sendable {
+    func status() throws(SystemError) -> FileDescriptor.Status
+    func read(
+        into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
+    ) throws(SystemError) -> Int
+    /// May write less than asked.
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int
+    func truncate(to size: UInt64) throws(SystemError)
+    func sync() throws(SystemError)
+    func tryLock() throws(SystemError) -> Bool
+    func unlock()
+}
+
+/// The file system.
+package struct DiskStorage: JournalStorage {
+    package init() {}
+
+    package func open(_ path: String, creating: Bool) throws(SystemError) -> any JournalFile {
+        DiskFile(try FileDescriptor(updating: path, creating: creating))
+    }
+    package func list(_ folder: String) throws(SystemError) -> [String] {
+        try FileSystem.list(folder)
+    }
+    package func makeDirectory(_ folder: String) throws(SystemError) {
+        try FileSystem.makeDirectory(folder)
+    }
+    package func rename(_ source: String, to target: String) throws(SystemError) {
+        try FileSystem.rename(source, to: target)
+    }
+    package func remove(_ path: String) throws(SystemError) { try FileSystem.remove(path) }
+    package func syncDirectory(_ folder: String) throws(SystemError) {
+        try FileSystem.syncDirectory(folder)
+    }
+}
+
+private final class DiskFile: JournalFile {
+    private let descriptor: FileDescriptor
+
+    init(_ descriptor: consuming FileDescriptor) { self.descriptor = descriptor }
+
+    func status() throws(SystemError) -> FileDescriptor.Status { try descriptor.status() }
+    func read(
+        into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
+    ) throws(SystemError) -> Int {
+        try descriptor.read(into: buffer, at: offset)
+    }
+    func write(
+        _ bytes: UnsafeRawBufferPointer, at offset: UInt64
+    ) throws(SystemError) -> Int {
+        try descriptor.write(bytes, at: offset)
+    }
+    func truncate(to size: UInt64) throws(SystemError) { try descriptor.truncate(to: size) }
+    func sync() throws(SystemError) { try descriptor.syncData() }
+    func tryLock() throws(SystemError) -> Bool { try descriptor.tryLock() }
+    func unlock() { descriptor.unlock() }
+}
+
+extension JournalFile {
+    /// Writes all of `bytes`, or fails; what was written by then is the caller's to undo.
+    func writeAll(_ bytes: [UInt8], at offset: UInt64) throws(SystemError) {
+        var done = 0
+        while done < bytes.count {
+            let start = done
+            done += try bytes.withBytes { buffer throws(SystemError) in
+                try write(
+                    UnsafeRawBufferPointer(rebasing: buffer[start...]), at: offset + UInt64(start))
+            }
+        }
+    }
+
+    /// Up to `count` bytes from `offset`; fewer at the end of the file.
+    func bytes(at offset: UInt64, count: Int) throws(SystemError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        var done = 0
+        while done < count {
+            let start = done
+            let read = try bytes.withMutableBytes { buffer throws(SystemError) in
+                try self.read(
+                    into: UnsafeMutableRawBufferPointer(rebasing: buffer[start...]),
+                    at: offset + UInt64(start))
+            }
+            guard read > 0 else { break }
+            done += read
+        }
+        bytes.removeLast(count - done)
+        return bytes
+    }
+}
+
+/// Runs file calls whose failure is the journal's `storage` error.
+func storing<R>(_ body: () throws(SystemError) -> R) throws(JournalError) -> R {
+    do throws(SystemError) {
+        return try body()
+    } catch {
+        throw .storage(error)
+    }
+}

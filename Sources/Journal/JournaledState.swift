@@ -1,0 +1,67 @@
+import JSON
+import Posix
+
+/// What a journal is the history of: a pure fold over its records.
+package protocol JournaledState: Sendable {
+    init()
+
+    /// The only way this state changes, live or on replay. A `base` record replaces the whole state;
+    /// members it does not know are passed over.
+    /// - Parameter line: the record's whole JSON object, without the newline.
+    /// - Throws: `StateError` if the record cannot follow: the journal is damaged, or of a newer msorch.
+    mutating func apply(
+        _ line: UnsafeRawBufferPointer, n: UInt64, time: Timestamp, at location: RecordLocation
+    ) throws(StateError)
+
+    /// The members of a base record: `"op":"base",…`. Applied to a fresh state it gives this one back.
+    func encodeBase(to bytes: inout [UInt8])
+}
+
+/// A record that a state cannot take, in words for the user.
+package struct StateError: Error, Equatable, Sendable {
+    package var message: String
+    package init(_ message: String) { self.message = message }
+}
+
+/// Where a record lies.
+package struct RecordLocation: Hashable, Sendable {
+    /// The segment's name: the sequence number of its first record.
+    package var segment: UInt64
+    package var offset: UInt64
+    /// Bytes, the newline included; 0 for a place behind the last record.
+    package var length: UInt32
+
+    package init(segment: UInt64, offset: UInt64, length: UInt32) {
+        self.segment = segment
+        self.offset = offset
+        self.length = length
+    }
+
+    /// The place right behind it.
+    package var next: RecordLocation {
+        RecordLocation(segment: segment, offset: offset + UInt64(length), length: 0)
+    }
+}
+
+/// One record as it was read.
+package struct RecordLine: Sendable {
+    package var n: UInt64
+    package var time: Timestamp
+    package var location: RecordLocation
+    /// The JSON object, without the newline.
+    package var bytes: [UInt8]
+}
+
+/// Why a journal cannot do what it was asked to.
+package enum JournalError: Error, Equatable, Sendable {
+    /// A record that was durable is harmed. Nothing was changed.
+    case damaged(file: String, offset: UInt64, reason: String)
+    /// Another process has held the lock for longer than `JournalOptions.lockTimeout`.
+    case busy(holder: Int32?)
+    /// The system refused. What was asked for was not acknowledged and is not there.
+    case storage(SystemError)
+    /// A sync failed, and the record did not make it into the segment's replacement.
+    case notDurable
+    /// A single record larger than `RecordFrame.maximumLength`.
+    case recordTooLarge(bytes: Int)
+}

@@ -1,0 +1,50 @@
+import Posix
+
+/// Reads a file's lines in order, in large pieces.
+struct LineReader {
+    private static let pieceLength = 256 * 1024
+
+    private let file: any JournalFile
+    private var buffer: [UInt8] = []
+    private var consumed = 0
+    /// File offset of the next line.
+    private(set) var offset: UInt64
+
+    init(_ file: any JournalFile, at offset: UInt64) {
+        self.file = file
+        self.offset = offset
+    }
+
+    /// What stands at `offset`.
+    enum Piece: Equatable {
+        case end
+        /// A line, without its newline.
+        case line([UInt8])
+        /// Bytes without a newline up to the end of the file, or longer than a record may be.
+        case fragment(Int)
+    }
+
+    /// Looks at the next line without stepping over it.
+    mutating func peek() throws(SystemError) -> Piece {
+        while true {
+            if let newline = buffer[consumed...].firstIndex(of: 0x0A) {
+                return .line(Array(buffer[consumed..<newline]))
+            }
+            let left = buffer.count - consumed
+            guard left <= RecordFrame.maximumLength else { return .fragment(left) }
+            let more = try file.bytes(at: offset + UInt64(left), count: Self.pieceLength)
+            guard !more.isEmpty else { return left == 0 ? .end : .fragment(left) }
+            if consumed > 0 {
+                buffer.removeFirst(consumed)
+                consumed = 0
+            }
+            buffer.append(contentsOf: more)
+        }
+    }
+
+    /// Steps over a line that `peek` gave.
+    mutating func advance(over line: [UInt8]) {
+        consumed += line.count + 1
+        offset += UInt64(line.count + 1)
+    }
+}

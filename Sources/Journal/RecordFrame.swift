@@ -1,0 +1,120 @@
+import CZlib
+import JSON
+
+/// One record's line: `{"n":17,"t":1764000000123,"d":15,…,"crc":"9ab3c4d5"}` and a newline.
+///
+/// The checksum is zlib's CRC-32 of every byte before the suffix `,"crc":"xxxxxxxx"}`, found by
+/// position, never by search: no body can imitate it.
+package struct RecordFrame: Equatable, Sendable {
+    /// `,"crc":"xxxxxxxx"}`
+    package static let suffixLength = 18
+    /// A longer line is damage: nothing that we write comes near (`semantics.md` 7.22).
+    package static let maximumLength = 16 * 1024 * 1024
+
+    package var n: UInt64
+    package var time: Timestamp
+    /// The highest `n` that the writer knew to be durable.
+    package var durable: UInt64
+    package var checksum: UInt32
+
+    /// Reads and checks a line without its newline; `nil` if it is not whole and unharmed.
+    package init?(checking line: UnsafeRawBufferPointer) {
+        let checked = line.count - Self.suffixLength
+        guard checked > 0, let checksum = Self.checksum(inSuffixOf: line),
+            Self.checksum(of: UnsafeRawBufferPointer(rebasing: line[..<checked])) == checksum
+        else { return nil }
+        var at = 0
+        guard let n = Self.member("{\"n\":", in: line, &at),
+            let time = Self.member(",\"t\":", in: line, &at),
+            let durable = Self.member(",\"d\":", in: line, &at),
+            at < line.count, line[at] == UInt8(ascii: ",")
+        else { return nil }
+        self.n = n
+        self.time = Timestamp(milliseconds: Int64(clamping: time))
+        self.durable = durable
+        self.checksum = checksum
+    }
+
+    /// The highest `d` of a whole record in `line`, which a harmed newline may have glued to another.
+    /// No string can hold the unescaped quotes that a record begins with.
+    package static func durable(claimedWithin line: [UInt8]) -> UInt64 {
+        let start = Array("{\"n\":".utf8)
+        return line.withUnsafeBytes { bytes in
+            var highest: UInt64 = 0
+            for index in 0..<max(0, bytes.count - suffixLength)
+            where bytes[index...].starts(with: start) {
+                let rest = UnsafeRawBufferPointer(rebasing: bytes[index...])
+                highest = max(highest, RecordFrame(checking: rest)?.durable ?? 0)
+            }
+            return highest
+        }
+    }
+
+    /// The line of a record, with its newline. `members` is what follows `d`: `"op":"send",…`.
+    package static func encode(
+        n: UInt64, time: Timestamp, durable: UInt64, members: some Collection<UInt8>
+    ) -> (line: [UInt8], checksum: UInt32) {
+        var line: [UInt8] = []
+        line.reserveCapacity(members.count + 96)
+        JSONWriter.append("{\"n\":", &line)
+        JSONWriter.appendInteger(n, to: &line)
+        JSONWriter.append(",\"t\":", &line)
+        JSONWriter.appendInteger(time.milliseconds, to: &line)
+        JSONWriter.append(",\"d\":", &line)
+        JSONWriter.appendInteger(durable, to: &line)
+        line.append(UInt8(ascii: ","))
+        line.append(contentsOf: members)
+        let checksum = line.withUnsafeBytes { Self.checksum(of: $0) }
+        JSONWriter.append(",\"crc\":\"", &line)
+        line.append(contentsOf: hex(checksum).utf8)
+        JSONWriter.append("\"}\n", &line)
+        return (line, checksum)
+    }
+
+    /// Eight lower-case hexadecimal digits.
+    package static func hex(_ checksum: UInt32) -> String {
+        let digits = String(checksum, radix: 16)
+        return String(repeating: "0", count: 8 - digits.utf8.count) + digits
+    }
+
+    /// The checksum that a line (without newline) claims; `nil` if its suffix has another shape.
+    static func checksum(inSuffixOf line: UnsafeRawBufferPointer) -> UInt32? {
+        let start = line.count - suffixLength
+        let shape: StaticString = ",\"crc\":\"xxxxxxxx\"}"
+        guard start >= 0 else { return nil }
+        var checksum: UInt32 = 0
+        for index in 0..<suffixLength {
+            let byte = line[start + index]
+            switch (index, byte) {
+            case (8..<16, UInt8(ascii: "0")...UInt8(ascii: "9")):
+                checksum = checksum << 4 | UInt32(byte - UInt8(ascii: "0"))
+            case (8..<16, UInt8(ascii: "a")...UInt8(ascii: "f")):
+                checksum = checksum << 4 | UInt32(byte - UInt8(ascii: "a") + 10)
+            case (8..<16, _): return nil
+            default: guard byte == shape.utf8Start[index] else { return nil }
+            }
+        }
+        return checksum
+    }
+
+    private static func checksum(of bytes: UnsafeRawBufferPointer) -> UInt32 {
+        UInt32(
+            truncatingIfNeeded: crc32_z(
+                0, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count))
+    }
+
+    private static func member(
+        _ name: StaticString, in line: UnsafeRawBufferPointer, _ at: inout Int
+    ) -> UInt64? {
+        let end = at + name.utf8CodeUnitCount
+        guard end < line.count else { return nil }
+        for index in at..<end where line[index] != name.utf8Start[index - at] { return nil }
+        at = end
+        var value: UInt64 = 0
+        while at < line.count, at - end < 19, case let digit = line[at] &- 48, digit < 10 {
+            value = value * 10 + UInt64(digit)
+            at += 1
+        }
+        return at > end ? value : nil
+    }
+}

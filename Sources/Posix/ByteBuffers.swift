@@ -1,0 +1,28 @@
+/// Typed throws through the standard library's untyped `withUnsafe…`.
+extension Array where Element == UInt8 {
+    package func withBytes<R, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> R
+    ) throws(Failure) -> R {
+        let result = withUnsafeBytes { buffer -> Result<R, Failure> in
+            do throws(Failure) {
+                return .success(try body(buffer))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    package mutating func withMutableBytes<R, Failure: Error>(
+        _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> R
+    ) throws(Failure) -> R {
+        let result = withUnsafeMutableBytes { buffer -> Result<R, Failure> in
+            do throws(Failure) {
+                return .success(try body(buffer))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+}

@@ -1,0 +1,97 @@
+import CPosix
+import Glibc
+
+/// One open file. Not copyable, so it cannot be closed twice or used after closing; closed at an exec,
+/// so no child inherits it (nor the lock that it may hold).
+package struct FileDescriptor: ~Copyable, Sendable {
+    /// Size and identity of an open file.
+    package struct Status: Equatable, Sendable {
+        package var size: UInt64
+        package var device: UInt64
+        package var inode: UInt64
+        package var isDirectory: Bool
+    }
+
+    package let rawValue: CInt
+
+    package init(owning rawValue: CInt) { self.rawValue = rawValue }
+
+    /// Opens for reading and writing; `creating` makes the file with owner-only permissions.
+    package init(updating path: String, creating: Bool) throws(SystemError) {
+        let flags = O_RDWR | O_CLOEXEC | (creating ? O_CREAT : 0)
+        try self.init(path, flags)
+    }
+
+    package init(reading path: String) throws(SystemError) {
+        try self.init(path, O_RDONLY | O_CLOEXEC)
+    }
+
+    /// Opens for appending: writes of one call by several processes do not mix.
+    package init(appendingTo path: String) throws(SystemError) {
+        try self.init(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC)
+    }
+
+    private init(_ path: String, _ flags: CInt) throws(SystemError) {
+        rawValue = retrying { open(path, flags, 0o600) }
+        guard rawValue >= 0 else { throw .last("open", path: path) }
+    }
+
+    deinit { _ = Glibc.close(rawValue) }
+
+    package borrowing func status() throws(SystemError) -> Status {
+        var status = stat()
+        guard fstat(rawValue, &status) == 0 else { throw .last("fstat") }
+        return Status(
+            size: UInt64(status.st_size), device: UInt64(status.st_dev),
+            inode: UInt64(status.st_ino), isDirectory: status.st_mode & S_IFMT == S_IFDIR)
+    }
+
+    /// Reads up to `buffer.count` bytes at `offset`; 0 at the end of the file.
+    package borrowing func read(
+        into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
+    ) throws(SystemError) -> Int {
+        let count = retrying { pread(rawValue, buffer.baseAddress, buffer.count, off_t(offset)) }
+        guard count >= 0 else { throw .last("pread") }
+        return count
+    }
+
+    /// Writes once at `offset`; may write less than asked.
+    package borrowing func write(
+        _ bytes: UnsafeRawBufferPointer, at offset: UInt64
+    ) throws(SystemError) -> Int {
+        let count = retrying { pwrite(rawValue, bytes.baseAddress, bytes.count, off_t(offset)) }
+        guard count >= 0 else { throw .last("pwrite") }
+        return count
+    }
+
+    /// Writes all of `bytes` at the descriptor's own place.
+    package borrowing func writeAll(_ bytes: UnsafeRawBufferPointer) throws(SystemError) {
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = retrying { Glibc.write(rawValue, rest.baseAddress, rest.count) }
+            guard count >= 0 else { throw .last("write") }
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+        }
+    }
+
+    package borrowing func truncate(to size: UInt64) throws(SystemError) {
+        guard retrying({ ftruncate(rawValue, off_t(size)) }) == 0 else { throw .last("ftruncate") }
+    }
+
+    /// Everything written so far, and the size, is on the disk when this returns. A failure is final:
+    /// the kernel may have dropped the pages, and a second try would lie.
+    package borrowing func syncData() throws(SystemError) {
+        guard retrying({ fdatasync(rawValue) }) == 0 else { throw .last("fdatasync") }
+    }
+
+    /// Takes the exclusive `flock`, or says that somebody else holds it.
+    package borrowing func tryLock() throws(SystemError) -> Bool {
+        if retrying({ flock(rawValue, LOCK_EX | LOCK_NB) }) == 0 { return true }
+        guard errno == EWOULDBLOCK else { throw .last("flock") }
+        return false
+    }
+
+    package borrowing func unlock() {
+        _ = flock(rawValue, LOCK_UN)
+    }
+}

@@ -1,0 +1,127 @@
+import CPosix
+import Glibc
+
+/// Whole-file and folder operations.
+package enum FileSystem {
+    package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    package static func isDirectory(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// The names in a folder, sorted, without `.` and `..`.
+    package static func list(_ folder: String) throws(SystemError) -> [String] {
+        guard let stream = opendir(folder) else { throw .last("opendir", path: folder) }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    /// Makes the folder and its parents, owner-only. Not an error if it is there.
+    package static func makeDirectory(_ path: String) throws(SystemError) {
+        if mkdir(path, 0o700) == 0 { return }
+        switch errno {
+        case EEXIST where isDirectory(path): return
+        case ENOENT:
+            let parent = parent(of: path)
+            guard parent != path else { throw SystemError(call: "mkdir", code: ENOENT, path: path) }
+            try makeDirectory(parent)
+            guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
+                throw .last("mkdir", path: path)
+            }
+        default: throw .last("mkdir", path: path)
+        }
+    }
+
+    package static func parent(of path: String) -> String {
+        guard let slash = path.dropLast().lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// Renames, replacing what stands there, in one step.
+    package static func rename(_ source: String, to target: String) throws(SystemError) {
+        guard Glibc.rename(source, target) == 0 else { throw .last("rename", path: target) }
+    }
+
+    /// Removes a file. Not an error if there is none.
+    package static func remove(_ path: String) throws(SystemError) {
+        guard unlink(path) == 0 || errno == ENOENT else { throw .last("unlink", path: path) }
+    }
+
+    /// Removes a folder and everything below it, following no links. Not an error if there is none.
+    package static func removeTree(_ path: String) throws(SystemError) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else {
+            if errno == ENOENT { return }
+            throw .last("lstat", path: path)
+        }
+        guard status.st_mode & S_IFMT == S_IFDIR else { return try remove(path) }
+        for name in try list(path) { try removeTree(path + "/" + name) }
+        guard rmdir(path) == 0 || errno == ENOENT else { throw .last("rmdir", path: path) }
+    }
+
+    /// Puts created, renamed and removed names of a folder on the disk.
+    package static func syncDirectory(_ path: String) throws(SystemError) {
+        let folder = try FileDescriptor(reading: path)
+        guard retrying({ fsync(folder.rawValue) }) == 0 else { throw .last("fsync", path: path) }
+    }
+
+    /// The whole file.
+    package static func read(_ path: String) throws(SystemError) -> [UInt8] {
+        let file = try FileDescriptor(reading: path)
+        var bytes = [UInt8](repeating: 0, count: Int(try file.status().size) + 1)
+        var count = 0
+        while true {
+            let read = try bytes.withMutableBytes { buffer throws(SystemError) in
+                try file.read(
+                    into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...]),
+                    at: UInt64(count))
+            }
+            count += read
+            guard read > 0 else { break }
+            if count == bytes.count {
+                bytes.append(contentsOf: repeatElement(0, count: bytes.count))
+            }
+        }
+        bytes.removeLast(bytes.count - count)
+        return bytes
+    }
+
+    /// Replaces the file by `bytes` so that a crash leaves the old or the new one, whole and durable.
+    package static func replace(
+        _ path: String, with bytes: [UInt8]
+    ) throws(SystemError) {
+        let temporary = path + ".new-\(getpid())"
+        do throws(SystemError) {
+            try remove(temporary)
+            let file = try FileDescriptor(appendingTo: temporary)
+            try bytes.withBytes { buffer throws(SystemError) in try file.writeAll(buffer) }
+            try file.syncData()
+            try rename(temporary, to: path)
+            try syncDirectory(parent(of: path))
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+    }
+
+    /// The process that holds a `flock` on the file, as `/proc/locks` tells; `nil` if it cannot be known.
+    package static func lockHolder(of status: FileDescriptor.Status) -> Int32? {
+        guard let text = try? read("/proc/locks") else { return nil }
+        for line in String(decoding: text, as: UTF8.self).split(separator: "\n") {
+            let words = line.split(separator: " ")
+            guard words.count >= 6, words[1] == "FLOCK", words[3] == "WRITE",
+                words[5].hasSuffix(":\(status.inode)")
+            else { continue }
+            return Int32(words[4])
+        }
+        return nil
+    }
+}

@@ -1,0 +1,41 @@
+import Glibc
+
+/// A system call that failed, and why.
+package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The call's name, as in the manual: "open", "fdatasync".
+    package var call: String
+    /// The kernel's number: `ENOSPC`, `EACCES`…
+    package var code: CInt
+    /// What was called upon, where that helps the reader.
+    package var path: String?
+
+    package init(call: String, code: CInt, path: String? = nil) {
+        self.call = call
+        self.code = code
+        self.path = path
+    }
+
+    /// The failure that `errno` holds right now.
+    package static func last(_ call: String, path: String? = nil) -> SystemError {
+        SystemError(call: call, code: errno, path: path)
+    }
+
+    package var isNotFound: Bool { code == ENOENT }
+    package var isNoSpace: Bool { code == ENOSPC || code == EDQUOT || code == EFBIG }
+    package var isDenied: Bool { code == EACCES || code == EPERM || code == EROFS }
+
+    /// The system's own words: "No space left on device".
+    package var reason: String { String(cString: strerror(code)) }
+    package var description: String {
+        path.map { "\(reason): \($0) (\(call))" } ?? "\(reason) (\(call))"
+    }
+}
+
+/// Repeats a call while a signal interrupts it.
+@inline(__always)
+func retrying<R: BinaryInteger>(_ call: () -> R) -> R {
+    while true {
+        let result = call()
+        guard result == -1, errno == EINTR else { return result }
+    }
+}

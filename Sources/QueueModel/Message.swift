@@ -1,0 +1,130 @@
+import JSON
+
+/// Where a message stands in its queue: the record that brought it, and its number in there.
+package struct Place: Hashable, Comparable, Sendable {
+    package var n: UInt64
+    /// 0 to 9.
+    package var index: UInt8
+
+    package init(n: UInt64, index: UInt8) {
+        self.n = n
+        self.index = index
+    }
+
+    package static func < (lhs: Place, rhs: Place) -> Bool {
+        (lhs.n, lhs.index) < (rhs.n, rhs.index)
+    }
+
+    /// 20 digits of `n` × 16 + index: rises along the queue, as FIFO clients rely on.
+    package var sequenceNumber: String {
+        let digits = String(n * 16 + UInt64(index))
+        return String(repeating: "0", count: 20 - digits.utf8.count) + digits
+    }
+}
+
+/// Where a record lies on disk: segment, byte offset and length.
+package struct RecordPlace: Hashable, Sendable {
+    package var segment: UInt64
+    package var offset: UInt64
+    package var length: UInt32
+
+    package init(segment: UInt64, offset: UInt64, length: UInt32) {
+        self.segment = segment
+        self.offset = offset
+        self.length = length
+    }
+}
+
+/// A message that waits in the stream, as the journal's reader sees it. The body stays on disk.
+package struct StreamEntry: Equatable, Sendable {
+    package var place: Place
+    package var record: RecordPlace
+    package var messageID: String
+    package var sent: Timestamp
+    package var group: String?
+    /// Messages with a delay are kept in the state from their send on; the stream steps over them.
+    package var delaySeconds: Int64
+    /// Receives in the queue that it came from, if it was moved.
+    package var receiveCount: Int64
+
+    package init(
+        place: Place, record: RecordPlace, messageID: String, sent: Timestamp,
+        group: String? = nil, delaySeconds: Int64 = 0, receiveCount: Int64 = 0
+    ) {
+        self.place = place
+        self.record = record
+        self.messageID = messageID
+        self.sent = sent
+        self.group = group
+        self.delaySeconds = delaySeconds
+        self.receiveCount = receiveCount
+    }
+}
+
+/// What lies ahead of a queue's head, in order.
+package protocol MessageStream {
+    /// The next message, and the head that steps behind it; `nil` at the end.
+    mutating func next() throws -> (entry: StreamEntry, after: Head)?
+    /// The head behind everything that is there now.
+    var end: Head { get }
+}
+
+/// The next never-received message: a record's place, and how many of its messages are past.
+package struct Head: Hashable, Sendable {
+    package var segment: UInt64
+    package var offset: UInt64
+    package var index: UInt8
+
+    package init(segment: UInt64, offset: UInt64, index: UInt8) {
+        self.segment = segment
+        self.offset = offset
+        self.index = index
+    }
+}
+
+/// A message that is no longer simply waiting: delayed, in flight, returned, or passed over.
+package struct HeldMessage: Equatable, Sendable {
+    package var entry: StreamEntry
+    package var receiveCount: Int64
+    /// Before this moment it is in flight, or delayed if it was never received.
+    package var visibleAt: Timestamp
+    package var firstReceived: Timestamp?
+    package var lastReceived: Timestamp?
+    /// The newest receive's random bits: only a receipt handle that holds them counts.
+    package var bits: UInt64
+
+    package func isInFlight(at now: Timestamp) -> Bool { lastReceived != nil && visibleAt > now }
+    package func isDelayed(at now: Timestamp) -> Bool { lastReceived == nil && visibleAt > now }
+}
+
+/// Names one receive of one message.
+package struct ReceiptHandle: Hashable, Sendable {
+    package var place: Place
+    package var bits: UInt64
+
+    package init(place: Place, bits: UInt64) {
+        self.place = place
+        self.bits = bits
+    }
+
+    /// 34 hexadecimal digits.
+    package var text: String { hex(place.n, 16) + hex(UInt64(place.index), 2) + hex(bits, 16) }
+
+    /// `nil` for anything that no receive can have given out.
+    package init?(_ text: String) {
+        let digits = Array(text.utf8)
+        guard digits.count == 34,
+            digits.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) }),
+            let n = UInt64(text.prefix(16), radix: 16),
+            let index = UInt8(text.dropFirst(16).prefix(2), radix: 16), index < 10,
+            let bits = UInt64(text.suffix(16), radix: 16)
+        else { return nil }
+        place = Place(n: n, index: index)
+        self.bits = bits
+    }
+
+    private func hex(_ value: UInt64, _ width: Int) -> String {
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: width - digits.utf8.count) + digits
+    }
+}

@@ -1,0 +1,23 @@
+/// What SQS allows (Developer Guide, *quotas-messages* and *quotas-queues*).
+package enum QueueLimits {
+    /// Bytes of a message, and of a batch, attributes included.
+    package static let messageBytes = 1_048_576
+    package static let maximumMessageSize = 1024...1_048_576
+    package static let batchEntries = 10
+    package static let batchIDLength = 80
+    package static let nameLength = 80
+    package static let attributes = 10
+    package static let attributeNameLength = 256
+    package static let delaySeconds: ClosedRange<Int64> = 0...900
+    package static let retentionSeconds: ClosedRange<Int64> = 60...1_209_600
+    package static let visibilitySeconds: ClosedRange<Int64> = 0...43_200
+    package static let waitSeconds: ClosedRange<Int64> = 0...20
+    package static let receivedMessages: ClosedRange<Int64> = 1...10
+    package static let maxReceiveCount: ClosedRange<Int64> = 1...1000
+    package static let inFlight = 120_000
+    /// How far a FIFO queue looks past blocked groups.
+    package static let passedOver = 120_000
+    package static let deduplicationInterval = Duration.seconds(300)
+    package static let identifierLength = 128
+    package static let tags = 50
+}

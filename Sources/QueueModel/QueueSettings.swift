@@ -1,0 +1,96 @@
+import JSON
+
+/// What a queue was told to be: SQS's attributes, and msorch's durability.
+package struct QueueSettings: Equatable, Sendable {
+    package enum Durability: String, Sendable {
+        /// On the disk before the reply.
+        case fsync
+        /// Survives the process, not the power.
+        case os
+    }
+
+    package struct RedrivePolicy: Equatable, Sendable {
+        /// The dead-letter queue's name, in the same stack.
+        package var deadLetterQueue: String
+        /// 1 to 1000.
+        package var maxReceiveCount: Int64
+
+        package init(deadLetterQueue: String, maxReceiveCount: Int64) {
+            self.deadLetterQueue = deadLetterQueue
+            self.maxReceiveCount = maxReceiveCount
+        }
+    }
+
+    package var isFIFO = false
+    package var visibilityTimeoutSeconds: Int64 = 30
+    package var delaySeconds: Int64 = 0
+    package var retentionSeconds: Int64 = 345_600
+    package var receiveWaitTimeSeconds: Int64 = 0
+    /// Bytes.
+    package var maximumMessageSize: Int64 = 1_048_576
+    package var redrivePolicy: RedrivePolicy?
+    package var isContentBasedDeduplication = false
+    /// Whether deduplication looks at each message group by itself.
+    package var deduplicatesByGroup = false
+    package var hasPerGroupThroughput = false
+    package var durability = Durability.fsync
+    package var tags: [String: String] = [:]
+
+    package init() {}
+
+    /// How the journal keeps them: only what differs from the default.
+    package var json: JSONValue {
+        let plain = QueueSettings()
+        var object = JSONObject()
+        func keep<T: Equatable>(
+            _ key: String, _ path: KeyPath<QueueSettings, T>, _ value: JSONValue
+        ) {
+            if self[keyPath: path] != plain[keyPath: path] { object[key] = value }
+        }
+        keep("fifo", \.isFIFO, .bool(isFIFO))
+        keep("visibilityTimeout", \.visibilityTimeoutSeconds, .int(visibilityTimeoutSeconds))
+        keep("delay", \.delaySeconds, .int(delaySeconds))
+        keep("retention", \.retentionSeconds, .int(retentionSeconds))
+        keep("receiveWaitTime", \.receiveWaitTimeSeconds, .int(receiveWaitTimeSeconds))
+        keep("maximumMessageSize", \.maximumMessageSize, .int(maximumMessageSize))
+        if let redrivePolicy {
+            object["redrive"] = [
+                "deadLetterQueue": .string(redrivePolicy.deadLetterQueue),
+                "maxReceiveCount": .int(redrivePolicy.maxReceiveCount),
+            ]
+        }
+        keep(
+            "contentBasedDeduplication", \.isContentBasedDeduplication,
+            .bool(isContentBasedDeduplication))
+        keep("deduplicationScope", \.deduplicatesByGroup, "messageGroup")
+        keep("throughputLimit", \.hasPerGroupThroughput, "perMessageGroupId")
+        keep("durability", \.durability, .string(durability.rawValue))
+        keep(
+            "tags", \.tags,
+            .object(JSONObject(tags.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })))
+        return .object(object)
+    }
+
+    /// Reads what `json` wrote; what is missing is the default.
+    package init(json: JSONValue) {
+        isFIFO = json["fifo"]?.boolValue ?? isFIFO
+        visibilityTimeoutSeconds =
+            json["visibilityTimeout"]?.intValue ?? visibilityTimeoutSeconds
+        delaySeconds = json["delay"]?.intValue ?? delaySeconds
+        retentionSeconds = json["retention"]?.intValue ?? retentionSeconds
+        receiveWaitTimeSeconds = json["receiveWaitTime"]?.intValue ?? receiveWaitTimeSeconds
+        maximumMessageSize = json["maximumMessageSize"]?.intValue ?? maximumMessageSize
+        if let redrive = json["redrive"], let queue = redrive["deadLetterQueue"]?.stringValue,
+            let count = redrive["maxReceiveCount"]?.intValue
+        {
+            redrivePolicy = RedrivePolicy(deadLetterQueue: queue, maxReceiveCount: count)
+        }
+        isContentBasedDeduplication = json["contentBasedDeduplication"]?.boolValue ?? false
+        deduplicatesByGroup = json["deduplicationScope"]?.stringValue == "messageGroup"
+        hasPerGroupThroughput = json["throughputLimit"]?.stringValue == "perMessageGroupId"
+        durability = json["durability"]?.stringValue.flatMap(Durability.init) ?? durability
+        tags = Dictionary(
+            (json["tags"]?.objectValue?.members ?? []).map { ($0.key, $0.value.stringValue ?? "") },
+            uniquingKeysWith: { $1 })
+    }
+}
