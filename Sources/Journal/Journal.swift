@@ -2,7 +2,8 @@ import JSON
 import Posix
 import Synchronization
 
-/// One queue's journal in one process: any number of threads here, and any number of processes beside it.
+/// One queue's journal in one process: any number of threads here, and any number of processes
+/// beside it.
 ///
 /// A transaction locks, catches up with what others appended, decides, appends and unlocks. Syncing
 /// happens outside the lock, once for everybody who waits (`waitDurable`).
@@ -95,8 +96,8 @@ package final class Journal<State: JournaledState>: Sendable {
 
     /// Blocks until the ticket's record is on the disk. One `fdatasync` serves all who wait.
     ///
-    /// - Throws: `storage` if the disk refuses, `notDurable` if the record was lost with a failed sync:
-    ///   in either case the record must not be acknowledged.
+    /// - Throws: `storage` if the disk refuses, `notDurable` if the record was lost with a failed
+    /// sync: in either case the record must not be acknowledged.
     package func waitDurable(_ ticket: Ticket) throws(JournalError) {
         while true {
             let turn: Turn = commit.wait { commit in

@@ -1,7 +1,8 @@
 import JSON
 import Posix
 
-/// Checkpoints, and what happens when a segment is full or a sync has failed. The caller holds the lock.
+/// Checkpoints, and what happens when a segment is full or a sync has failed. The caller holds the
+/// lock.
 extension JournalSession {
     /// A state at a place, and the checksum of the line before it.
     struct Checkpoint {
@@ -17,8 +18,8 @@ extension JournalSession {
 
     private var checkpointPath: String { "\(folder)/checkpoint.json" }
 
-    /// The newest checkpoint, if it is whole and speaks of this very journal. Never an error: without
-    /// one, opening reads from the segment's base record on.
+    /// The newest checkpoint, if it is whole and speaks of this very journal. Never an error:
+    /// without one, opening reads from the segment's base record on.
     func readCheckpoint() -> Checkpoint? {
         guard let file = try? storage.open(checkpointPath, creating: false),
             let size = try? file.status().size, size > 1, size < RecordFrame.maximumLength,
@@ -81,8 +82,8 @@ extension JournalSession {
         checkpointLength = checkpoint.length
     }
 
-    /// What a transaction owes before it unlocks. A failure here is not the transaction's: its record is
-    /// written, and the next one tries again.
+    /// What a transaction owes before it unlocks. A failure here is not the transaction's: its
+    /// record is written, and the next one tries again.
     mutating func tidy() {
         if end >= options.segmentBytes {
             try? roll()
@@ -148,8 +149,9 @@ extension JournalSession {
         unsynced.removeAll { $0.n <= n }
     }
 
-    /// After a failed sync no page of the file can be trusted to reach the disk: whatever of it reads
-    /// well goes to a new file, which is synced and takes the name. Records are acknowledged only then.
+    /// After a failed sync no page of the file can be trusted to reach the disk: whatever of it
+    /// reads well goes to a new file, which is synced and takes the name. Records are acknowledged
+    /// only then.
     mutating func replaceSegment() throws(JournalError) {
         var lines: [[UInt8]] = []
         var reader = LineReader(file, at: 0)

@@ -41,7 +41,8 @@ extension JournalSession {
         generation = current
     }
 
-    /// Learns what other processes did since the last look: one small read and one `fstat` if nothing.
+    /// Learns what other processes did since the last look: one small read and one `fstat` if
+    /// nothing.
     mutating func catchUp() throws(JournalError) {
         var current: UInt64 = 0
         var size: UInt64 = 0
@@ -110,8 +111,8 @@ extension JournalSession {
         }
     }
 
-    /// The line at `offset` is not good. If it was durable, that is damage; else it and all behind it is
-    /// what a writer left that died before anybody was told of it.
+    /// The line at `offset` is not good. If it was durable, that is damage; else it and all behind
+    /// it is what a writer left that died before anybody was told of it.
     private mutating func settleTail(at offset: UInt64) throws(JournalError) {
         var size: UInt64 = 0
         var claimed = durable

@@ -33,7 +33,8 @@ package struct JournalSession<State: JournaledState>: Sendable {
     /// Bytes appended since the newest checkpoint, and that checkpoint's size.
     var bytesSinceCheckpoint: UInt64 = 0
     var checkpointLength: UInt64 = 0
-    /// Our own records that no sync has covered yet: (n, checksum), to find them again after a repair.
+    /// Our own records that no sync has covered yet: (n, checksum), to find them again after a
+    /// repair.
     var unsynced: [(n: UInt64, checksum: UInt32)] = []
     /// Those of them that a repair could not bring over.
     var lost: Set<UInt64> = []
@@ -90,8 +91,13 @@ package struct JournalSession<State: JournaledState>: Sendable {
         return Array(line)
     }
 
+    /// Every segment's name, oldest first.
+    package var segmentNames: [UInt64] { segments }
+    /// Bytes of the newest segment.
+    package var endOffset: UInt64 { end }
+
     /// The records from `location` on, up to now.
-    package func records(from location: RecordLocation) -> RecordCursor<State> {
+    package func records(from location: RecordLocation) -> RecordCursor {
         RecordCursor(session: self, from: location)
     }
 
@@ -145,15 +151,26 @@ package enum SegmentName {
     }
 }
 
-/// Reads records one after the other, across segments, without taking anything from the session.
-package struct RecordCursor<State: JournaledState> {
-    private let session: JournalSession<State>
+/// Reads records one after the other, across segments, up to where the journal ended when it was
+/// made. It keeps no part of the state, so a transaction may go on changing that.
+package struct RecordCursor {
+    private let folder: String
+    private let storage: any JournalStorage
+    private let segments: [UInt64]
+    private let newest: UInt64
+    private let newestFile: any JournalFile
+    private let end: UInt64
     private var segment: UInt64
-    private var lines: LineReader?
     private var offset: UInt64
+    private var lines: LineReader?
 
-    init(session: JournalSession<State>, from location: RecordLocation) {
-        self.session = session
+    init<State>(session: JournalSession<State>, from location: RecordLocation) {
+        folder = session.folder
+        storage = session.storage
+        segments = session.segments
+        newest = session.segment
+        newestFile = session.file
+        end = session.end
         segment = location.segment
         offset = location.offset
     }
@@ -161,19 +178,13 @@ package struct RecordCursor<State: JournaledState> {
     /// - Throws: `damaged` at a record that fails its checksum.
     package mutating func next() throws(JournalError) -> RecordLine? {
         while true {
-            if segment == session.segment, (lines?.offset ?? offset) >= session.end { return nil }
-            if lines == nil { lines = LineReader(try session.openSegment(segment), at: offset) }
             let start = lines?.offset ?? offset
-            let piece: LineReader.Piece
-            do throws(SystemError) {
-                piece = try lines?.peek() ?? .end
-            } catch {
-                throw .storage(error)
-            }
-            switch piece {
+            if segment == newest, start >= end { return nil }
+            if lines == nil { lines = LineReader(try open(segment), at: offset) }
+            switch try storing({ () throws(SystemError) in try lines?.peek() ?? .end }) {
             case .line(let bytes):
                 guard let frame = bytes.withUnsafeBytes({ RecordFrame(checking: $0) }) else {
-                    throw session.damage(segment, start, "the record fails its checksum")
+                    throw damage(start, "the record fails its checksum")
                 }
                 lines?.advance(over: bytes)
                 return RecordLine(
@@ -181,16 +192,23 @@ package struct RecordCursor<State: JournaledState> {
                     location: RecordLocation(
                         segment: segment, offset: start, length: UInt32(bytes.count + 1)),
                     bytes: bytes)
-            case .fragment:
-                throw session.damage(segment, start, "a sealed segment ends inside a record")
+            case .fragment: throw damage(start, "a sealed segment ends inside a record")
             case .end:
-                guard let following = session.segments.first(where: { $0 > segment }) else {
-                    return nil
-                }
+                guard let following = segments.first(where: { $0 > segment }) else { return nil }
                 segment = following
                 offset = 0
                 lines = nil
             }
         }
+    }
+
+    private func open(_ name: UInt64) throws(JournalError) -> any JournalFile {
+        if name == newest { return newestFile }
+        let path = "\(folder)/\(SegmentName.file(name))"
+        return try storing { () throws(SystemError) in try storage.open(path, creating: false) }
+    }
+
+    private func damage(_ offset: UInt64, _ reason: String) -> JournalError {
+        .damaged(file: "\(folder)/\(SegmentName.file(segment))", offset: offset, reason: reason)
     }
 }

@@ -5,15 +5,17 @@ import Posix
 package protocol JournaledState: Sendable {
     init()
 
-    /// The only way this state changes, live or on replay. A `base` record replaces the whole state;
-    /// members it does not know are passed over.
+    /// The only way this state changes, live or on replay. A `base` record replaces the whole
+    /// state; members it does not know are passed over.
     /// - Parameter line: the record's whole JSON object, without the newline.
-    /// - Throws: `StateError` if the record cannot follow: the journal is damaged, or of a newer msorch.
+    /// - Throws: `StateError` if the record cannot follow: the journal is damaged, or of a newer
+    /// msorch.
     mutating func apply(
         _ line: UnsafeRawBufferPointer, n: UInt64, time: Timestamp, at location: RecordLocation
     ) throws(StateError)
 
-    /// The members of a base record: `"op":"base",…`. Applied to a fresh state it gives this one back.
+    /// The members of a base record: `"op":"base",…`. Applied to a fresh state it gives this one
+    /// back.
     func encodeBase(to bytes: inout [UInt8])
 }
 

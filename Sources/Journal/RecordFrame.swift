@@ -35,8 +35,8 @@ package struct RecordFrame: Equatable, Sendable {
         self.checksum = checksum
     }
 
-    /// The highest `d` of a whole record in `line`, which a harmed newline may have glued to another.
-    /// No string can hold the unescaped quotes that a record begins with.
+    /// The highest `d` of a whole record in `line`, which a harmed newline may have glued to
+    /// another. No string can hold the unescaped quotes that a record begins with.
     package static func durable(claimedWithin line: [UInt8]) -> UInt64 {
         let start = Array("{\"n\":".utf8)
         return line.withUnsafeBytes { bytes in

@@ -1,8 +1,8 @@
 import CPosix
 import Glibc
 
-/// One open file. Not copyable, so it cannot be closed twice or used after closing; closed at an exec,
-/// so no child inherits it (nor the lock that it may hold).
+/// One open file. Not copyable, so it cannot be closed twice or used after closing; closed at an
+/// exec, so no child inherits it (nor the lock that it may hold).
 package struct FileDescriptor: ~Copyable, Sendable {
     /// Size and identity of an open file.
     package struct Status: Equatable, Sendable {
@@ -78,8 +78,8 @@ package struct FileDescriptor: ~Copyable, Sendable {
         guard retrying({ ftruncate(rawValue, off_t(size)) }) == 0 else { throw .last("ftruncate") }
     }
 
-    /// Everything written so far, and the size, is on the disk when this returns. A failure is final:
-    /// the kernel may have dropped the pages, and a second try would lie.
+    /// Everything written so far, and the size, is on the disk when this returns. A failure is
+    /// final: the kernel may have dropped the pages, and a second try would lie.
     package borrowing func syncData() throws(SystemError) {
         guard retrying({ fdatasync(rawValue) }) == 0 else { throw .last("fdatasync") }
     }

@@ -94,7 +94,8 @@ package enum FileSystem {
         return bytes
     }
 
-    /// Replaces the file by `bytes` so that a crash leaves the old or the new one, whole and durable.
+    /// Replaces the file by `bytes` so that a crash leaves the old or the new one, whole and
+    /// durable.
     package static func replace(
         _ path: String, with bytes: [UInt8]
     ) throws(SystemError) {
@@ -112,7 +113,8 @@ package enum FileSystem {
         }
     }
 
-    /// The process that holds a `flock` on the file, as `/proc/locks` tells; `nil` if it cannot be known.
+    /// The process that holds a `flock` on the file, as `/proc/locks` tells; `nil` if it cannot be
+    /// known.
     package static func lockHolder(of status: FileDescriptor.Status) -> Int32? {
         guard let text = try? read("/proc/locks") else { return nil }
         for line in String(decoding: text, as: UTF8.self).split(separator: "\n") {

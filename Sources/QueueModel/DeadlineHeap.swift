@@ -1,7 +1,7 @@
 import JSON
 
-/// Places ordered by when they become visible. Entries are never searched for: whoever reads checks each
-/// against the message it names, and stale ones are dropped as they surface.
+/// Places ordered by when they become visible. Entries are never searched for: whoever reads checks
+/// each against the message it names, and stale ones are dropped as they surface.
 struct DeadlineHeap: Equatable, Sendable {
     struct Entry: Equatable, Comparable, Sendable {
         var time: Timestamp

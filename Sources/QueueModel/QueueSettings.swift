@@ -67,7 +67,8 @@ package struct QueueSettings: Equatable, Sendable {
         keep("durability", \.durability, .string(durability.rawValue))
         keep(
             "tags", \.tags,
-            .object(JSONObject(tags.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })))
+            .object(JSONObject(tags.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }))
+        )
         return .object(object)
     }
 

@@ -16,7 +16,8 @@ package struct SQSError: Error, Equatable, Sendable {
         self.message = message
     }
 
-    private static func prefixed(_ shape: String, _ message: String, status: Int = 400) -> SQSError {
+    private static func prefixed(_ shape: String, _ message: String, status: Int = 400) -> SQSError
+    {
         SQSError(
             shape: shape, queryCode: "AWS.SimpleQueueService.\(shape)", status: status,
             message: message)

@@ -5,8 +5,8 @@ import Synchronization
 
 /// The real files, but one call of a kind fails.
 ///
-/// Fault model: a call that fails has no effect, except that a failing write may have written a part
-/// (`short`). A failing sync leaves the pages readable, as Linux does for a while.
+/// Fault model: a call that fails has no effect, except that a failing write may have written a
+/// part (`short`). A failing sync leaves the pages readable, as Linux does for a while.
 final class FaultyStorage: JournalStorage {
     enum Kind: CaseIterable {
         case open

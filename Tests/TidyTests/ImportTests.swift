@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-/// The house rules that a compiler does not check: which module may see which, and which may see the world.
+/// The house rules that a compiler does not check: which module may see which, and which may see
+/// the world.
 @Suite struct ImportTests {
     private static let root = URL(filePath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()

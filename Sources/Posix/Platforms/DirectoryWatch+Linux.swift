@@ -5,8 +5,8 @@ import Glibc
 package struct DirectoryWatch: ~Copyable, Sendable {
     private let descriptor: FileDescriptor
 
-    /// - Throws: `SystemError` where the system refuses (128 instances a user is a usual limit); the
-    ///   caller falls back to looking now and then.
+    /// - Throws: `SystemError` where the system refuses (128 instances a user is a usual limit);
+    /// the caller falls back to looking now and then.
     package init(_ folder: String) throws(SystemError) {
         descriptor = try Self.open(folder)
     }

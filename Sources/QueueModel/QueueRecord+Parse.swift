@@ -1,0 +1,139 @@
+import JSON
+
+/// A record that no queue can take, in words for the user.
+package struct QueueRecordError: Error, Equatable, Sendable {
+    package var message: String
+}
+
+extension QueueRecord {
+    /// Reads a journal line.
+    package init(line: UnsafeRawBufferPointer) throws(QueueRecordError) {
+        let operation: Range<Int>?
+        var scanner = JSONScanner(line)
+        do throws(JSONError) {
+            operation = try Self.operation(&scanner)
+        } catch {
+            throw QueueRecordError(message: error.message)
+        }
+        guard let operation else { throw QueueRecordError(message: "a record without 'op'") }
+        if scanner.matches(operation, "send") || scanner.matches(operation, "take") {
+            self = try Self.arrival(line)
+        } else {
+            self = try Self.change(line)
+        }
+    }
+
+    private static func operation(_ scanner: inout JSONScanner) throws(JSONError) -> Range<Int>? {
+        var operation: Range<Int>?
+        try scanner.object { (key, scanner) throws(JSONError) in
+            if scanner.matches(key, "op") {
+                operation = try scanner.string()
+            } else {
+                try scanner.skipValue()
+            }
+        }
+        return operation
+    }
+
+    /// Sends and takes: bodies are carried as they stand.
+    private static func arrival(_ line: UnsafeRawBufferPointer) throws(QueueRecordError)
+        -> QueueRecord
+    {
+        var messages: [NewMessage] = []
+        var giver: String?
+        var number: Int64 = 0
+        do throws(JSONError) {
+            var scanner = JSONScanner(line)
+            try scanner.object { (key, scanner) throws(JSONError) in
+                if scanner.matches(key, "m") {
+                    try scanner.array { (scanner) throws(JSONError) in
+                        messages.append(try message(&scanner))
+                    }
+                } else if scanner.matches(key, "from") {
+                    giver = scanner.text(try scanner.string())
+                } else if scanner.matches(key, "x") {
+                    number = try scanner.int()
+                } else {
+                    try scanner.skipValue()
+                }
+            }
+        } catch {
+            throw QueueRecordError(message: error.message)
+        }
+        guard let giver else { return .send(messages) }
+        return .take(from: giver, number: UInt64(clamping: number), messages)
+    }
+
+    private static func message(_ scanner: inout JSONScanner) throws(JSONError) -> NewMessage {
+        var message = NewMessage(messageID: "", escapedBody: [])
+        try scanner.object { (key, scanner) throws(JSONError) in
+            if scanner.matches(key, "id") {
+                message.messageID = scanner.text(try scanner.string())
+            } else if scanner.matches(key, "body") {
+                message.escapedBody = Array(scanner.slice(try scanner.string()))
+            } else if scanner.matches(key, "delay") {
+                message.delaySeconds = try scanner.int()
+            } else if scanner.matches(key, "group") {
+                message.group = scanner.text(try scanner.string())
+            } else if scanner.matches(key, "dedup") {
+                message.deduplicationID = scanner.text(try scanner.string())
+            } else if scanner.matches(key, "attributes") {
+                message.attributes = Array(scanner.slice(try scanner.skipValue()))
+            } else if scanner.matches(key, "trace") {
+                message.traceHeader = scanner.text(try scanner.string())
+            } else if scanner.matches(key, "sent") {
+                message.sent = Timestamp(milliseconds: try scanner.int())
+            } else if scanner.matches(key, "receives") {
+                message.receiveCount = try scanner.int()
+            } else {
+                try scanner.skipValue()
+            }
+        }
+        return message
+    }
+
+    private static func change(_ line: UnsafeRawBufferPointer) throws(QueueRecordError)
+        -> QueueRecord
+    {
+        let value: JSONValue
+        do throws(JSONError) {
+            value = try JSONValue.parse(Array(line))
+        } catch {
+            throw QueueRecordError(message: error.message)
+        }
+        let places = (value["m"]?.arrayValue ?? []).compactMap { Place(json: $0) }
+        let number = UInt64(clamping: value["x"]?.intValue ?? 0)
+        switch value["op"]?.stringValue {
+        case "base":
+            guard value["state"]?["format"]?.intValue == QueueState.format else {
+                let format = value["state"]?["format"]?.intValue ?? 0
+                throw QueueRecordError(
+                    message: "this journal has format \(format); this msorch reads format "
+                        + "\(QueueState.format)")
+            }
+            return .base(value["state"] ?? .null)
+        case "receive":
+            guard let receive = Receive(json: value) else {
+                throw QueueRecordError(message: "a receive record lacks a part")
+            }
+            return .receive(receive)
+        case "delete": return .delete(places)
+        case "visibility":
+            return .visibility(
+                (value["m"]?.arrayValue ?? []).compactMap { change in
+                    guard let place = Place(json: change), let parts = change.arrayValue,
+                        parts.count == 3, let time = parts[2].intValue
+                    else { return nil }
+                    return (place, Timestamp(milliseconds: time))
+                })
+        case "purge": return .purge
+        case "set": return .set(QueueSettings(json: value["settings"] ?? .null))
+        case "transfer":
+            return .transfer(number: number, target: value["to"]?.stringValue ?? "", places)
+        case "transferred": return .transferred(number: number)
+        case let other:
+            throw QueueRecordError(
+                message: "a record of a kind this msorch does not know: '\(other ?? "")'")
+        }
+    }
+}

@@ -1,0 +1,258 @@
+import JSON
+
+/// One change of a queue, as its journal keeps it (docs/journal.md, *Records*).
+package enum QueueRecord: Equatable, Sendable {
+    /// A message as a send or take brings it.
+    package struct NewMessage: Equatable, Sendable {
+        package var messageID: String
+        /// The inside of the body's JSON string, escaped as it came.
+        package var escapedBody: [UInt8]
+        package var delaySeconds: Int64 = 0
+        package var group: String?
+        package var deduplicationID: String?
+        /// The message attributes' JSON object, as it came.
+        package var attributes: [UInt8]?
+        package var traceHeader: String?
+        /// Moved messages keep when they were sent, and how often they were received.
+        package var sent: Timestamp?
+        package var receiveCount: Int64 = 0
+
+        package init(messageID: String, escapedBody: [UInt8]) {
+            self.messageID = messageID
+            self.escapedBody = escapedBody
+        }
+    }
+
+    /// A message that a receive took or, in a FIFO queue, passed over.
+    package struct FirstReceive: Equatable, Sendable {
+        package var entry: StreamEntry
+        /// `nil` if it was passed over.
+        package var bits: UInt64?
+    }
+
+    package struct Again: Equatable, Sendable {
+        package var place: Place
+        package var bits: UInt64
+    }
+
+    package struct Receive: Equatable, Sendable {
+        package var visibleAt: Timestamp
+        package var head: Head
+        package var first: [FirstReceive]
+        package var again: [Again]
+        /// Messages of the stream that the head stepped over because their retention had passed.
+        package var expired: UInt64
+        /// Held messages whose retention had passed.
+        package var gone: [Place]
+    }
+
+    case base(JSONValue)
+    case send([NewMessage])
+    case take(from: String, number: UInt64, [NewMessage])
+    case receive(Receive)
+    case delete([Place])
+    case visibility([(place: Place, visibleAt: Timestamp)])
+    case purge
+    case set(QueueSettings)
+    case transfer(number: UInt64, target: String, [Place])
+    case transferred(number: UInt64)
+
+    package static func == (lhs: QueueRecord, rhs: QueueRecord) -> Bool {
+        lhs.members == rhs.members
+    }
+
+    /// What the journal writes behind `d`.
+    package var members: [UInt8] {
+        var output: [UInt8] = []
+        switch self {
+        case .base(let value): Self.append("base", [("state", value)], to: &output)
+        case .send(let messages):
+            JSONWriter.append("\"op\":\"send\",", &output)
+            Self.append(messages, to: &output)
+        case .take(let giver, let number, let messages):
+            Self.append(
+                "take", [("from", .string(giver)), ("x", .int(Int64(number)))], to: &output)
+            JSONWriter.append(",", &output)
+            Self.append(messages, to: &output)
+        case .receive(let receive): Self.append("receive", receive.members, to: &output)
+        case .delete(let places):
+            Self.append("delete", [("m", .array(places.map(\.json)))], to: &output)
+        case .visibility(let changes):
+            let list = changes.map { change -> JSONValue in
+                [
+                    .int(Int64(change.place.n)), .int(Int(change.place.index)),
+                    .int(change.visibleAt.milliseconds),
+                ]
+            }
+            Self.append("visibility", [("m", .array(list))], to: &output)
+        case .purge: Self.append("purge", [], to: &output)
+        case .set(let settings): Self.append("set", [("settings", settings.json)], to: &output)
+        case .transfer(let number, let target, let places):
+            Self.append(
+                "transfer",
+                [
+                    ("x", .int(Int64(number))), ("to", .string(target)),
+                    ("m", .array(places.map(\.json))),
+                ], to: &output)
+        case .transferred(let number):
+            Self.append("transferred", [("x", .int(Int64(number)))], to: &output)
+        }
+        return output
+    }
+
+    private static func append(
+        _ operation: String, _ members: [(String, JSONValue)], to output: inout [UInt8]
+    ) {
+        output.append(contentsOf: "\"op\":\"\(operation)\"".utf8)
+        for (key, value) in members {
+            output.append(contentsOf: ",\"\(key)\":".utf8)
+            value.append(to: &output)
+        }
+    }
+
+    private static func append(_ messages: [NewMessage], to output: inout [UInt8]) {
+        JSONWriter.append("\"m\":[", &output)
+        for (index, message) in messages.enumerated() {
+            JSONWriter.append(index == 0 ? "{\"id\":\"" : ",{\"id\":\"", &output)
+            output.append(contentsOf: message.messageID.utf8)
+            JSONWriter.append("\",\"body\":\"", &output)
+            output.append(contentsOf: message.escapedBody)
+            JSONWriter.append("\"", &output)
+            func number(_ name: StaticString, _ value: Int64?) {
+                guard let value, value != 0 else { return }
+                JSONWriter.append(name, &output)
+                JSONWriter.appendInteger(value, to: &output)
+            }
+            func text(_ name: StaticString, _ value: String?) {
+                guard let value else { return }
+                JSONWriter.append(name, &output)
+                JSONWriter.appendString(value, to: &output)
+            }
+            number(",\"delay\":", message.delaySeconds)
+            text(",\"group\":", message.group)
+            text(",\"dedup\":", message.deduplicationID)
+            if let attributes = message.attributes {
+                JSONWriter.append(",\"attributes\":", &output)
+                output.append(contentsOf: attributes)
+            }
+            text(",\"trace\":", message.traceHeader)
+            number(",\"sent\":", message.sent?.milliseconds)
+            number(",\"receives\":", message.receiveCount)
+            JSONWriter.append("}", &output)
+        }
+        JSONWriter.append("]", &output)
+    }
+}
+
+extension Place {
+    var json: JSONValue { [.int(Int64(n)), .int(Int(index))] }
+
+    init?(json: JSONValue?) {
+        guard let parts = json?.arrayValue, parts.count >= 2, let n = parts[0].intValue,
+            let index = parts[1].intValue, let place = UInt64(exactly: n),
+            let number = UInt8(exactly: index)
+        else { return nil }
+        self.init(n: place, index: number)
+    }
+}
+
+extension Head {
+    var json: JSONValue { [.int(Int64(segment)), .int(Int64(offset)), .int(Int(index))] }
+
+    init?(json: JSONValue?) {
+        guard let parts = json?.arrayValue, parts.count == 3,
+            let segment = parts[0].intValue, let offset = parts[1].intValue,
+            let index = parts[2].intValue
+        else { return nil }
+        self.init(
+            segment: UInt64(clamping: segment), offset: UInt64(clamping: offset),
+            index: UInt8(clamping: index))
+    }
+}
+
+extension StreamEntry {
+    var json: JSONValue {
+        var object: JSONObject = [
+            "m": place.json,
+            "at": [
+                .int(Int64(record.segment)), .int(Int64(record.offset)), .int(Int(record.length)),
+            ],
+            "id": .string(messageID),
+            "sent": .int(sent.milliseconds),
+        ]
+        if let group { object["group"] = .string(group) }
+        if delaySeconds != 0 { object["delay"] = .int(delaySeconds) }
+        if receiveCount != 0 { object["receives"] = .int(receiveCount) }
+        return .object(object)
+    }
+
+    init?(json: JSONValue) {
+        guard let place = Place(json: json["m"]), let at = json["at"]?.arrayValue, at.count == 3,
+            let segment = at[0].intValue, let offset = at[1].intValue, let length = at[2].intValue,
+            let id = json["id"]?.stringValue, let sent = json["sent"]?.intValue
+        else { return nil }
+        self.init(
+            place: place,
+            record: RecordPlace(
+                segment: UInt64(clamping: segment), offset: UInt64(clamping: offset),
+                length: UInt32(clamping: length)),
+            messageID: id, sent: Timestamp(milliseconds: sent), group: json["group"]?.stringValue,
+            delaySeconds: json["delay"]?.intValue ?? 0,
+            receiveCount: json["receives"]?.intValue ?? 0)
+    }
+}
+
+/// 64 bits do not fit JSON's numbers everywhere: 16 hexadecimal digits do.
+func hexBits(_ bits: UInt64) -> JSONValue {
+    let digits = String(bits, radix: 16)
+    return .string(String(repeating: "0", count: 16 - digits.utf8.count) + digits)
+}
+
+func bits(_ json: JSONValue?) -> UInt64? { json?.stringValue.flatMap { UInt64($0, radix: 16) } }
+
+extension QueueRecord.Receive {
+    var members: [(String, JSONValue)] {
+        var members: [(String, JSONValue)] = [
+            ("until", .int(visibleAt.milliseconds)), ("head", head.json),
+        ]
+        if !first.isEmpty {
+            let list = first.map { first -> JSONValue in
+                var object = first.entry.json.objectValue ?? JSONObject()
+                if let bits = first.bits { object["bits"] = hexBits(bits) }
+                return .object(object)
+            }
+            members.append(("first", .array(list)))
+        }
+        if !again.isEmpty {
+            let list = again.map { again -> JSONValue in
+                [.int(Int64(again.place.n)), .int(Int(again.place.index)), hexBits(again.bits)]
+            }
+            members.append(("again", .array(list)))
+        }
+        if expired > 0 { members.append(("expired", .int(Int64(expired)))) }
+        if !gone.isEmpty { members.append(("gone", .array(gone.map(\.json)))) }
+        return members
+    }
+
+    init?(json: JSONValue) {
+        guard let until = json["until"]?.intValue, let head = Head(json: json["head"]) else {
+            return nil
+        }
+        visibleAt = Timestamp(milliseconds: until)
+        self.head = head
+        first = []
+        for value in json["first"]?.arrayValue ?? [] {
+            guard let entry = StreamEntry(json: value) else { return nil }
+            first.append(QueueRecord.FirstReceive(entry: entry, bits: bits(value["bits"])))
+        }
+        again = []
+        for value in json["again"]?.arrayValue ?? [] {
+            guard let place = Place(json: value), let parts = value.arrayValue, parts.count == 3,
+                let bits = bits(parts[2])
+            else { return nil }
+            again.append(QueueRecord.Again(place: place, bits: bits))
+        }
+        expired = UInt64(clamping: json["expired"]?.intValue ?? 0)
+        gone = (json["gone"]?.arrayValue ?? []).compactMap { Place(json: $0) }
+    }
+}

@@ -1,0 +1,125 @@
+import JSON
+
+extension QueueState {
+    /// The version of the records. A journal with another is refused, never guessed at.
+    package static let format: Int64 = 1
+
+    /// The only place where a queue changes, live or on replay. Total: a record about a message
+    /// that is gone changes nothing.
+    package mutating func apply(
+        _ record: QueueRecord, n: UInt64, time: Timestamp, at place: RecordPlace
+    ) {
+        switch record {
+        case .base(let value): restore(value)
+        case .send(let messages):
+            counters.sent += UInt64(messages.count)
+            arrive(messages, n, time, place)
+        case .take(let giver, let number, let messages):
+            taken[giver] = max(taken[giver] ?? 0, number)
+            counters.taken += UInt64(messages.count)
+            arrive(messages, n, time, place)
+        case .receive(let receive): apply(receive, at: time)
+        case .delete(let places):
+            for place in places where release(place) != nil { counters.deleted += 1 }
+        case .visibility(let changes):
+            for change in changes {
+                guard var message = held[change.place] else { continue }
+                message.visibleAt = change.visibleAt
+                hold(message)
+            }
+        case .purge:
+            counters.purged += streamed + UInt64(held.count)
+            streamed = 0
+            held = [:]
+            groups = [:]
+            deadlines = DeadlineHeap()
+            transfers = []
+            head = Head(segment: place.segment, offset: place.offset, index: 0)
+            lastPurge = time
+        case .set(let settings): self.settings = settings
+        case .transfer(let number, let target, let places):
+            lastTransfer = max(lastTransfer, number)
+            let messages = places.compactMap { release($0) }
+            counters.deadLettered += UInt64(messages.count)
+            transfers.append(Transfer(number: number, target: target, messages: messages))
+        case .transferred(let number): transfers.removeAll { $0.number == number }
+        }
+    }
+
+    /// As above, from a journal's line.
+    package mutating func apply(
+        line: UnsafeRawBufferPointer, n: UInt64, time: Timestamp, at place: RecordPlace
+    ) throws(QueueRecordError) {
+        apply(try QueueRecord(line: line), n: n, time: time, at: place)
+    }
+
+    private mutating func arrive(
+        _ messages: [QueueRecord.NewMessage], _ n: UInt64, _ time: Timestamp, _ record: RecordPlace
+    ) {
+        for (index, message) in messages.enumerated() {
+            let place = Place(n: n, index: UInt8(index))
+            if let id = message.deduplicationID, settings.isFIFO {
+                let key = deduplicationKey(id, group: message.group)
+                remember(key, message.messageID, place, at: time)
+            }
+            guard message.delaySeconds > 0 else {
+                streamed += 1
+                continue
+            }
+            let entry = StreamEntry(message, place: place, time: time, record: record)
+            hold(
+                HeldMessage(
+                    entry: entry, receiveCount: message.receiveCount,
+                    visibleAt: time + .seconds(message.delaySeconds), firstReceived: nil,
+                    lastReceived: nil, bits: 0))
+        }
+    }
+
+    private mutating func apply(_ receive: QueueRecord.Receive, at time: Timestamp) {
+        for place in receive.gone where release(place) != nil { counters.expired += 1 }
+        counters.expired += receive.expired
+        streamed -= min(streamed, receive.expired + UInt64(receive.first.count))
+        head = receive.head
+        for first in receive.first {
+            var message = HeldMessage(
+                entry: first.entry, receiveCount: first.entry.receiveCount, visibleAt: time,
+                firstReceived: nil, lastReceived: nil, bits: 0)
+            if let bits = first.bits {
+                mark(&message, bits, until: receive.visibleAt, at: time)
+            }
+            hold(message)
+        }
+        for again in receive.again {
+            guard var message = held[again.place] else { continue }
+            mark(&message, again.bits, until: receive.visibleAt, at: time)
+            hold(message)
+        }
+    }
+
+    private mutating func mark(
+        _ message: inout HeldMessage, _ bits: UInt64, until visibleAt: Timestamp, at time: Timestamp
+    ) {
+        message.receiveCount += 1
+        message.firstReceived = message.firstReceived ?? time
+        message.lastReceived = time
+        message.visibleAt = visibleAt
+        message.bits = bits
+        counters.received += 1
+    }
+
+    func deduplicationKey(_ id: String, group: String?) -> String {
+        settings.deduplicatesByGroup ? "\(group ?? "")\u{0}\(id)" : id
+    }
+}
+
+extension StreamEntry {
+    /// The entry of a message that stands in a send or take record of `time`.
+    package init(
+        _ message: QueueRecord.NewMessage, place: Place, time: Timestamp, record: RecordPlace
+    ) {
+        self.init(
+            place: place, record: record, messageID: message.messageID, sent: message.sent ?? time,
+            group: message.group, delaySeconds: message.delaySeconds,
+            receiveCount: message.receiveCount)
+    }
+}

@@ -1,0 +1,103 @@
+import JSON
+
+/// The whole state as one JSON object: what base records and checkpoints hold.
+extension QueueState {
+    package var json: JSONValue {
+        [
+            "format": .int(Self.format),
+            "settings": settings.json,
+            "head": head.json,
+            "streamed": .int(Int64(streamed)),
+            "counters": [
+                "sent": .int(Int64(counters.sent)), "received": .int(Int64(counters.received)),
+                "deleted": .int(Int64(counters.deleted)), "expired": .int(Int64(counters.expired)),
+                "purged": .int(Int64(counters.purged)),
+                "deadLettered": .int(Int64(counters.deadLettered)),
+                "taken": .int(Int64(counters.taken)),
+            ],
+            "held": .array(held.values.sorted { $0.entry.place < $1.entry.place }.map(\.json)),
+            "transfers": .array(
+                transfers.map { transfer in
+                    [
+                        "x": .int(Int64(transfer.number)), "to": .string(transfer.target),
+                        "held": .array(transfer.messages.map(\.json)),
+                    ]
+                }),
+            "lastTransfer": .int(Int64(lastTransfer)),
+            "taken": .object(
+                JSONObject(
+                    taken.sorted { $0.key < $1.key }.map { ($0.key, .int(Int64($0.value))) })),
+            "lastPurge": lastPurge.map { .int($0.milliseconds) } ?? .null,
+            "deduplication": .array(
+                deduplicationOrder.compactMap { key in
+                    deduplications[key].map {
+                        [
+                            .string(key), .string($0.messageID), $0.place.json,
+                            .int($0.time.milliseconds),
+                        ]
+                    }
+                }),
+        ]
+    }
+
+    mutating func restore(_ json: JSONValue) {
+        self = QueueState()
+        func count(_ value: JSONValue?) -> UInt64 { UInt64(clamping: value?.intValue ?? 0) }
+        settings = QueueSettings(json: json["settings"] ?? .null)
+        head = Head(json: json["head"]) ?? head
+        streamed = count(json["streamed"])
+        let totals = json["counters"]
+        counters = Counters(
+            sent: count(totals?["sent"]), received: count(totals?["received"]),
+            deleted: count(totals?["deleted"]), expired: count(totals?["expired"]),
+            purged: count(totals?["purged"]), deadLettered: count(totals?["deadLettered"]),
+            taken: count(totals?["taken"]))
+        for value in json["held"]?.arrayValue ?? [] {
+            if let message = HeldMessage(json: value) { hold(message) }
+        }
+        for value in json["transfers"]?.arrayValue ?? [] {
+            transfers.append(
+                Transfer(
+                    number: count(value["x"]), target: value["to"]?.stringValue ?? "",
+                    messages: (value["held"]?.arrayValue ?? []).compactMap { HeldMessage(json: $0) }
+                ))
+        }
+        lastTransfer = count(json["lastTransfer"])
+        for (giver, number) in json["taken"]?.objectValue?.members ?? [] {
+            taken[giver] = count(number)
+        }
+        lastPurge = json["lastPurge"]?.intValue.map { Timestamp(milliseconds: $0) }
+        for value in json["deduplication"]?.arrayValue ?? [] {
+            guard let parts = value.arrayValue, parts.count == 4, let key = parts[0].stringValue,
+                let id = parts[1].stringValue, let place = Place(json: parts[2]),
+                let time = parts[3].intValue
+            else { continue }
+            deduplicationOrder.append(key)
+            deduplications[key] = Deduplication(
+                messageID: id, place: place, time: Timestamp(milliseconds: time))
+        }
+    }
+}
+
+extension HeldMessage {
+    var json: JSONValue {
+        var object = entry.json.objectValue ?? JSONObject()
+        object["count"] = .int(receiveCount)
+        object["until"] = .int(visibleAt.milliseconds)
+        if let firstReceived { object["first"] = .int(firstReceived.milliseconds) }
+        if let lastReceived { object["last"] = .int(lastReceived.milliseconds) }
+        if bits != 0 { object["bits"] = hexBits(bits) }
+        return .object(object)
+    }
+
+    init?(json: JSONValue) {
+        guard let entry = StreamEntry(json: json), let count = json["count"]?.intValue,
+            let until = json["until"]?.intValue
+        else { return nil }
+        self.init(
+            entry: entry, receiveCount: count, visibleAt: Timestamp(milliseconds: until),
+            firstReceived: json["first"]?.intValue.map { Timestamp(milliseconds: $0) },
+            lastReceived: json["last"]?.intValue.map { Timestamp(milliseconds: $0) },
+            bits: QueueModel.bits(json["bits"]) ?? 0)
+    }
+}

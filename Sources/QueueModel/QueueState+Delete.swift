@@ -1,0 +1,55 @@
+import JSON
+
+extension QueueState {
+    /// The message that a handle names, if it was ever given out.
+    private func parse(_ handle: String) throws(SQSError) -> ReceiptHandle {
+        guard let parsed = ReceiptHandle(handle) else { throw .receiptHandleIsInvalid(handle) }
+        return parsed
+    }
+
+    /// The place to delete; `nil` if there is nothing left to do, which is not an error.
+    ///
+    /// A standard queue accepts the handle of an earlier receive without deleting; a FIFO queue
+    /// refuses a handle whose visibility timeout has passed.
+    package func delete(_ handle: String, at now: Timestamp) throws(SQSError) -> Place? {
+        let parsed = try parse(handle)
+        guard let message = held[parsed.place] else { return nil }
+        if settings.isFIFO, message.bits != parsed.bits || !message.isInFlight(at: now) {
+            throw .receiptHandleExpired(handle)
+        }
+        return message.bits == parsed.bits && message.lastReceived != nil ? parsed.place : nil
+    }
+
+    /// The new moment at which the message becomes visible.
+    package func changeVisibility(
+        _ handle: String, toSeconds seconds: Int64, at now: Timestamp
+    ) throws(SQSError) -> (place: Place, visibleAt: Timestamp) {
+        guard QueueLimits.visibilitySeconds.contains(seconds) else {
+            throw .invalidValue(
+                String(seconds), of: "VisibilityTimeout",
+                reason: "VisibilityTimeout must be an integer between 0 and 43200.")
+        }
+        let parsed = try parse(handle)
+        guard let message = held[parsed.place], message.bits == parsed.bits,
+            let received = message.lastReceived
+        else {
+            throw .invalidValue(
+                handle, of: "ReceiptHandle",
+                reason: "Message does not exist or is not available for visibility timeout change.")
+        }
+        guard message.isInFlight(at: now) else { throw .messageNotInFlight }
+        let visibleAt = now + .seconds(seconds)
+        guard visibleAt - received <= .seconds(QueueLimits.visibilitySeconds.upperBound) else {
+            throw .invalidParameter(
+                "Value \(seconds) for parameter VisibilityTimeout is invalid. Reason: Total "
+                    + "VisibilityTimeout for the message is beyond the limit [43200 seconds].")
+        }
+        return (parsed.place, visibleAt)
+    }
+
+    /// - Throws: `purgeInProgress` within 60 seconds of the last one.
+    package func purge(_ queue: String, at now: Timestamp) throws(SQSError) -> QueueRecord {
+        if let lastPurge, now - lastPurge < .seconds(60) { throw .purgeInProgress(queue) }
+        return .purge
+    }
+}

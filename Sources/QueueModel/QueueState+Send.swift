@@ -1,0 +1,139 @@
+import JSON
+
+/// A message that a client wants to send.
+package struct SendEntry: Sendable {
+    package var escapedBody: [UInt8]
+    /// Bytes of the decoded body and the attributes' names, types and values.
+    package var size: Int
+    package var delaySeconds: Int64?
+    package var group: String?
+    package var deduplicationID: String?
+    /// SHA-256 of the decoded body, hexadecimal; needed for content-based deduplication only.
+    package var contentDigest: String?
+    package var attributes: [UInt8]?
+    package var traceHeader: String?
+    /// Characters that SQS refuses, or half a surrogate pair.
+    package var hasInvalidCharacters = false
+
+    package init(escapedBody: [UInt8], size: Int) {
+        self.escapedBody = escapedBody
+        self.size = size
+    }
+}
+
+/// What became of one entry.
+package struct SentMessage: Equatable, Sendable {
+    package var messageID: String
+    /// FIFO only.
+    package var sequenceNumber: String?
+}
+
+extension QueueState {
+    /// What sending `entries` at `now` would do: the record to append (`nil` if there is nothing
+    /// new), and each entry's outcome. A duplicate answers the first message's identifiers.
+    ///
+    /// - Parameters:
+    ///   - n: the sequence number that the record will get.
+    ///   - messageIDs: one fresh UUID an entry.
+    package func send(
+        _ entries: [SendEntry], at now: Timestamp, n: UInt64, messageIDs: [String]
+    ) -> (record: QueueRecord?, outcomes: [Result<SentMessage, SQSError>]) {
+        precondition(entries.count <= QueueLimits.batchEntries, "checked by the caller")
+        precondition(messageIDs.count == entries.count, "an identifier for each")
+        var new: [QueueRecord.NewMessage] = []
+        var known: [String: SentMessage] = [:]
+        let outcomes = zip(entries, messageIDs).map {
+            (entry, id) -> Result<SentMessage, SQSError> in
+            let message: QueueRecord.NewMessage
+            do throws(SQSError) {
+                message = try check(entry, id)
+            } catch {
+                return .failure(error)
+            }
+            guard settings.isFIFO, let deduplicationID = message.deduplicationID else {
+                new.append(message)
+                return .success(SentMessage(messageID: id))
+            }
+            let key = deduplicationKey(deduplicationID, group: message.group)
+            if let duplicate = known[key] ?? recent(key, at: now) { return .success(duplicate) }
+            let place = Place(n: n, index: UInt8(new.count))
+            let sent = SentMessage(messageID: id, sequenceNumber: place.sequenceNumber)
+            known[key] = sent
+            new.append(message)
+            return .success(sent)
+        }
+        return (new.isEmpty ? nil : .send(new), outcomes)
+    }
+
+    private func recent(_ key: String, at now: Timestamp) -> SentMessage? {
+        guard let found = deduplications[key],
+            now - found.time < QueueLimits.deduplicationInterval
+        else { return nil }
+        return SentMessage(
+            messageID: found.messageID, sequenceNumber: found.place.sequenceNumber)
+    }
+
+    private func check(
+        _ entry: SendEntry, _ id: String
+    ) throws(SQSError) -> QueueRecord.NewMessage {
+        guard !entry.escapedBody.isEmpty else { throw .missingParameter("MessageBody") }
+        guard !entry.hasInvalidCharacters else { throw .invalidMessageContents }
+        guard entry.size <= settings.maximumMessageSize else {
+            throw .invalidParameter(
+                "One or more parameters are invalid. Reason: Message must be shorter than "
+                    + "\(settings.maximumMessageSize) bytes.")
+        }
+        if let group = entry.group { try Self.check(identifier: group, "MessageGroupId") }
+        if let id = entry.deduplicationID {
+            try Self.check(identifier: id, "MessageDeduplicationId")
+        }
+        var message = QueueRecord.NewMessage(messageID: id, escapedBody: entry.escapedBody)
+        message.group = entry.group
+        message.attributes = entry.attributes
+        message.traceHeader = entry.traceHeader
+        if let delay = entry.delaySeconds {
+            guard QueueLimits.delaySeconds.contains(delay) else {
+                throw .invalidValue(
+                    String(delay), of: "DelaySeconds",
+                    reason: "DelaySeconds must be >= 0 and <= 900.")
+            }
+            guard !settings.isFIFO || delay == 0 else {
+                throw .invalidValue(
+                    String(delay), of: "DelaySeconds",
+                    reason: "The request include parameter that is not valid for this queue type.")
+            }
+        }
+        let own = settings.isFIFO ? nil : entry.delaySeconds
+        message.delaySeconds = own ?? settings.delaySeconds
+        guard settings.isFIFO else {
+            guard entry.deduplicationID == nil else {
+                throw .invalidValue(
+                    entry.deduplicationID ?? "", of: "MessageDeduplicationId",
+                    reason: "The request include parameter that is not valid for this queue type.")
+            }
+            return message
+        }
+        guard entry.group != nil else { throw .missingParameter("MessageGroupId") }
+        message.deduplicationID =
+            entry.deduplicationID
+            ?? (settings.isContentBasedDeduplication ? entry.contentDigest : nil)
+        guard message.deduplicationID != nil else {
+            throw .invalidParameter(
+                "The queue should either have ContentBasedDeduplication enabled or "
+                    + "MessageDeduplicationId provided explicitly")
+        }
+        return message
+    }
+
+    /// Group and deduplication ids: 1 to 128 printable ASCII characters without spaces.
+    private static func check(identifier: String, _ parameter: String) throws(SQSError) {
+        guard (1...QueueLimits.identifierLength).contains(identifier.utf8.count),
+            identifier.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+        else {
+            throw .invalidValue(
+                identifier, of: parameter,
+                reason: "\(parameter) can only include alphanumeric and punctuation characters. "
+                    + "1 to 128 in length.")
+        }
+    }
+}

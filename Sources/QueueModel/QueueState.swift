@@ -1,0 +1,155 @@
+import JSON
+
+/// A queue as its journal tells it: a head in the stream, and the messages that are not simply
+/// waiting.
+///
+/// The backlog itself is the journal; nothing here grows with it.
+package struct QueueState: Equatable, Sendable {
+    /// Totals since the queue was created.
+    package struct Counters: Equatable, Sendable {
+        package var sent: UInt64 = 0
+        package var received: UInt64 = 0
+        package var deleted: UInt64 = 0
+        package var expired: UInt64 = 0
+        package var purged: UInt64 = 0
+        package var deadLettered: UInt64 = 0
+        /// Arrived from another queue's redrive; not counted as sent, as on AWS.
+        package var taken: UInt64 = 0
+    }
+
+    /// A deduplication id that still counts.
+    struct Deduplication: Equatable, Sendable {
+        var messageID: String
+        var place: Place
+        var time: Timestamp
+    }
+
+    /// Messages on their way to a dead-letter queue.
+    package struct Transfer: Equatable, Sendable {
+        package var number: UInt64
+        package var target: String
+        package var messages: [HeldMessage]
+    }
+
+    package internal(set) var settings = QueueSettings()
+    package internal(set) var counters = Counters()
+    /// Where the never-received messages begin.
+    package internal(set) var head = Head(segment: 1, offset: 0, index: 0)
+    /// How many messages stand from the head on.
+    package internal(set) var streamed: UInt64 = 0
+    package internal(set) var held: [Place: HeldMessage] = [:]
+    /// Transfers that the taker has not confirmed.
+    package internal(set) var transfers: [Transfer] = []
+    package internal(set) var lastTransfer: UInt64 = 0
+    /// The highest transfer number taken from each giver.
+    package internal(set) var taken: [String: UInt64] = [:]
+    package internal(set) var lastPurge: Timestamp?
+
+    var deadlines = DeadlineHeap()
+    /// FIFO: held messages of each group, in order.
+    var groups: [String: [Place]] = [:]
+    var deduplications: [String: Deduplication] = [:]
+    /// Deduplication keys, oldest first.
+    var deduplicationOrder: [String] = []
+
+    package init() {}
+
+    /// Counts as SQS shows them.
+    package struct Counts: Equatable, Sendable {
+        package var visible: UInt64
+        package var inFlight: UInt64
+        package var delayed: UInt64
+        /// When the oldest held message was sent; the stream's head is the caller's to look at.
+        package var oldestHeld: Timestamp?
+    }
+
+    package func counts(at now: Timestamp) -> Counts {
+        var counts = Counts(visible: streamed, inFlight: 0, delayed: 0)
+        for message in held.values {
+            if message.isInFlight(at: now) {
+                counts.inFlight += 1
+            } else if message.isDelayed(at: now) {
+                counts.delayed += 1
+            } else {
+                counts.visible += 1
+            }
+            counts.oldestHeld = min(counts.oldestHeld ?? message.entry.sent, message.entry.sent)
+        }
+        return counts
+    }
+
+    /// How many messages the queue holds in any state; those on their way out included.
+    package var messageCount: UInt64 {
+        streamed + UInt64(held.count) + transfers.reduce(0) { $0 + UInt64($1.messages.count) }
+    }
+
+    /// When the next held message becomes visible, if later than `now`: no need to look before,
+    /// unless something is sent.
+    package func nextWake(after now: Timestamp) -> Timestamp? {
+        held.values.lazy.map(\.visibleAt).filter { $0 > now }.min()
+    }
+
+    // MARK: changes, used by `apply` alone
+
+    mutating func hold(_ message: HeldMessage) {
+        let place = message.entry.place
+        let isNew = held.updateValue(message, forKey: place) == nil
+        deadlines.insert(DeadlineHeap.Entry(time: message.visibleAt, place: place))
+        guard isNew, let group = message.entry.group, settings.isFIFO else { return dropStale() }
+        var places = groups[group] ?? []
+        let index = places.lastIndex { $0 < place }.map { $0 + 1 } ?? 0
+        places.insert(place, at: index)
+        groups[group] = places
+        dropStale()
+    }
+
+    @discardableResult
+    mutating func release(_ place: Place) -> HeldMessage? {
+        guard let message = held.removeValue(forKey: place) else { return nil }
+        if let group = message.entry.group, settings.isFIFO {
+            groups[group]?.removeAll { $0 == place }
+            if groups[group]?.isEmpty == true { groups[group] = nil }
+        }
+        dropStale()
+        return message
+    }
+
+    /// Drops heap entries that no longer speak of their message: those on top, and all of them once
+    /// they outnumber the true ones.
+    private mutating func dropStale() {
+        while let first = deadlines.first, held[first.place]?.visibleAt != first.time {
+            deadlines.removeFirst()
+        }
+        guard deadlines.count > 2 * held.count + 64 else { return }
+        var fresh = DeadlineHeap()
+        for (place, message) in held {
+            fresh.insert(DeadlineHeap.Entry(time: message.visibleAt, place: place))
+        }
+        deadlines = fresh
+    }
+
+    mutating func remember(_ key: String, _ messageID: String, _ place: Place, at time: Timestamp) {
+        forget(before: time - QueueLimits.deduplicationInterval)
+        if deduplications[key] == nil { deduplicationOrder.append(key) }
+        deduplications[key] = Deduplication(messageID: messageID, place: place, time: time)
+    }
+
+    private mutating func forget(before time: Timestamp) {
+        var stale = 0
+        while stale < deduplicationOrder.count,
+            let entry = deduplications[deduplicationOrder[stale]], entry.time < time
+        {
+            deduplications[deduplicationOrder[stale]] = nil
+            stale += 1
+        }
+        deduplicationOrder.removeFirst(stale)
+    }
+
+    package static func == (lhs: QueueState, rhs: QueueState) -> Bool {
+        lhs.settings == rhs.settings && lhs.counters == rhs.counters && lhs.head == rhs.head
+            && lhs.streamed == rhs.streamed && lhs.held == rhs.held
+            && lhs.transfers == rhs.transfers && lhs.lastTransfer == rhs.lastTransfer
+            && lhs.taken == rhs.taken && lhs.lastPurge == rhs.lastPurge && lhs.groups == rhs.groups
+            && lhs.deduplications == rhs.deduplications
+    }
+}

@@ -1,0 +1,112 @@
+import JSON
+import QueueModel
+import Testing
+
+/// A queue with its journal in memory. Every record goes through its JSON form and into a second
+/// state, which must stay equal to the first.
+struct QueueBench {
+    struct Logged {
+        var record: QueueRecord
+        var time: Timestamp
+    }
+
+    struct Stream: MessageStream {
+        let log: [Logged]
+        var head: Head
+        var end: Head { Head(segment: 1, offset: UInt64(log.count) * 100, index: 0) }
+
+        mutating func next() -> (entry: StreamEntry, after: Head)? {
+            while head.offset / 100 < log.count {
+                let position = Int(head.offset / 100)
+                let messages: [QueueRecord.NewMessage]
+                switch log[position].record {
+                case .send(let sent): messages = sent
+                case .take(_, _, let moved): messages = moved
+                default: messages = []
+                }
+                guard head.index < messages.count else {
+                    head = Head(segment: 1, offset: UInt64(position + 1) * 100, index: 0)
+                    continue
+                }
+                let entry = StreamEntry(
+                    messages[Int(head.index)], place: Place(n: UInt64(position), index: head.index),
+                    time: log[position].time, record: QueueBench.place(position))
+                head.index += 1
+                return (entry, head)
+            }
+            return nil
+        }
+    }
+
+    var state = QueueState()
+    var replayed = QueueState()
+    var log: [Logged] = []
+    var now = Timestamp(milliseconds: 1_000_000)
+    private var serial: UInt64 = 0
+
+    init(_ settings: QueueSettings = QueueSettings()) throws {
+        append(.set(settings))
+    }
+
+    static func place(_ position: Int) -> RecordPlace {
+        RecordPlace(segment: 1, offset: UInt64(position) * 100, length: 100)
+    }
+
+    mutating func append(_ record: QueueRecord) {
+        let position = log.count
+        state.apply(record, n: UInt64(position), time: now, at: Self.place(position))
+        log.append(Logged(record: record, time: now))
+        let line = Array("{\"n\":1,".utf8) + record.members + Array("}".utf8)
+        line.withUnsafeBytes { bytes in
+            #expect(throws: Never.self) {
+                try replayed.apply(
+                    line: bytes, n: UInt64(position), time: now, at: Self.place(position))
+            }
+        }
+        #expect(state == replayed)
+    }
+
+    mutating func fresh() -> UInt64 {
+        serial += 1
+        return serial
+    }
+
+    mutating func send(_ entries: SendEntry...) -> [Result<SentMessage, SQSError>] {
+        let ids = entries.map { _ in "m\(fresh())" }
+        let (record, outcomes) = state.send(
+            entries, at: now, n: UInt64(log.count), messageIDs: ids)
+        if let record { append(record) }
+        return outcomes
+    }
+
+    @discardableResult
+    mutating func send(
+        _ body: String, group: String? = nil, dedup: String? = nil, delay: Int64? = nil
+    ) throws -> SentMessage {
+        var entry = SendEntry(escapedBody: Array(body.utf8), size: body.utf8.count)
+        entry.group = group
+        entry.deduplicationID = dedup
+        entry.delaySeconds = delay
+        return try send(entry)[0].get()
+    }
+
+    mutating func receive(
+        _ limit: Int = 1, timeout: Int64? = nil
+    ) throws -> [ReceivedMessage] {
+        while let record = state.deadLetters(at: now) { append(record) }
+        var stream = Stream(log: log, head: state.head)
+        let bits = (0..<limit).map { _ in fresh() }
+        let (record, messages) = try state.receive(
+            upTo: limit, timeoutSeconds: timeout, at: now, bits: bits, stream: &stream)
+        if let record { append(record) }
+        return messages
+    }
+
+    mutating func delete(_ handle: String) throws {
+        if let place = try state.delete(handle, at: now) { append(.delete([place])) }
+    }
+
+    mutating func changeVisibility(_ handle: String, to seconds: Int64) throws {
+        append(.visibility([try state.changeVisibility(handle, toSeconds: seconds, at: now)]))
+    }
+}

@@ -1,0 +1,182 @@
+import JSON
+import QueueModel
+import Testing
+
+@Suite struct QueueRulesTests {
+    private static var fifo: QueueSettings {
+        var settings = QueueSettings()
+        settings.isFIFO = true
+        return settings
+    }
+
+    @Test("a received message hides, comes back, and its first handle stops counting")
+    func visibility() throws {
+        var queue = try QueueBench()
+        try queue.send("a")
+        let first = try #require(try queue.receive().first)
+        #expect(first.receiveCount == 1)
+        #expect(try queue.receive().isEmpty)
+        queue.now = queue.now + .seconds(30)
+        let second = try #require(try queue.receive().first)
+        #expect(second.receiveCount == 2)
+        #expect(second.firstReceived == first.firstReceived)
+        try queue.delete(first.handle.text)
+        #expect(queue.state.messageCount == 1, "an old handle is accepted and deletes nothing")
+        try queue.delete(second.handle.text)
+        #expect(queue.state.messageCount == 0)
+        try queue.delete(second.handle.text)
+    }
+
+    @Test("an empty receive writes nothing")
+    func emptyReceive() throws {
+        var queue = try QueueBench()
+        let before = queue.log.count
+        #expect(try queue.receive(10).isEmpty)
+        #expect(queue.log.count == before)
+    }
+
+    @Test("a delay holds one message back and lets the next pass")
+    func delay() throws {
+        var queue = try QueueBench()
+        try queue.send("late", delay: 60)
+        try queue.send("now")
+        #expect(queue.state.counts(at: queue.now).delayed == 1)
+        #expect(try queue.receive(10).count == 1)
+        queue.now = queue.now + .seconds(60)
+        #expect(try queue.receive(10, timeout: 300).map(\.receiveCount).sorted() == [1, 2])
+    }
+
+    @Test("after maxReceiveCount receives a message moves, keeping its age and count")
+    func deadLetters() throws {
+        var settings = QueueSettings()
+        settings.redrivePolicy = .init(deadLetterQueue: "D", maxReceiveCount: 2)
+        var queue = try QueueBench(settings)
+        try queue.send("a")
+        for _ in 0..<2 {
+            #expect(try queue.receive(timeout: 1).count == 1)
+            queue.now = queue.now + .seconds(1)
+        }
+        #expect(try queue.receive().isEmpty)
+        let transfer = try #require(queue.state.transfers.first)
+        #expect(transfer.target == "D")
+        #expect(transfer.messages.map(\.receiveCount) == [2])
+        #expect(queue.state.counters.deadLettered == 1)
+        queue.append(.transferred(number: transfer.number))
+        #expect(queue.state.messageCount == 0)
+    }
+
+    @Test("messages past their retention are not delivered")
+    func retention() throws {
+        var settings = QueueSettings()
+        settings.retentionSeconds = 60
+        var queue = try QueueBench(settings)
+        try queue.send("a")
+        try queue.send("b")
+        _ = try queue.receive(timeout: 10)
+        queue.now = queue.now + .seconds(60)
+        #expect(try queue.receive(10).isEmpty)
+        #expect(queue.state.counters.expired == 2)
+        #expect(queue.state.messageCount == 0)
+    }
+
+    @Test("FIFO: a receive fills up from one group, in order; a group in flight waits")
+    func groups() throws {
+        var queue = try QueueBench(Self.fifo)
+        for (body, group) in [("1", "g1"), ("2", "g2"), ("3", "g1"), ("4", "g1")] {
+            try queue.send(body, group: group, dedup: body)
+        }
+        let all = try queue.receive(10, timeout: 30)
+        #expect(all.map(\.entry.messageID) == ["m1", "m3", "m4", "m2"])
+        queue.now = queue.now + .seconds(30)
+        let part = try queue.receive(1)
+        #expect(part.map(\.entry.messageID) == ["m1"])
+        #expect(try queue.receive(10).map(\.entry.messageID) == ["m2"])
+        try queue.delete(part[0].handle.text)
+        #expect(try queue.receive(10).map(\.entry.messageID) == ["m3", "m4"])
+    }
+
+    @Test("FIFO: an id counts for five minutes, also after the message is deleted")
+    func deduplication() throws {
+        var queue = try QueueBench(Self.fifo)
+        let first = try queue.send("a", group: "g", dedup: "x")
+        try queue.delete(try #require(try queue.receive().first).handle.text)
+        #expect(try queue.send("b", group: "h", dedup: "x") == first)
+        #expect(try queue.receive().isEmpty)
+        queue.now = queue.now + .seconds(300)
+        #expect(try queue.send("c", group: "g", dedup: "x") != first)
+        #expect(try queue.receive().count == 1)
+    }
+
+    @Test("FIFO: a handle whose time has passed is refused")
+    func expiredHandle() throws {
+        var queue = try QueueBench(Self.fifo)
+        try queue.send("a", group: "g", dedup: "x")
+        let handle = try #require(try queue.receive(timeout: 5).first).handle.text
+        queue.now = queue.now + .seconds(5)
+        let error = #expect(throws: SQSError.self) { try queue.delete(handle) }
+        #expect(error?.message.hasSuffix("Reason: The receipt handle has expired.") == true)
+    }
+
+    @Test("visibility: twelve hours in all, and only of what is in flight")
+    func changeVisibility() throws {
+        var queue = try QueueBench()
+        try queue.send("a")
+        let handle = try #require(try queue.receive(timeout: 7200).first).handle.text
+        queue.now = queue.now + .seconds(3600)
+        #expect(throws: SQSError.self) { try queue.changeVisibility(handle, to: 43_200) }
+        try queue.changeVisibility(handle, to: 39_600)
+        try queue.changeVisibility(handle, to: 0)
+        #expect(throws: SQSError.messageNotInFlight) { try queue.changeVisibility(handle, to: 10) }
+        #expect(try queue.receive().count == 1)
+    }
+
+    @Test("a purge empties everything but deduplication, once a minute")
+    func purge() throws {
+        var queue = try QueueBench()
+        for _ in 0..<5 { try queue.send("a") }
+        _ = try queue.receive(2)
+        queue.append(try queue.state.purge("Q", at: queue.now))
+        #expect(queue.state.messageCount == 0)
+        #expect(throws: SQSError.self) { try queue.state.purge("Q", at: queue.now) }
+        try queue.send("b")
+        #expect(try queue.receive(10).count == 1)
+    }
+
+    @Test(
+        "refusals, each in SQS's words",
+        arguments: [
+            ("", nil, nil, "MissingParameter"),
+            ("a", "g h", nil, "InvalidParameterValue"),
+            ("a", "", nil, "InvalidParameterValue"),
+            ("a", nil, "x", "MissingParameter"),
+            ("a", "g", nil, "InvalidParameterValue"),
+            ("a", "g", String(repeating: "x", count: 129), "InvalidParameterValue"),
+        ] as [(String, String?, String?, String)])
+    func refusals(body: String, group: String?, dedup: String?, code: String) throws {
+        var queue = try QueueBench(Self.fifo)
+        let error = #expect(throws: SQSError.self) {
+            try queue.send(body, group: group, dedup: dedup)
+        }
+        #expect(error?.queryCode == code)
+        #expect(queue.state.messageCount == 0)
+    }
+
+    @Test("sizes at the limit", arguments: [1023, 1024, 1025])
+    func sizes(bytes: Int) throws {
+        var settings = QueueSettings()
+        settings.maximumMessageSize = 1024
+        var queue = try QueueBench(settings)
+        let outcome = queue.send(SendEntry(escapedBody: [0x61], size: bytes))[0]
+        #expect((try? outcome.get()) != nil || bytes == 1025)
+    }
+
+    @Test(arguments: [
+        "", "garbage", String(repeating: "0", count: 33), String(repeating: "f", count: 34),
+    ])
+    func forgedHandles(text: String) throws {
+        let queue = try QueueBench()
+        #expect(throws: SQSError.receiptHandleIsInvalid(text)) {
+            try queue.state.delete(text, at: queue.now)
+        }
+    }
+}
