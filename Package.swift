@@ -58,7 +58,10 @@ let package = Package(
             ]),
         module(
             "Commands",
-            ["Services", "QueueModel", "StackModel", "FunctionModel", "Telemetry", "Posix", "JSON"]),
+            [
+                "Services", "Journal", "QueueModel", "StackModel", "FunctionModel", "Telemetry",
+                "Posix", "JSON", "Crypto",
+            ]),
         .executableTarget(
             name: "msorch", dependencies: ["Commands", "Posix"], swiftSettings: strict,
             linkerSettings: fullyStatic),

@@ -123,9 +123,10 @@ package final class Journal<State: JournaledState>: Sendable {
         if isLost { throw .notDurable }
     }
 
-    /// Waits until another record may have come, or `milliseconds` passed. Wakes early at times.
-    package func waitForChange(milliseconds: Int32, watch: borrowing DirectoryWatch) -> Bool {
-        watch.wait(milliseconds: milliseconds)
+    /// Blocks until everything that this process can see is on the disk.
+    package func sync() throws {
+        let ticket = try read { Ticket(n: $0.lastN, generation: $0.generation) }
+        try waitDurable(ticket)
     }
 
     /// After a sync: if another file took over meanwhile, what was synced may be an abandoned one.

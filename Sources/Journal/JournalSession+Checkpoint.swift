@@ -147,6 +147,7 @@ extension JournalSession {
     mutating func markDurable(_ n: UInt64) {
         durable = max(durable, n)
         unsynced.removeAll { $0.n <= n }
+        publishDurable()
     }
 
     /// After a failed sync no page of the file can be trusted to reach the disk: whatever of it

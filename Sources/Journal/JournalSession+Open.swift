@@ -172,14 +172,28 @@ extension JournalSession {
         }
     }
 
-    func readGeneration() throws(SystemError) -> UInt64 {
-        let text = try lockFile.bytes(at: 0, count: 20)
-        return UInt64(String(decoding: text, as: UTF8.self)) ?? 0
+    /// The lock file's two numbers, 20 digits each: the generation, and the highest `n` that any
+    /// process has synced. Nobody syncs the file itself: a lost number is only known a little
+    /// later.
+    mutating func readGeneration() throws(SystemError) -> UInt64 {
+        let text = try lockFile.bytes(at: 0, count: 41)
+        let numbers = String(decoding: text, as: UTF8.self).split(separator: " ")
+        if numbers.count == 2, let n = UInt64(numbers[1]) { durable = max(durable, n) }
+        return numbers.first.flatMap { UInt64($0) } ?? 0
+    }
+
+    /// Tells later writers what is on the disk, so that they know damage from an unfinished write.
+    func publishDurable() {
+        try? lockFile.writeAll(Array(" \(Self.digits(durable))".utf8), at: 20)
+    }
+
+    private static func digits(_ number: UInt64) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: 20 - digits.utf8.count) + digits
     }
 
     mutating func raiseGeneration() throws(JournalError) {
-        let digits = String(generation + 1)
-        let text = Array((String(repeating: "0", count: 20 - digits.utf8.count) + digits).utf8)
+        let text = Array(Self.digits(generation + 1).utf8)
         try storing { () throws(SystemError) in try lockFile.writeAll(text, at: 0) }
         generation += 1
     }

@@ -91,10 +91,9 @@ package struct JournalSession<State: JournaledState>: Sendable {
         return Array(line)
     }
 
+    package var folderPath: String { folder }
     /// Every segment's name, oldest first.
     package var segmentNames: [UInt64] { segments }
-    /// Bytes of the newest segment.
-    package var endOffset: UInt64 { end }
 
     /// The records from `location` on, up to now.
     package func records(from location: RecordLocation) -> RecordCursor {

@@ -4,6 +4,9 @@ import Glibc
 package enum ProcessEnvironment {
     package static var processID: Int32 { getpid() }
 
+    /// Ends the process.
+    package static func exit(_ code: Int32) -> Never { Glibc.exit(code) }
+
     /// A variable's value; `nil` if it is not set or empty.
     package static func value(_ name: String) -> String? {
         guard let text = getenv(name), text.pointee != 0 else { return nil }

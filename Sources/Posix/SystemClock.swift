@@ -1,3 +1,4 @@
+import CPosix
 import Glibc
 
 /// The two clocks of the system, and the one way to pause a thread.

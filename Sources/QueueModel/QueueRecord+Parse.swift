@@ -3,6 +3,7 @@ import JSON
 /// A record that no queue can take, in words for the user.
 package struct QueueRecordError: Error, Equatable, Sendable {
     package var message: String
+    package init(message: String) { self.message = message }
 }
 
 extension QueueRecord {

@@ -1,4 +1,9 @@
+import Commands
+import Posix
+
 @main
 struct Main {
-    static func main() { print("msorch") }
+    static func main() {
+        ProcessEnvironment.exit(CommandLineTool.run(Array(CommandLine.arguments.dropFirst())))
+    }
 }

@@ -27,7 +27,8 @@ import Testing
             "JSON", "Crypto",
         ],
         "Commands": [
-            "Services", "QueueModel", "StackModel", "FunctionModel", "Telemetry", "Posix", "JSON",
+            "Services", "Journal", "QueueModel", "StackModel", "FunctionModel", "Telemetry",
+            "Posix", "JSON", "Crypto",
         ],
         "msorch": ["Commands", "Posix"],
     ]

@@ -1,0 +1,68 @@
+/// One command of the command line: what it takes, what it says of itself, and what it does.
+package struct Command: Sendable {
+    package struct Argument: Sendable {
+        package var name: String
+        package var help: String
+        package var isOptional = false
+        package var isRepeated = false
+    }
+
+    package struct Option: Sendable {
+        /// Without the dashes.
+        package var name: String
+        /// What its value is called in help; `nil` for a flag.
+        package var value: String?
+        package var help: String
+        /// For whole numbers.
+        package var range: ClosedRange<Int64>?
+        /// For words.
+        package var choices: [String]?
+
+        package static func flag(_ name: String, _ help: String) -> Option {
+            Option(name: name, help: help)
+        }
+        package static func number(
+            _ name: String, _ value: String, _ range: ClosedRange<Int64>, _ help: String
+        ) -> Option {
+            Option(name: name, value: value, help: help, range: range)
+        }
+        package static func text(_ name: String, _ value: String, _ help: String) -> Option {
+            Option(name: name, value: value, help: help)
+        }
+        package static func choice(_ name: String, _ choices: [String], _ help: String) -> Option {
+            Option(
+                name: name, value: choices.joined(separator: "|"), help: help, choices: choices)
+        }
+    }
+
+    /// `["queue", "send"]`.
+    package var path: [String]
+    package var abstract: String
+    package var arguments: [Argument] = []
+    package var options: [Option] = []
+    /// Whole lines that a user could type.
+    package var examples: [String] = []
+    package var run: @Sendable (Invocation) throws -> Void
+
+    /// Options that every command takes.
+    package static let common: [Option] = [
+        .text("C", "DIR", "Work in DIR instead of the current folder."),
+        .text("state-dir", "DIR", "The state folder (default: .msorch; MSORCH_STATE_DIR)."),
+        .choice("output", ["text", "json"], "How results are written (default: text)."),
+        .flag("quiet", "Say nothing but results and errors."),
+        .flag("help", "Show this help."),
+    ]
+}
+
+/// One call of a command: what was typed, checked.
+package struct Invocation: Sendable {
+    package var arguments: [String]
+    package var values: [String: String]
+    package var output: Output
+    package var stateDirectory: String
+
+    package func has(_ flag: String) -> Bool { values[flag] != nil }
+    package func text(_ option: String) -> String? { values[option] }
+    /// A number that the parser has found to be in its range.
+    package func number(_ option: String) -> Int64? { values[option].flatMap { Int64($0) } }
+}

@@ -1,0 +1,143 @@
+import Posix
+
+/// Turns typed words into a checked call.
+struct CommandLineParser {
+    let commands: [Command]
+
+    enum Parsed {
+        case run(Command, Invocation)
+        case help(Command?)
+        case version
+    }
+
+    func parse(_ words: [String]) throws(CommandError) -> Parsed {
+        guard let first = words.first else { return .help(nil) }
+        if first == "--version" { return .version }
+        if ["--help", "-h", "help"].contains(first) {
+            return .help(words.count > 1 ? try command(Array(words.dropFirst())).command : nil)
+        }
+        let (command, rest) = try command(words)
+        var values: [String: String] = [:]
+        var arguments: [String] = []
+        var index = 0
+        var endsOptions = false
+        while index < rest.count {
+            let word = rest[index]
+            index += 1
+            guard !endsOptions, word.hasPrefix("-"), word != "-" else {
+                arguments.append(word)
+                continue
+            }
+            if word == "--" {
+                endsOptions = true
+                continue
+            }
+            if word == "-h" || word == "--help" { return .help(command) }
+            let (option, inlined) = try option(word, of: command)
+            guard option.value != nil else {
+                guard inlined == nil else {
+                    throw CommandError(.usage, "--\(option.name) takes no value.")
+                }
+                values[option.name] = ""
+                continue
+            }
+            guard let value = inlined ?? (index < rest.count ? rest[index] : nil) else {
+                throw CommandError(
+                    .usage, "\(word) needs a value: \(option.value ?? "").", hint: hint(command))
+            }
+            if inlined == nil { index += 1 }
+            try check(value, option, word)
+            values[option.name] = value
+        }
+        try check(arguments, command)
+        return .run(command, invocation(arguments, values))
+    }
+
+    private func invocation(_ arguments: [String], _ values: [String: String]) -> Invocation {
+        var output = Output()
+        output.format = values["output"].flatMap(Output.Format.init) ?? .text
+        output.isQuiet = values["quiet"] != nil
+        let folder = values["C"] ?? "."
+        let state =
+            values["state-dir"] ?? ProcessEnvironment.value("MSORCH_STATE_DIR")
+            ?? "\(folder)/.msorch"
+        return Invocation(
+            arguments: arguments, values: values, output: output, stateDirectory: state)
+    }
+
+    /// The longest path that the words begin with.
+    private func command(
+        _ words: [String]
+    ) throws(CommandError) -> (command: Command, rest: [String]) {
+        let matches = commands.filter { words.starts(with: $0.path) }
+        if let command = matches.max(by: { $0.path.count < $1.path.count }) {
+            return (command, Array(words.dropFirst(command.path.count)))
+        }
+        let isGroup = commands.contains { $0.path.count > 1 && $0.path[0] == words[0] }
+        let depth = isGroup ? 2 : 1
+        let typed = words.prefix(depth).joined(separator: " ")
+        let known = Set(commands.map { $0.path.prefix(depth).joined(separator: " ") })
+        guard !isGroup || words.count > 1 else {
+            let children = known.filter { $0.hasPrefix(words[0] + " ") }.sorted()
+            throw CommandError(
+                .usage, "'msorch \(words[0])' needs a command.",
+                hint: "One of: \(children.joined(separator: ", ")).")
+        }
+        throw CommandError(
+            .usage, "There is no command 'msorch \(typed)'.",
+            hint: closestMatch(to: typed, among: known.sorted()).map { "Did you mean '\($0)'?" }
+                ?? "'msorch help' lists the commands.")
+    }
+
+    private func option(
+        _ word: String, of command: Command
+    ) throws(CommandError) -> (Command.Option, inlined: String?) {
+        let body = word.drop { $0 == "-" }
+        let name = String(body.prefix { $0 != "=" })
+        let inlined = body.firstIndex(of: "=").map { String(body[body.index(after: $0)...]) }
+        let options = command.options + Command.common
+        let isLong = word.hasPrefix("--")
+        if let option = options.first(where: { $0.name == name && ($0.name.count > 1) == isLong }) {
+            return (option, inlined)
+        }
+        let near = closestMatch(to: name, among: options.map(\.name))
+        throw CommandError(
+            .usage, "'msorch \(command.path.joined(separator: " "))' has no option \(word).",
+            hint: near.map { "Did you mean --\($0)?" } ?? hint(command))
+    }
+
+    private func check(
+        _ value: String, _ option: Command.Option, _ word: String
+    ) throws(CommandError) {
+        if let range = option.range {
+            guard let number = Int64(value), range.contains(number) else {
+                throw CommandError(
+                    .usage,
+                    "--\(option.name) must be \(range.lowerBound) to \(range.upperBound), "
+                        + "not \(value).")
+            }
+        }
+        if let choices = option.choices, !choices.contains(value) {
+            throw CommandError(
+                .usage,
+                "--\(option.name) must be one of \(choices.joined(separator: ", ")), not \(value).",
+                hint: closestMatch(to: value, among: choices).map { "Did you mean \($0)?" })
+        }
+    }
+
+    private func check(_ arguments: [String], _ command: Command) throws(CommandError) {
+        let required = command.arguments.filter { !$0.isOptional }
+        if arguments.count < required.count {
+            throw CommandError(
+                .usage, "\(required[arguments.count].name) is missing.", hint: hint(command))
+        }
+        let isOpen = command.arguments.contains { $0.isRepeated }
+        guard isOpen || arguments.count <= command.arguments.count else {
+            throw CommandError(
+                .usage, "There is one word too many: '\(arguments[command.arguments.count])'.",
+                hint: hint(command))
+        }
+    }
+
+    private func hint(_ command: Command) -> String { "Usage: \(Help.usage(command))" }
+}

@@ -1,0 +1,37 @@
+import Posix
+
+/// The command line: parse, run, exit code.
+package enum CommandLineTool {
+    package static let version = "0.1.0"
+
+    /// Every command, in the order in which help lists them.
+    package static let commands: [Command] = [
+        .queueCreate, .queueList, .queueStatistics, .send, .queueSend, .poll, .queueReceive,
+        .queueDelete, .queueChangeVisibility, .queuePeek, .queuePurge, .queueRemove,
+    ]
+
+    /// - Parameter arguments: without the program's name.
+    /// - Returns: the process's exit code.
+    package static func run(_ arguments: [String]) -> Int32 {
+        Signals.ignoreBrokenPipes()
+        var output = Output()
+        do {
+            switch try CommandLineParser(commands: commands).parse(arguments) {
+            case .version: try output.data("msorch \(version)")
+            case .help(let command):
+                try output.data(command.map(Help.text) ?? Help.overview(commands))
+            case .run(let command, let invocation):
+                output = invocation.output
+                Signals.deferTermination()
+                try command.run(invocation)
+            }
+        } catch is BrokenPipe {
+            return ExitCode.success.rawValue
+        } catch {
+            let error = CommandError(error)
+            output.error(error)
+            return error.exitCode.rawValue
+        }
+        return Signals.termination.map { 128 + $0 } ?? ExitCode.success.rawValue
+    }
+}

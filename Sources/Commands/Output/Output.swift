@@ -1,0 +1,67 @@
+import JSON
+import Posix
+
+/// Where a command's results go: data to standard output, words to standard error.
+package struct Output: Sendable {
+    package enum Format: String, CaseIterable, Sendable {
+        case text
+        case json
+    }
+
+    package var format = Format.text
+    package var isQuiet = false
+
+    package init() {}
+
+    /// One line of data.
+    /// - Throws: `BrokenPipe` if nobody reads any more.
+    package func data(_ line: String) throws(BrokenPipe) { try data(Array((line + "\n").utf8)) }
+
+    package func data(_ bytes: [UInt8]) throws(BrokenPipe) {
+        guard StandardStream.output.write(bytes) else { throw BrokenPipe() }
+    }
+
+    /// A result: as one line of JSON, or as text.
+    package func result(_ json: JSONValue, text: () -> String?) throws(BrokenPipe) {
+        switch format {
+        case .json: try data(json.serialized())
+        case .text: if let text = text() { try data(text) }
+        }
+    }
+
+    /// Something worth saying that is not data; silent with `--quiet`.
+    package func note(_ words: String) {
+        if !isQuiet { StandardStream.error.write("\(words)\n".utf8) }
+    }
+
+    package func error(_ error: CommandError) {
+        var text = "error: \(error.message)\n"
+        if let hint = error.hint { text += "hint: \(hint)\n" }
+        StandardStream.error.write(text.utf8)
+    }
+
+    /// Columns, the first to the left and numbers to the right.
+    package static func table(_ header: [String], _ rows: [[String]]) -> String {
+        let widths = header.indices.map { column in
+            ([header] + rows).map { $0[column].count }.max() ?? 0
+        }
+        return ([header] + rows).map { row in
+            row.indices.map { column in
+                let space = String(repeating: " ", count: widths[column] - row[column].count)
+                let isNumber = column > 0 && rows.allSatisfy { Double($0[column]) != nil }
+                return isNumber ? space + row[column] : row[column] + space
+            }.joined(separator: "  ").trimmingTrailingSpaces
+        }.joined(separator: "\n")
+    }
+}
+
+/// Nobody reads the output any more: the command ends in silence.
+package struct BrokenPipe: Error {}
+
+extension String {
+    fileprivate var trimmingTrailingSpaces: String {
+        var text = self
+        while text.last == " " { text.removeLast() }
+        return text
+    }
+}

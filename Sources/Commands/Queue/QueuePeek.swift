@@ -1,0 +1,24 @@
+import JSON
+import QueueModel
+import Services
+
+extension Command {
+    static let queuePeek = Command(
+        path: ["queue", "peek"], abstract: "Looks at the next messages without receiving them.",
+        arguments: [Argument(name: "QUEUE", help: "The queue's name.")],
+        options: [.number("max", "COUNT", 1...1000, "At most so many (default: 10).")],
+        examples: ["msorch queue peek OrderQueue --max 3"],
+        run: { invocation in
+            let queue = try QueueDirectory(stateDirectory: invocation.stateDirectory)
+                .queue(invocation.arguments[0])
+            for next in try queue.peek(upTo: Int(invocation.number("max") ?? 10)) {
+                let body = String(
+                    decoding: JSONText.unescape(next.message.escapedBody), as: UTF8.self)
+                let json: JSONValue = [
+                    "MessageId": .string(next.entry.messageID), "Body": .string(body),
+                    "SentTimestamp": .string(String(next.entry.sent.milliseconds)),
+                ]
+                try invocation.output.result(json) { "\(next.entry.messageID)  \(body)" }
+            }
+        })
+}

@@ -1,0 +1,87 @@
+import Crypto
+import JSON
+import Posix
+import QueueModel
+import Services
+
+extension Command {
+    static let queueReceive = receiving(
+        ["queue", "receive"], "Receives messages that are there now.", defaultWait: 0)
+    static let poll = receiving(
+        ["poll"], "Receives messages, waiting for them to come.", defaultWait: 20)
+
+    private static func receiving(
+        _ path: [String], _ abstract: String, defaultWait: Int64
+    ) -> Command {
+        Command(
+            path: path, abstract: abstract,
+            arguments: [Argument(name: "QUEUE", help: "The queue's name.")],
+            options: [
+                .number(
+                    "max", "COUNT", QueueLimits.receivedMessages, "At most so many (default: 1)."),
+                .number(
+                    "wait", "SECONDS", QueueLimits.waitSeconds,
+                    "Wait so long for a message (default: \(defaultWait))."),
+                .number(
+                    "visibility-timeout", "SECONDS", QueueLimits.visibilitySeconds,
+                    "Hide what is received for so long (default: the queue's)."),
+                .flag("delete", "Delete each message once it is written out."),
+                .flag("all", "Go on until the queue has none."),
+            ],
+            examples: [
+                "msorch \(path.joined(separator: " ")) OrderQueue --max 10 --delete",
+                "msorch \(path.joined(separator: " ")) OrderQueue --output json | jq -r .Body",
+            ],
+            run: { invocation in
+                let directory = QueueDirectory(stateDirectory: invocation.stateDirectory)
+                let queue = try directory.queue(invocation.arguments[0])
+                let isAll = invocation.has("all")
+                let limit = Int(invocation.number("max") ?? (isAll ? 10 : 1))
+                let wait = invocation.number("wait") ?? (isAll ? 0 : defaultWait)
+                repeat {
+                    let deliveries = try queue.receive(
+                        upTo: limit, timeoutSeconds: invocation.number("visibility-timeout"),
+                        wait: .seconds(wait), movingTo: directory,
+                        isCancelled: { Signals.termination != nil })
+                    for delivery in deliveries {
+                        try invocation.output.result(delivery.json) { delivery.text }
+                    }
+                    guard !deliveries.isEmpty else { return }
+                    if invocation.has("delete") {
+                        for outcome in try queue.delete(deliveries.map(\.received.handle.text)) {
+                            try outcome.get()
+                        }
+                    }
+                } while isAll && Signals.termination == nil
+            })
+    }
+}
+
+extension Queue.Delivery {
+    var text: String {
+        "\(received.entry.messageID)  receive \(received.receiveCount)  "
+            + String(decoding: body, as: UTF8.self)
+    }
+
+    /// ReceiveMessage's own shape, one object a message.
+    var json: JSONValue {
+        var attributes: JSONObject = [
+            "ApproximateReceiveCount": .string(String(received.receiveCount)),
+            "ApproximateFirstReceiveTimestamp": .string(
+                String(received.firstReceived.milliseconds)),
+            "SentTimestamp": .string(String(received.entry.sent.milliseconds)),
+        ]
+        if let group = message.group { attributes["MessageGroupId"] = .string(group) }
+        if let id = message.deduplicationID {
+            attributes["MessageDeduplicationId"] = .string(id)
+            attributes["SequenceNumber"] = .string(received.entry.place.sequenceNumber)
+        }
+        return [
+            "MessageId": .string(received.entry.messageID),
+            "ReceiptHandle": .string(received.handle.text),
+            "MD5OfBody": .string(Digest.md5Hex(body)),
+            "Body": .string(String(decoding: body, as: UTF8.self)),
+            "Attributes": .object(attributes),
+        ]
+    }
+}

@@ -1,0 +1,142 @@
+import Crypto
+import JSON
+import Posix
+import QueueModel
+import Services
+
+extension Command {
+    static let queueSend = sending(["queue", "send"])
+    static let send = sending(["send"])
+
+    private static func sending(_ path: [String]) -> Command {
+        Command(
+            path: path, abstract: "Sends a message, or one for each line of standard input.",
+            arguments: [
+                Argument(name: "QUEUE", help: "The queue's name."),
+                Argument(name: "BODY", help: "The message; '-' sends each line of standard input."),
+            ],
+            options: [
+                .number(
+                    "delay", "SECONDS", QueueLimits.delaySeconds,
+                    "Hide the message for so long (default: the queue's delay)."),
+                .text("group", "ID", "FIFO: the message group."),
+                .text(
+                    "deduplication-id", "ID", "FIFO: what makes the message the same as another."),
+            ],
+            examples: [
+                "msorch send OrderQueue '{\"order_id\": 1}'",
+                "seq 100000 | msorch send OrderQueue -",
+            ],
+            run: { invocation in
+                let queue = try QueueDirectory(stateDirectory: invocation.stateDirectory)
+                    .queue(invocation.arguments[0])
+                if invocation.arguments[1] == "-" {
+                    try sendLines(to: queue, invocation)
+                } else {
+                    try sendOne(Array(invocation.arguments[1].utf8), to: queue, invocation)
+                }
+            })
+    }
+
+    private static func sendOne(
+        _ body: [UInt8], to queue: Queue, _ invocation: Invocation
+    ) throws {
+        let sent = try queue.send([SendEntry(text: body, invocation)])[0].get()
+        var json: JSONObject = [
+            "MessageId": .string(sent.messageID), "MD5OfMessageBody": .string(Digest.md5Hex(body)),
+        ]
+        if let number = sent.sequenceNumber { json["SequenceNumber"] = .string(number) }
+        try invocation.output.result(.object(json)) { sent.messageID }
+    }
+
+    /// Batches of ten, a hundred batches a lock and a sync: each line is durable before it is
+    /// counted.
+    private static func sendLines(to queue: Queue, _ invocation: Invocation) throws {
+        let showsProgress = StandardStream.error.isTerminal && !invocation.output.isQuiet
+        var lines = LineSplitter()
+        var number = 0
+        var sent = 0
+        var failed: [(line: Int, error: SQSError)] = []
+        func deliver(_ ready: [[UInt8]]) throws {
+            var rest = ready[...]
+            while !rest.isEmpty, Signals.termination == nil {
+                let group = Array(rest.prefix(1000))
+                rest = rest.dropFirst(1000)
+                let batches = stride(from: 0, to: group.count, by: 10).map { start in
+                    group[start..<min(start + 10, group.count)].map {
+                        SendEntry(text: $0, invocation)
+                    }
+                }
+                for outcome in try queue.sendBatches(batches).joined() {
+                    number += 1
+                    switch outcome {
+                    case .success: sent += 1
+                    case .failure(let error): failed.append((number, error))
+                    }
+                }
+                if showsProgress { StandardStream.error.write("\r\(sent) sent".utf8) }
+            }
+        }
+        while Signals.termination == nil {
+            let bytes = try StandardStream.input.read(upTo: 256 * 1024)
+            if bytes.isEmpty {
+                try deliver(lines.finish())
+                break
+            }
+            try deliver(lines.append(bytes))
+        }
+        if showsProgress { StandardStream.error.write("\r".utf8) }
+        try invocation.output.result(["sent": .int(sent), "failed": .int(failed.count)]) { nil }
+        invocation.output.note("\(sent) sent.")
+        if let first = failed.first {
+            throw CommandError(
+                .failure,
+                "\(failed.count) of \(number) lines were refused; the first is line "
+                    + "\(first.line): \(first.error.message)")
+        }
+    }
+}
+
+/// Cuts a stream into lines; empty ones are passed over. A line may be as long as a message.
+struct LineSplitter {
+    private var rest: [UInt8] = []
+
+    mutating func append(_ bytes: [UInt8]) -> [[UInt8]] {
+        var lines: [[UInt8]] = []
+        var start = 0
+        while let end = bytes[start...].firstIndex(of: 0x0A) {
+            add(rest + bytes[start..<end], to: &lines)
+            rest = []
+            start = end + 1
+        }
+        rest.append(contentsOf: bytes[start...])
+        return lines
+    }
+
+    mutating func finish() -> [[UInt8]] {
+        var lines: [[UInt8]] = []
+        add(rest, to: &lines)
+        rest = []
+        return lines
+    }
+
+    private func add(_ line: [UInt8], to lines: inout [[UInt8]]) {
+        let line = line.last == 0x0D ? Array(line.dropLast()) : line
+        if !line.isEmpty { lines.append(line) }
+    }
+}
+
+extension SendEntry {
+    /// A body as it was typed, and what the options say of it.
+    init(text: [UInt8], _ invocation: Invocation) {
+        var escaped: [UInt8] = []
+        escaped.reserveCapacity(text.count)
+        JSONWriter.appendEscaped(text, to: &escaped)
+        self.init(escapedBody: escaped, size: text.count)
+        hasInvalidCharacters = !MessageCharacters.areValid(text)
+        delaySeconds = invocation.number("delay")
+        group = invocation.text("group")
+        deduplicationID = invocation.text("deduplication-id")
+        if group != nil, deduplicationID == nil { contentDigest = Digest.sha256Hex(text) }
+    }
+}

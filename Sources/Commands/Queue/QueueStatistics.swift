@@ -1,0 +1,67 @@
+import JSON
+import QueueModel
+import Services
+
+extension Command {
+    static let queueStatistics = Command(
+        path: ["queue", "stats"], abstract: "Shows what is in the queues, and what went through.",
+        arguments: [
+            Argument(name: "QUEUE", help: "Default: all.", isOptional: true, isRepeated: true)
+        ],
+        examples: ["msorch queue stats", "msorch queue stats OrderQueue --output json"],
+        run: { invocation in
+            let directory = QueueDirectory(stateDirectory: invocation.stateDirectory)
+            let names =
+                try invocation.arguments.isEmpty ? directory.names() : invocation.arguments
+            let now = StackClock().now()
+            var rows: [[String]] = []
+            var list: [JSONValue] = []
+            for name in names {
+                let statistics = try directory.queue(name).statistics()
+                list.append(json(name, statistics, now))
+                rows.append(row(name, statistics, now))
+            }
+            let header = [
+                "QUEUE", "VISIBLE", "IN FLIGHT", "DELAYED", "OLDEST (S)", "SENT", "RECEIVED",
+                "DELETED", "BYTES", "DEAD LETTERS TO",
+            ]
+            try invocation.output.result(.array(list)) { Output.table(header, rows) }
+        })
+
+    private static func age(_ statistics: Queue.Statistics, _ now: Timestamp) -> Int64? {
+        statistics.oldestSent.map { max(0, (now - $0).wholeMilliseconds / 1000) }
+    }
+
+    private static func row(
+        _ name: String, _ statistics: Queue.Statistics, _ now: Timestamp
+    ) -> [String] {
+        let counts = statistics.counts
+        let counters = statistics.counters
+        return [
+            name, String(counts.visible), String(counts.inFlight), String(counts.delayed),
+            age(statistics, now).map(String.init) ?? "-", String(counters.sent),
+            String(counters.received), String(counters.deleted), String(statistics.journalBytes),
+            statistics.settings.redrivePolicy.map {
+                "→ \($0.deadLetterQueue) after \($0.maxReceiveCount)"
+            } ?? "-",
+        ]
+    }
+
+    private static func json(
+        _ name: String, _ statistics: Queue.Statistics, _ now: Timestamp
+    ) -> JSONValue {
+        let counters = statistics.counters
+        func number(_ value: UInt64) -> JSONValue { .int(Int64(clamping: value)) }
+        return [
+            "name": .string(name), "visible": number(statistics.counts.visible),
+            "inFlight": number(statistics.counts.inFlight),
+            "delayed": number(statistics.counts.delayed),
+            "oldestAgeSeconds": age(statistics, now).map { .int($0) } ?? .null,
+            "sent": number(counters.sent), "received": number(counters.received),
+            "deleted": number(counters.deleted), "expired": number(counters.expired),
+            "purged": number(counters.purged), "deadLettered": number(counters.deadLettered),
+            "taken": number(counters.taken), "journalBytes": number(statistics.journalBytes),
+            "tornFiles": .int(statistics.tornFiles), "settings": statistics.settings.json,
+        ]
+    }
+}

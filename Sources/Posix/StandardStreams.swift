@@ -1,0 +1,63 @@
+import Glibc
+
+/// Standard input, output and error of this process.
+package enum StandardStream: CInt, Sendable {
+    case input = 0
+    case output = 1
+    case error = 2
+
+    package var isTerminal: Bool { isatty(rawValue) == 1 }
+
+    /// Writes all of `bytes`.
+    /// - Returns: whether somebody still reads them; a broken pipe is not an error.
+    @discardableResult
+    package func write(_ bytes: some Collection<UInt8>) -> Bool {
+        var rest = Array(bytes)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { buffer in
+                retrying { Glibc.write(rawValue, buffer.baseAddress, buffer.count) }
+            }
+            guard count >= 0 else { return false }
+            rest = rest.dropFirst(count)
+        }
+        return true
+    }
+
+    /// Up to `limit` bytes; empty at the end.
+    package func read(upTo limit: Int) throws(SystemError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: limit)
+        let count = bytes.withUnsafeMutableBytes { buffer in
+            retrying { Glibc.read(rawValue, buffer.baseAddress, buffer.count) }
+        }
+        guard count >= 0 else { throw .last("read") }
+        bytes.removeLast(limit - count)
+        return bytes
+    }
+}
+
+/// Signals as flags: a handler may do no more than remember.
+package enum Signals {
+    nonisolated(unsafe) private static let received = {
+        let pointer = UnsafeMutablePointer<sig_atomic_t>.allocate(capacity: 1)
+        pointer.initialize(to: 0)
+        return pointer
+    }()
+
+    /// The signal that asked this process to end; `nil` if none did.
+    package static var termination: CInt? { received.pointee == 0 ? nil : received.pointee }
+
+    /// From now on SIGINT and SIGTERM are remembered instead of ending the process. A second one
+    /// ends it.
+    package static func deferTermination() {
+        _ = received
+        for number in [SIGINT, SIGTERM] {
+            signal(number) { number in
+                if Signals.received.pointee != 0 { _exit(128 + number) }
+                Signals.received.pointee = number
+            }
+        }
+    }
+
+    /// Writing into a closed pipe fails instead of killing.
+    package static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
+}

@@ -1,0 +1,50 @@
+import JSON
+import Journal
+import Posix
+import QueueModel
+
+extension Queue {
+    /// Waiting looks again at least so often, should a wake-up be missed.
+    private static let longestWait: Duration = .seconds(5)
+    /// How often it looks where the system offers no notice of changes.
+    private static let fallbackWait: Duration = .milliseconds(20)
+
+    /// Receives, and waits for a message to come if there is none (long polling). The wait ends
+    /// early when `isCancelled` says so.
+    ///
+    /// - Parameter wait: 0 to 20 s; `nil` is the queue's own.
+    package func receive(
+        upTo limit: Int, timeoutSeconds: Int64? = nil, wait: Duration? = nil,
+        movingTo directory: QueueDirectory? = nil, isCancelled: () -> Bool = { false }
+    ) throws -> [Delivery] {
+        var deliveries = try receiveNow(upTo: limit, timeoutSeconds: timeoutSeconds)
+        try directory?.finishTransfers(of: self)
+        let patience = try wait ?? .seconds(settings.receiveWaitTimeSeconds)
+        guard deliveries.isEmpty, patience > .zero else { return deliveries }
+        let deadline = SystemClock.monotonicNanoseconds() + patience.nanoseconds
+        let watch = try? DirectoryWatch(journal.folder)
+        while !isCancelled() {
+            // The watch stands before this look, so nothing slips between look and wait.
+            deliveries = try receiveNow(upTo: limit, timeoutSeconds: timeoutSeconds)
+            try directory?.finishTransfers(of: self)
+            let now = SystemClock.monotonicNanoseconds()
+            guard deliveries.isEmpty, now < deadline else { return deliveries }
+            let time = clock.now()
+            let wake = try journal.read { $0.state.queue.nextWake(after: time) }
+            var pause = Duration.nanoseconds(Int64(deadline - now))
+            pause = min(pause, watch == nil ? Self.fallbackWait : Self.longestWait)
+            if let wake { pause = min(pause, wake - time) }
+            let milliseconds = Int32(max(1, pause.wholeMilliseconds))
+            if watch?.wait(milliseconds: milliseconds) == nil {
+                SystemClock.pause(microseconds: UInt32(milliseconds) * 1000)
+            }
+        }
+        return []
+    }
+}
+
+extension Duration {
+    var nanoseconds: UInt64 {
+        UInt64(components.seconds) * 1_000_000_000 + UInt64(components.attoseconds / 1_000_000_000)
+    }
+}

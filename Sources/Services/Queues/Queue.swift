@@ -1,0 +1,215 @@
+import Crypto
+import JSON
+import Journal
+import Posix
+import QueueModel
+
+/// One queue: SQS's operations on its journal. Any thread, and any process beside this one.
+package final class Queue: Sendable {
+    package let name: String
+    let journal: Journal<QueueJournalState>
+    let clock: StackClock
+
+    init(name: String, folder: String, clock: StackClock) throws(JournalError) {
+        self.name = name
+        self.clock = clock
+        journal = try Journal(folder: folder)
+    }
+
+    /// A message as it was handed out.
+    package struct Delivery: Sendable {
+        package var received: ReceivedMessage
+        package var message: QueueRecord.NewMessage
+        /// The decoded body.
+        package var body: [UInt8] { JSONText.unescape(message.escapedBody) }
+    }
+
+    package struct Statistics: Sendable {
+        package var counts: QueueState.Counts
+        package var counters: QueueState.Counters
+        package var settings: QueueSettings
+        /// When the oldest message was sent; `nil` if there is none.
+        package var oldestSent: Timestamp?
+        package var journalBytes: UInt64
+        package var tornFiles: Int
+    }
+
+    package var settings: QueueSettings {
+        get throws { try journal.read { $0.state.queue.settings } }
+    }
+
+    package func set(_ settings: QueueSettings) throws {
+        try commit { session in
+            if session.state.queue.settings != settings {
+                try session.append(QueueRecord.set(settings).members)
+            }
+        }
+    }
+
+    /// Sends up to 10 entries each as one record; acknowledged when this returns.
+    package func send(_ entries: [SendEntry]) throws -> [Result<SentMessage, SQSError>] {
+        try sendBatches([entries])[0]
+    }
+
+    /// Sends several batches, one record each, with one lock and one sync for them all.
+    package func sendBatches(
+        _ batches: [[SendEntry]]
+    ) throws -> [[Result<SentMessage, SQSError>]] {
+        try commit { session in
+            var outcomes: [[Result<SentMessage, SQSError>]] = []
+            for batch in batches {
+                let ids = batch.map { _ in RandomBytes.uuid() }
+                let (record, outcome) = session.state.queue.send(
+                    batch, at: session.now, n: session.nextN, messageIDs: ids)
+                if let record { try session.append(record.members) }
+                outcomes.append(outcome)
+            }
+            return outcomes
+        }
+    }
+
+    /// Receives what is visible now; moves dead letters out of the way first.
+    ///
+    /// - Parameters:
+    ///   - limit: 1 to 10.
+    ///   - timeoutSeconds: `nil` is the queue's own.
+    func receiveNow(upTo limit: Int, timeoutSeconds: Int64?) throws -> [Delivery] {
+        let (messages, ticket) = try journal.transact(now: clock.now()) { session in
+            while let record = session.state.queue.deadLetters(at: session.now) {
+                try session.append(record.members)
+            }
+            var stream = JournalStream(session)
+            let (record, messages) = try session.state.queue.receive(
+                upTo: limit, timeoutSeconds: timeoutSeconds, at: session.now,
+                bits: (0..<limit).map { _ in RandomBytes.uint64() }, stream: &stream)
+            if let record { try session.append(record.members) }
+            return try messages.map { try Self.deliver($0, session) }
+        }
+        // FIFO order must not be undone by power loss; a standard queue may deliver again.
+        if let ticket, try settings.isFIFO { try wait(ticket) }
+        return messages
+    }
+
+    private static func deliver(
+        _ received: ReceivedMessage, _ session: JournalSession<QueueJournalState>
+    ) throws -> Delivery {
+        let message = try message(received.entry, session)
+        return Delivery(received: received, message: message)
+    }
+
+    /// Reads a message's body and attributes from its record.
+    static func message(
+        _ entry: StreamEntry, _ session: JournalSession<QueueJournalState>
+    ) throws -> QueueRecord.NewMessage {
+        let line = try session.read(RecordLocation(entry.record))
+        let messages = try line.withUnsafeBytes { try QueueRecord.messages(in: $0) }
+        guard Int(entry.place.index) < messages.count else {
+            throw QueueRecordError.missingMessage
+        }
+        return messages[Int(entry.place.index)]
+    }
+
+    /// Deletes by receipt handle; each handle's outcome.
+    package func delete(_ handles: [String]) throws -> [Result<Void, SQSError>] {
+        try commit(isDurable: { $0.isFIFO }) { session in
+            var places: [Place] = []
+            let outcomes = handles.map { handle -> Result<Void, SQSError> in
+                do throws(SQSError) {
+                    if let place = try session.state.queue.delete(handle, at: session.now),
+                        !places.contains(place)
+                    {
+                        places.append(place)
+                    }
+                    return .success(())
+                } catch {
+                    return .failure(error)
+                }
+            }
+            if !places.isEmpty { try session.append(QueueRecord.delete(places).members) }
+            return outcomes
+        }
+    }
+
+    package func changeVisibility(of handle: String, toSeconds seconds: Int64) throws {
+        try commit(isDurable: { _ in false }) { session in
+            let change = try session.state.queue.changeVisibility(
+                handle, toSeconds: seconds, at: session.now)
+            try session.append(QueueRecord.visibility([change]).members)
+        }
+    }
+
+    /// Removes every message. - Throws: `SQSError.purgeInProgress` within a minute of the last.
+    package func purge() throws {
+        try commit { session in
+            let record = try session.state.queue.purge(name, at: session.now)
+            try session.append(record.members)
+        }
+    }
+
+    /// The next messages as they lie, without receiving: returned ones first.
+    package func peek(upTo limit: Int) throws -> [(
+        entry: StreamEntry, message: QueueRecord.NewMessage
+    )] {
+        let now = clock.now()
+        return try journal.read { session in
+            let held = session.state.queue.held.values.filter { $0.visibleAt <= now }
+                .sorted { $0.visibleAt < $1.visibleAt }
+            var entries = held.prefix(limit).map(\.entry)
+            var stream = JournalStream(session)
+            while entries.count < limit, let next = try stream.next() {
+                if next.entry.delaySeconds == 0 { entries.append(next.entry) }
+            }
+            return try entries.map { ($0, try Self.message($0, session)) }
+        }
+    }
+
+    package func statistics() throws -> Statistics {
+        let now = clock.now()
+        let files = try FileSystem.list(journal.folder)
+        return try journal.read { session in
+            let queue = session.state.queue
+            let counts = queue.counts(at: now)
+            var stream = JournalStream(session)
+            var oldest = counts.oldestHeld
+            if queue.streamed > 0, let first = try stream.next() {
+                oldest = min(oldest ?? first.entry.sent, first.entry.sent)
+            }
+            var bytes: UInt64 = 0
+            for name in session.segmentNames {
+                let path = "\(session.folderPath)/\(SegmentName.file(name))"
+                bytes += try FileDescriptor(reading: path).status().size
+            }
+            return Statistics(
+                counts: counts, counters: queue.counters, settings: queue.settings,
+                oldestSent: oldest, journalBytes: bytes,
+                tornFiles: files.count { $0.hasPrefix("torn-") })
+        }
+    }
+
+    /// Runs a transaction and waits for its durability, if the queue promises one.
+    @discardableResult
+    func commit<R: Sendable>(
+        isDurable: (QueueSettings) -> Bool = { _ in true },
+        _ body: (inout JournalSession<QueueJournalState>) throws -> R
+    ) throws -> R {
+        let (result, ticket) = try journal.transact(now: clock.now()) { session in
+            let result = try body(&session)
+            let settings = session.state.queue.settings
+            return (result, settings.durability == .fsync && isDurable(settings))
+        }
+        if let ticket, result.1 { try wait(ticket) }
+        return result.0
+    }
+
+    /// Everything decided so far is on the disk when this returns.
+    func settle() throws { try journal.sync() }
+
+    func wait(_ ticket: Journal<QueueJournalState>.Ticket) throws {
+        try journal.waitDurable(ticket)
+    }
+}
+
+extension QueueRecordError {
+    static let missingMessage = QueueRecordError(
+        message: "a record does not hold the message that another one names")
+}

@@ -1,0 +1,117 @@
+import JSON
+import Journal
+import Posix
+import QueueModel
+import Synchronization
+
+/// All queues of one state directory.
+package final class QueueDirectory: Sendable {
+    private let folder: String
+    private let clock: StackClock
+    private let open = Mutex<[String: Queue]>([:])
+
+    /// - Parameter stateDirectory: the folder `.msorch`; made when the first queue is.
+    package init(stateDirectory: String, clock: StackClock = StackClock()) {
+        folder = "\(stateDirectory)/queues"
+        self.clock = clock
+    }
+
+    /// The queues there are, sorted.
+    package func names() throws -> [String] {
+        guard FileSystem.isDirectory(folder) else { return [] }
+        return try FileSystem.list(folder).filter { !$0.hasPrefix(".") }
+    }
+
+    /// - Throws: `QueueError.noSuchQueue`.
+    package func queue(_ name: String) throws -> Queue {
+        try open.withLock { open in
+            if let queue = open[name] { return queue }
+            guard Self.isValid(name), FileSystem.isDirectory("\(folder)/\(name)") else {
+                throw QueueError.noSuchQueue(name, existing: try names())
+            }
+            let queue = try load(name)
+            open[name] = queue
+            return queue
+        }
+    }
+
+    /// Makes a queue. A name that ends in `.fifo` makes it a FIFO queue.
+    package func create(_ name: String, _ settings: QueueSettings) throws {
+        guard Self.isValid(name), name.hasSuffix(".fifo") == settings.isFIFO else {
+            throw QueueError.invalidName(name)
+        }
+        guard !FileSystem.isDirectory("\(folder)/\(name)") else { throw QueueError.exists(name) }
+        let queue = try load(name)
+        try queue.set(settings)
+        try FileSystem.syncDirectory(folder)
+    }
+
+    /// Removes a queue and its journal.
+    /// - Throws: `holdsMessages` unless it is empty or `force` is set.
+    package func remove(_ name: String, force: Bool) throws {
+        let count = try queue(name).journal.read { $0.state.queue.messageCount }
+        guard force || count == 0 else { throw QueueError.holdsMessages(name, count: count) }
+        open.withLock { $0[name] = nil }
+        // Out of sight in one step; what a crash leaves of it has a name that no queue can have.
+        let grave = "\(folder)/.removed-\(name)-\(ProcessEnvironment.processID)"
+        try FileSystem.rename("\(folder)/\(name)", to: grave)
+        try FileSystem.syncDirectory(folder)
+        try FileSystem.removeTree(grave)
+    }
+
+    /// Carries out the moves to dead-letter queues that are decided but not confirmed. The taker
+    /// remembers each giver's numbers, so a move cut at any step is neither lost nor done twice.
+    package func finishTransfers(of giver: Queue) throws {
+        let transfers = try giver.journal.read { $0.state.queue.transfers }
+        for transfer in transfers {
+            guard let taker = try? queue(transfer.target) else { continue }
+            let messages = try giver.journal.read { session in
+                try transfer.messages.map { held in
+                    var message = try Queue.message(held.entry, session)
+                    // A FIFO queue starts the message's time anew; a standard one keeps it.
+                    let isFIFO = transfer.target.hasSuffix(".fifo")
+                    message.sent = isFIFO ? nil : held.entry.sent
+                    if isFIFO { message.deduplicationID = message.messageID }
+                    message.receiveCount = held.receiveCount
+                    message.delaySeconds = 0
+                    return message
+                }
+            }
+            try giver.settle()
+            try taker.commit { session in
+                let last = session.state.queue.taken[giver.name] ?? 0
+                guard last < transfer.number else { return }
+                let record = QueueRecord.take(
+                    from: giver.name, number: transfer.number, messages)
+                try session.append(record.members)
+            }
+            try giver.commit(isDurable: { _ in false }) { session in
+                guard
+                    session.state.queue.transfers.contains(where: { $0.number == transfer.number })
+                else { return }
+                try session.append(QueueRecord.transferred(number: transfer.number).members)
+            }
+        }
+    }
+
+    private func load(_ name: String) throws -> Queue {
+        do throws(JournalError) {
+            return try Queue(name: name, folder: "\(folder)/\(name)", clock: clock)
+        } catch {
+            throw QueueError.journal(error, queue: name)
+        }
+    }
+
+    private static func isValid(_ name: String) -> Bool {
+        let stem = name.hasSuffix(".fifo") ? String(name.dropLast(5)) : name
+        return !stem.isEmpty && name.utf8.count <= QueueLimits.nameLength
+            && stem.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+                    true
+                default: false
+                }
+            }
+    }
+}

@@ -1,0 +1,85 @@
+import JSON
+import Journal
+import QueueModel
+
+/// The queue model as a journal's fold.
+package struct QueueJournalState: JournaledState, Equatable {
+    package internal(set) var queue = QueueState()
+
+    package init() {}
+
+    package mutating func apply(
+        _ line: UnsafeRawBufferPointer, n: UInt64, time: Timestamp, at location: RecordLocation
+    ) throws(StateError) {
+        do throws(QueueRecordError) {
+            try queue.apply(line: line, n: n, time: time, at: RecordPlace(location))
+        } catch {
+            throw StateError(error.message)
+        }
+    }
+
+    package func encodeBase(to bytes: inout [UInt8]) {
+        bytes.append(contentsOf: QueueRecord.base(queue.json).members)
+    }
+}
+
+extension RecordPlace {
+    init(_ location: RecordLocation) {
+        self.init(
+            segment: location.segment, offset: location.offset, length: location.length)
+    }
+}
+
+extension RecordLocation {
+    init(_ place: RecordPlace) {
+        self.init(segment: place.segment, offset: place.offset, length: place.length)
+    }
+}
+
+/// The never-received messages, read from the journal as far as they are asked for.
+struct JournalStream: MessageStream {
+    let end: Head
+    private var cursor: RecordCursor
+    private var record: RecordLine?
+    private var messages: [QueueRecord.NewMessage] = []
+    private var index: UInt8
+
+    init(_ session: JournalSession<QueueJournalState>) {
+        let head = session.state.queue.head
+        cursor = session.records(
+            from: RecordLocation(segment: head.segment, offset: head.offset, length: 0))
+        index = head.index
+        let last = session.endLocation
+        end = Head(segment: last.segment, offset: last.offset, index: 0)
+    }
+
+    mutating func next() throws -> (entry: StreamEntry, after: Head)? {
+        while true {
+            if let record, index < messages.count {
+                let place = Place(n: record.n, index: index)
+                let entry = StreamEntry(
+                    messages[Int(index)], place: place, time: record.time,
+                    record: RecordPlace(record.location))
+                index += 1
+                let after = Head(
+                    segment: record.location.segment, offset: record.location.offset, index: index)
+                return (entry, after)
+            }
+            let isFirst = record == nil
+            guard let line = try cursor.next() else { return nil }
+            record = line
+            if !isFirst { index = 0 }
+            messages = try line.bytes.withUnsafeBytes { try QueueRecord.messages(in: $0) }
+        }
+    }
+}
+
+extension QueueRecord {
+    /// The messages that a record brings; none if it is of another kind.
+    static func messages(in line: UnsafeRawBufferPointer) throws -> [NewMessage] {
+        switch try QueueRecord(line: line) {
+        case .send(let messages), .take(_, _, let messages): messages
+        default: []
+        }
+    }
+}

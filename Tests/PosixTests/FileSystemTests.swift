@@ -1,0 +1,57 @@
+import Posix
+import TestSupport
+import Testing
+
+@Suite struct FileSystemTests {
+    @Test("a replaced file is whole, and nothing else is left")
+    func replace() throws {
+        let folder = try TemporaryFolder()
+        let path = "\(folder.path)/file"
+        try FileSystem.replace(path, with: Array("one".utf8))
+        try FileSystem.replace(path, with: Array("two".utf8))
+        #expect(try FileSystem.read(path) == Array("two".utf8))
+        #expect(try FileSystem.list(folder.path) == ["file"])
+    }
+
+    @Test("a lock held elsewhere is seen, and its holder named")
+    func locks() throws {
+        let folder = try TemporaryFolder()
+        let one = try FileDescriptor(updating: "\(folder.path)/lock", creating: true)
+        let two = try FileDescriptor(updating: "\(folder.path)/lock", creating: true)
+        let isFirst = try one.tryLock()
+        let isSecond = try two.tryLock()
+        #expect(isFirst && !isSecond)
+        let status = try two.status()
+        #expect(FileSystem.lockHolder(of: status) == ProcessEnvironment.processID)
+        one.unlock()
+        let isFree = try two.tryLock()
+        #expect(isFree)
+    }
+
+    @Test("a tree goes whole, and what is not there is no error")
+    func removeTree() throws {
+        let folder = try TemporaryFolder()
+        try FileSystem.makeDirectory("\(folder.path)/a/b/c")
+        try FileSystem.replace("\(folder.path)/a/b/file", with: [1])
+        try FileSystem.removeTree("\(folder.path)/a")
+        try FileSystem.removeTree("\(folder.path)/a")
+        #expect(try FileSystem.list(folder.path).isEmpty)
+    }
+
+    @Test("a watch that stood before the change reports it")
+    func watch() throws {
+        let folder = try TemporaryFolder()
+        let watch = try DirectoryWatch(folder.path)
+        let isEarly = watch.wait(milliseconds: 0)
+        #expect(!isEarly)
+        try FileSystem.replace("\(folder.path)/file", with: [1])
+        let isSeen = watch.wait(milliseconds: 10_000)
+        #expect(isSeen)
+    }
+
+    @Test("errors speak the system's words")
+    func errors() {
+        let error = #expect(throws: SystemError.self) { try FileSystem.read("/nowhere/at/all") }
+        #expect(error?.description == "No such file or directory: /nowhere/at/all (open)")
+    }
+}
