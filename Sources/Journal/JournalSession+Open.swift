@@ -17,12 +17,12 @@ extension JournalSession {
     /// Reads what there is, or begins a journal.
     mutating func load() throws(JournalError) {
         generation = .max  // until this succeeds, the next look starts over
-        let current = try storing { () throws(SystemError) in try readGeneration() }
         try storing { () throws(SystemError) in
             segments = try storage.list(folder)
                 .compactMap(SegmentName.parse)
         }
         if segments.isEmpty { try begin() }
+        let current = try storing { () throws(SystemError) in try readGeneration() }
         guard let newest = segments.last else { preconditionFailure("begin makes a segment") }
         segment = newest
         try storing { () throws(SystemError) in
@@ -144,6 +144,8 @@ extension JournalSession {
 
     /// Makes the folder and the first segment: a base record of the empty state.
     private mutating func begin() throws(JournalError) {
+        let numbers = "\(Self.digits(1)) \(Self.digits(0))"
+        try storing { () throws(SystemError) in try lockFile.writeAll(Array(numbers.utf8), at: 0) }
         try writeSegment(name: 1, lines: [baseLine(n: 1)])
         segments = [1]
     }

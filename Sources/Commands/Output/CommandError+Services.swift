@@ -28,7 +28,7 @@ extension CommandError {
             self.init(
                 .notFound, "There is no queue '\(name)'.",
                 hint: near.map { "Did you mean '\($0)'?" }
-                    ?? "'msorch queue ls' lists the queues; 'msorch queue create \(name)' makes one."
+                    ?? "'msorch queue ls' lists them; 'msorch queue create \(name)' makes one."
             )
         case .exists(let name): self.init(.refused, "The queue '\(name)' exists already.")
         case .invalidName(let name):

@@ -1,0 +1,90 @@
+import JSON
+import Posix
+import QueueModel
+import Services
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite struct QueueDirectoryTests {
+    private func entry(_ body: String) -> SendEntry {
+        SendEntry(escapedBody: Array(body.utf8), size: body.utf8.count)
+    }
+
+    @Test("a move to the dead-letter queue that was cut is finished once, whoever comes next")
+    func interruptedTransfer() throws {
+        let folder = try TemporaryFolder()
+        let first = QueueDirectory(stateDirectory: folder.path)
+        try first.create("D", QueueSettings())
+        var settings = QueueSettings()
+        settings.redrivePolicy = .init(deadLetterQueue: "D", maxReceiveCount: 1)
+        try first.create("Q", settings)
+        let queue = try first.queue("Q")
+        let sent = try queue.send([entry("a")])[0].get()
+        #expect(try queue.receive(upTo: 1, timeoutSeconds: 0).count == 1)
+        // Decided, and nobody carried it out: as if the process had died here.
+        #expect(try queue.receive(upTo: 1).isEmpty)
+        #expect(try first.queue("D").statistics().counts.visible == 0)
+
+        let second = QueueDirectory(stateDirectory: folder.path)
+        for directory in [second, first, second] {
+            try directory.finishTransfers(of: try directory.queue("Q"))
+        }
+        let dead = try second.queue("D")
+        #expect(try dead.statistics().counts.visible == 1)
+        let moved = try #require(try dead.receive(upTo: 1).first)
+        #expect(moved.received.entry.messageID == sent.messageID)
+        #expect(moved.received.receiveCount == 2)
+        #expect(try queue.statistics().counters.deadLettered == 1)
+    }
+
+    @Test("a waiting receiver is woken by a send from elsewhere")
+    func longPolling() async throws {
+        let folder = try TemporaryFolder()
+        let directory = QueueDirectory(stateDirectory: folder.path)
+        try directory.create("Q", QueueSettings())
+        let other = QueueDirectory(stateDirectory: folder.path)
+        let queue = try directory.queue("Q")
+        async let received = queue.receive(upTo: 1, wait: .seconds(20))
+        _ = try other.queue("Q").send([entry("hello")])
+        #expect(try await received.first?.body == Array("hello".utf8))
+    }
+
+    @Test(
+        "bodies come back as they were sent",
+        arguments: [
+            "plain", "\"quoted\" \\ back", "line\nbreak\ttab", "é€😀", "{\"n\":1,\"op\":\"send\"}",
+            String(repeating: "x", count: 1_048_576),
+        ])
+    func bodies(body: String) throws {
+        let folder = try TemporaryFolder()
+        let directory = QueueDirectory(stateDirectory: folder.path)
+        try directory.create("Q", QueueSettings())
+        let queue = try directory.queue("Q")
+        var escaped: [UInt8] = []
+        JSONWriter.appendEscaped(body.utf8, to: &escaped)
+        _ = try queue.send([SendEntry(escapedBody: escaped, size: body.utf8.count)])[0].get()
+        let again = try QueueDirectory(stateDirectory: folder.path).queue("Q")
+        #expect(try again.receive(upTo: 1).first?.body == Array(body.utf8))
+    }
+
+    @Test("the example in docs/journal.md is a queue that opens")
+    func documentedExample() throws {
+        let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        let page = String(decoding: try FileSystem.read("/\(root)/docs/journal.md"), as: UTF8.self)
+        let lines = page.split(separator: "\n")
+            .filter { $0.hasPrefix("{\"n\":") && !$0.contains("…") }
+        #expect(lines.count == 4)
+        let folder = try TemporaryFolder()
+        try FileSystem.makeDirectory("\(folder.path)/queues/OrderQueue")
+        try FileSystem.replace(
+            "\(folder.path)/queues/OrderQueue/00000000000000000001.jsonl",
+            with: Array((lines.joined(separator: "\n") + "\n").utf8))
+        let statistics = try QueueDirectory(stateDirectory: folder.path).queue("OrderQueue")
+            .statistics()
+        #expect(statistics.counters.sent == 1)
+        #expect(statistics.counters.received == 1)
+        #expect(statistics.counters.deleted == 1)
+        #expect(statistics.counts.visible == 0)
+    }
+}
