@@ -6,8 +6,9 @@ package enum CommandLineTool {
 
     /// Every command, in the order in which help lists them.
     package static let commands: [Command] = [
+        .validate,
         .queueCreate, .queueList, .queueStatistics, .send, .queueSend, .poll, .queueReceive,
-        .queueDelete, .queueChangeVisibility, .queuePeek, .queuePurge, .queueRemove,
+        .queueDelete, .queueChangeVisibility, .queuePeek, .queuePurge, .queueVerify, .queueRemove,
     ]
 
     /// - Parameter arguments: without the program's name.

@@ -179,7 +179,7 @@ package final class Journal<State: JournaledState>: Sendable {
     }
 
     /// Takes the lock between processes; says who holds it if that takes too long.
-    private static func lock(
+    static func lock(
         _ file: any JournalFile, _ options: JournalOptions
     ) throws(JournalError) {
         if try storing({ () throws(SystemError) in try file.tryLock() }) { return }

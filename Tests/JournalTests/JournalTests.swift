@@ -191,6 +191,39 @@ import Testing
         #expect(try Journal<Tally>(folder: other.path).values == [7])
     }
 
+    @Test("a check of the whole journal finds each flipped bit, and nothing in a good one")
+    func verification() throws {
+        let folder = try TemporaryFolder()
+        var options = JournalOptions()
+        options.segmentBytes = 400
+        let journal = try Journal<Tally>(folder: folder.path, options: options)
+        for value in Int64(0)..<8 { try journal.add(value) }
+        let good = try Journal<Tally>.verify(folder: folder.path)
+        #expect(good.problems.isEmpty)
+        #expect(good.segments > 1)
+        for name in try FileSystem.list(folder.path).filter({ $0.hasSuffix(".jsonl") }) {
+            let path = "\(folder.path)/\(name)"
+            let bytes = try FileSystem.read(path)
+            for offset in bytes.indices {
+                var harmed = bytes
+                harmed[offset] ^= 4
+                try FileSystem.replace(path, with: harmed)
+                let report = try Journal<Tally>.verify(folder: folder.path)
+                #expect(report.problems.contains { $0.file == name }, "\(name) at \(offset)")
+            }
+            try FileSystem.replace(path, with: bytes)
+        }
+        let first = segment(folder.path, 1)
+        let second = try #require(
+            try FileSystem.list(folder.path).compactMap(SegmentName.parse).dropFirst().first)
+        let bytes = try FileSystem.read(segment(folder.path, second))
+        try FileSystem.remove(segment(folder.path, second))
+        #expect(try Journal<Tally>.verify(folder: folder.path).problems.count == 1)
+        try FileSystem.replace(segment(folder.path, second), with: bytes)
+        try FileSystem.remove(first)
+        #expect(try Journal<Tally>.verify(folder: folder.path).problems.isEmpty)
+    }
+
     @Test("records can be read again by their place, and one after the other")
     func cursors() throws {
         let folder = try TemporaryFolder()

@@ -1,4 +1,5 @@
 import Posix
+import StackModel
 
 /// Turns typed words into a checked call.
 struct CommandLineParser {

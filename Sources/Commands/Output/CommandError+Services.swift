@@ -2,6 +2,7 @@ import Journal
 import Posix
 import QueueModel
 import Services
+import StackModel
 
 extension CommandError {
     /// Every error that travels up to the command line, in the user's words.

@@ -59,6 +59,14 @@ package final class QueueDirectory: Sendable {
         try FileSystem.removeTree(grave)
     }
 
+    /// Checks a queue's whole journal, also one that no longer opens.
+    package func verify(_ name: String) throws -> Verification {
+        guard try names().contains(name) else {
+            throw QueueError.noSuchQueue(name, existing: try names())
+        }
+        return try Journal<QueueJournalState>.verify(folder: "\(folder)/\(name)")
+    }
+
     /// Carries out the moves to dead-letter queues that are decided but not confirmed. The taker
     /// remembers each giver's numbers, so a move cut at any step is neither lost nor done twice.
     package func finishTransfers(of giver: Queue) throws {

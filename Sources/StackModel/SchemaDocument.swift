@@ -1,0 +1,62 @@
+import JSON
+
+/// The same rules as a JSON Schema (2020-12), for editors.
+extension SchemaRule {
+    package var jsonSchema: JSONValue {
+        switch self {
+        case .text(let pattern, let meaning):
+            var object: JSONObject = ["type": "string"]
+            if let pattern { object["pattern"] = .string("^(\(pattern))$") }
+            if let meaning { object["$comment"] = .string(meaning) }
+            return .object(object)
+        case .choice(let choices): return ["enum": .array(choices.map { .string($0) })]
+        case .integer(let range, let unit):
+            var object: JSONObject = [
+                "type": "integer", "minimum": .int(range.lowerBound),
+                "maximum": .int(range.upperBound),
+            ]
+            if let unit { object["$comment"] = .string(unit) }
+            return .object(object)
+        case .number: return ["type": "number"]
+        case .boolean: return ["type": "boolean"]
+        case .list(let element, let maximum):
+            return ["type": "array", "items": element.jsonSchema, "maxItems": .int(maximum)]
+        case .oneOrMany(let element):
+            return [
+                "anyOf": [element.jsonSchema, ["type": "array", "items": element.jsonSchema]]
+            ]
+        case .map(let names, _, let element):
+            return [
+                "type": "object", "propertyNames": ["pattern": .string("^(\(names))$")],
+                "additionalProperties": element.jsonSchema,
+            ]
+        case .object(let properties):
+            var members = JSONObject()
+            for property in properties {
+                var schema = property.rule.jsonSchema.objectValue ?? JSONObject()
+                schema["description"] = .string(property.description)
+                members[property.name] = .object(schema)
+            }
+            var object: JSONObject = [
+                "type": "object", "properties": .object(members), "additionalProperties": false,
+            ]
+            let required = properties.filter(\.isRequired).map { JSONValue.string($0.name) }
+            if !required.isEmpty { object["required"] = .array(required) }
+            return .object(object)
+        case .anything: return JSONValue.object([:])
+        }
+    }
+}
+
+extension StackSchema {
+    /// The whole of docs/stack.schema.json.
+    package static var document: String {
+        var object: JSONObject = [
+            "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "msorch stack",
+        ]
+        for member in root.jsonSchema.objectValue?.members ?? [] {
+            object[member.key] = member.value
+        }
+        return JSONValue.object(object).serialized(pretty: true) + "\n"
+    }
+}
