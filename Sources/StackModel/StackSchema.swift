@@ -67,7 +67,7 @@ package enum StackSchema {
         SchemaProperty(
             "reservedConcurrency", .integer(0...1000), "How many run at once; 0 stops it."),
         SchemaProperty(
-            "policies", .list(of: statement, maximum: 100), "IAM statements: what its role may do."),
+            "policies", .list(of: statement, maximum: 100), "IAM statements: what it may do."),
         SchemaProperty(
             "maximumRetryAttempts", .integer(0...2),
             "Retries of an asynchronous invocation (default: 2)."),
@@ -191,7 +191,7 @@ package enum StackSchema {
             "statistic",
             .text(
                 pattern: "Sum|Average|Minimum|Maximum|SampleCount|p[0-9]{1,2}(\\.[0-9]+)?|p100",
-                meaning: "Sum, Average, Minimum, Maximum, SampleCount, or a percentile such as p99"),
+                meaning: "Sum, Average, Minimum, Maximum, SampleCount, or a percentile as p99"),
             required: true, "How a period's values become one."),
         SchemaProperty(
             "period", .integer(10...86_400, unit: seconds), required: true,

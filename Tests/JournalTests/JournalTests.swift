@@ -195,12 +195,12 @@ import Testing
     func verification() throws {
         let folder = try TemporaryFolder()
         var options = JournalOptions()
-        options.segmentBytes = 400
+        options.segmentBytes = 300
         let journal = try Journal<Tally>(folder: folder.path, options: options)
-        for value in Int64(0)..<8 { try journal.add(value) }
+        for value in Int64(0)..<12 { try journal.add(value) }
         let good = try Journal<Tally>.verify(folder: folder.path)
         #expect(good.problems.isEmpty)
-        #expect(good.segments > 1)
+        #expect(good.segments > 2)
         for name in try FileSystem.list(folder.path).filter({ $0.hasSuffix(".jsonl") }) {
             let path = "\(folder.path)/\(name)"
             let bytes = try FileSystem.read(path)
