@@ -14,7 +14,7 @@ package enum CommandLineTool {
     /// - Parameter arguments: without the program's name.
     /// - Returns: the process's exit code.
     package static func run(_ arguments: [String]) -> Int32 {
-        Signals.ignoreBrokenPipes()
+        Signals.ignoreFailedWrites()
         var output = Output()
         do {
             switch try CommandLineParser(commands: commands).parse(arguments) {

@@ -1,3 +1,4 @@
+import CPosix
 import Glibc
 
 /// Standard input, output and error of this process.
@@ -23,11 +24,15 @@ package enum StandardStream: CInt, Sendable {
         return true
     }
 
-    /// Up to `limit` bytes; empty at the end.
+    /// Up to `limit` bytes; empty at the end, and when a signal asks the process to end.
     package func read(upTo limit: Int) throws(SystemError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: limit)
         let count = bytes.withUnsafeMutableBytes { buffer in
-            retrying { Glibc.read(rawValue, buffer.baseAddress, buffer.count) }
+            while true {
+                let count = Glibc.read(rawValue, buffer.baseAddress, buffer.count)
+                if count >= 0 || errno != EINTR { return count }
+                if Signals.termination != nil { return 0 }
+            }
         }
         guard count >= 0 else { throw .last("read") }
         bytes.removeLast(limit - count)
@@ -50,14 +55,23 @@ package enum Signals {
     /// ends it.
     package static func deferTermination() {
         _ = received
+        var wanted = sigset_t()
+        sigemptyset(&wanted)
+        for number in [SIGINT, SIGTERM] { sigaddset(&wanted, number) }
+        pthread_sigmask(SIG_UNBLOCK, &wanted, nil)  // whoever started us may have blocked them
         for number in [SIGINT, SIGTERM] {
-            signal(number) { number in
+            var action = sigaction()  // without SA_RESTART: whoever waits for input is woken
+            action.__sigaction_handler.sa_handler = { number in
                 if Signals.received.pointee != 0 { _exit(128 + number) }
                 Signals.received.pointee = number
             }
+            sigaction(number, &action, nil)
         }
     }
 
-    /// Writing into a closed pipe fails instead of killing.
-    package static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
+    /// Writing into a closed pipe, or beyond the largest file allowed, fails instead of killing.
+    package static func ignoreFailedWrites() {
+        signal(SIGPIPE, SIG_IGN)
+        signal(SIGXFSZ, SIG_IGN)
+    }
 }

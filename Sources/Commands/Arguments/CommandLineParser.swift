@@ -11,7 +11,8 @@ struct CommandLineParser {
         case version
     }
 
-    func parse(_ words: [String]) throws(CommandError) -> Parsed {
+    func parse(_ typed: [String]) throws(CommandError) -> Parsed {
+        let words = commonOptionsLast(typed)
         guard let first = words.first else { return .help(nil) }
         if first == "--version" { return .version }
         if ["--help", "-h", "help"].contains(first) {
@@ -64,6 +65,20 @@ struct CommandLineParser {
             ?? "\(folder)/.msorch"
         return Invocation(
             arguments: arguments, values: values, output: output, stateDirectory: state)
+    }
+
+    /// Common options may stand before the command: `msorch -C DIR queue ls`.
+    private func commonOptionsLast(_ words: [String]) -> [String] {
+        var rest = words[...]
+        var moved: [String] = []
+        while let word = rest.first, word.hasPrefix("-"), !["--help", "-h"].contains(word) {
+            let name = word.drop { $0 == "-" }.prefix { $0 != "=" }
+            guard let option = Command.common.first(where: { $0.name == name }) else { break }
+            let length = option.value != nil && !word.contains("=") ? 2 : 1
+            moved += rest.prefix(length)
+            rest = rest.dropFirst(length)
+        }
+        return rest + moved
     }
 
     /// The longest path that the words begin with.

@@ -61,7 +61,7 @@ extension CommandError {
             self.init(
                 .inputOutput, "\(error).",
                 hint: error.isNoSpace
-                    ? "Nothing was acknowledged. Free some space and try again." : nil)
+                    ? "This was not accepted. Free some space and try again." : nil)
         case .notDurable:
             self.init(
                 .inputOutput, "The disk failed before the record was safe; it was not accepted.")

@@ -77,17 +77,24 @@ extension Command {
                 if showsProgress { StandardStream.error.write("\r\(sent) sent".utf8) }
             }
         }
-        while Signals.termination == nil {
-            let bytes = try StandardStream.input.read(upTo: 256 * 1024)
-            if bytes.isEmpty {
-                try deliver(lines.finish())
-                break
+        func report() throws {
+            if showsProgress { StandardStream.error.write("\r".utf8) }
+            try invocation.output.result(["sent": .int(sent), "failed": .int(failed.count)]) {
+                nil
             }
-            try deliver(lines.append(bytes))
+            invocation.output.note("\(sent) sent.")
         }
-        if showsProgress { StandardStream.error.write("\r".utf8) }
-        try invocation.output.result(["sent": .int(sent), "failed": .int(failed.count)]) { nil }
-        invocation.output.note("\(sent) sent.")
+        do {
+            while Signals.termination == nil {
+                let bytes = try StandardStream.input.read(upTo: 256 * 1024)
+                try deliver(bytes.isEmpty ? lines.finish() : lines.append(bytes))
+                if bytes.isEmpty { break }
+            }
+        } catch {
+            try report()
+            throw error
+        }
+        try report()
         if let first = failed.first {
             throw CommandError(
                 .failure,
