@@ -1,12 +1,13 @@
 import Posix
 
-/// Reads a file's lines in order, in large pieces.
+/// Reads a file's lines in order, in pieces that grow: a receive looks at a few, a replay at all.
 struct LineReader {
-    private static let pieceLength = 256 * 1024
+    private static let largestPiece = 256 * 1024
 
     private let file: any JournalFile
     private var buffer: [UInt8] = []
     private var consumed = 0
+    private var pieceLength = 4096
     /// File offset of the next line.
     private(set) var offset: UInt64
 
@@ -32,7 +33,8 @@ struct LineReader {
             }
             let left = buffer.count - consumed
             guard left <= RecordFrame.maximumLength else { return .fragment(left) }
-            let more = try file.bytes(at: offset + UInt64(left), count: Self.pieceLength)
+            let more = try file.bytes(at: offset + UInt64(left), count: pieceLength)
+            pieceLength = min(2 * pieceLength, Self.largestPiece)
             guard !more.isEmpty else { return left == 0 ? .end : .fragment(left) }
             if consumed > 0 {
                 buffer.removeFirst(consumed)

@@ -10,7 +10,7 @@ extension QueueState {
         _ record: QueueRecord, n: UInt64, time: Timestamp, at place: RecordPlace
     ) {
         switch record {
-        case .base(let value): restore(value)
+        case .base(let value): restore(value, at: time)
         case .send(let messages):
             counters.sent += UInt64(messages.count)
             arrive(messages, n, time, place)

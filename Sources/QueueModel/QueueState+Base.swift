@@ -5,6 +5,7 @@ extension QueueState {
     package var json: JSONValue {
         [
             "format": .int(Self.format),
+            "created": created.map { .int($0.milliseconds) } ?? .null,
             "settings": settings.json,
             "head": head.json,
             "streamed": .int(Int64(streamed)),
@@ -40,8 +41,9 @@ extension QueueState {
         ]
     }
 
-    mutating func restore(_ json: JSONValue) {
+    mutating func restore(_ json: JSONValue, at time: Timestamp) {
         self = QueueState()
+        created = json["created"]?.intValue.map { Timestamp(milliseconds: $0) } ?? time
         func count(_ value: JSONValue?) -> UInt64 { UInt64(clamping: value?.intValue ?? 0) }
         settings = QueueSettings(json: json["settings"] ?? .null)
         head = Head(json: json["head"]) ?? head

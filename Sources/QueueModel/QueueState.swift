@@ -41,6 +41,9 @@ package struct QueueState: Equatable, Sendable {
     /// Transfers that the taker has not confirmed.
     package internal(set) var transfers: [Transfer] = []
     package internal(set) var lastTransfer: UInt64 = 0
+    /// When the queue was made: tells it from an earlier one of its name, whose transfers had
+    /// numbers too.
+    package internal(set) var created: Timestamp?
     /// The highest transfer number taken from each giver.
     package internal(set) var taken: [String: UInt64] = [:]
     package internal(set) var lastPurge: Timestamp?

@@ -38,6 +38,24 @@ import Testing
         #expect(try queue.statistics().counters.deadLettered == 1)
     }
 
+    @Test("a queue that was made anew may count its transfers from one again")
+    func remadeGiver() throws {
+        let folder = try TemporaryFolder()
+        let directory = QueueDirectory(stateDirectory: folder.path)
+        try directory.create("D", QueueSettings())
+        var settings = QueueSettings()
+        settings.redrivePolicy = .init(deadLetterQueue: "D", maxReceiveCount: 1)
+        for round in UInt64(1)...3 {
+            try directory.create("Q", settings)
+            let queue = try directory.queue("Q")
+            _ = try queue.send([entry("a")])
+            #expect(try queue.receive(upTo: 1, timeoutSeconds: 0).count == 1)
+            #expect(try queue.receive(upTo: 1, movingTo: directory).isEmpty)
+            #expect(try directory.queue("D").statistics().counts.visible == round)
+            try directory.remove("Q", force: false)
+        }
+    }
+
     @Test("a waiting receiver is woken by a send from elsewhere")
     func longPolling() async throws {
         let folder = try TemporaryFolder()

@@ -83,30 +83,30 @@ package final class Queue: Sendable {
                 upTo: limit, timeoutSeconds: timeoutSeconds, at: session.now,
                 bits: (0..<limit).map { _ in RandomBytes.uint64() }, stream: &stream)
             if let record { try session.append(record.members) }
-            return try messages.map { try Self.deliver($0, session) }
+            return zip(messages, try Self.messages(messages.map(\.entry), session))
+                .map { Delivery(received: $0, message: $1) }
         }
         // FIFO order must not be undone by power loss; a standard queue may deliver again.
         if let ticket, try settings.isFIFO { try wait(ticket) }
         return messages
     }
 
-    private static func deliver(
-        _ received: ReceivedMessage, _ session: JournalSession<QueueJournalState>
-    ) throws -> Delivery {
-        let message = try message(received.entry, session)
-        return Delivery(received: received, message: message)
-    }
-
-    /// Reads a message's body and attributes from its record.
-    static func message(
-        _ entry: StreamEntry, _ session: JournalSession<QueueJournalState>
-    ) throws -> QueueRecord.NewMessage {
-        let line = try session.read(RecordLocation(entry.record))
-        let messages = try line.withUnsafeBytes { try QueueRecord.messages(in: $0) }
-        guard Int(entry.place.index) < messages.count else {
-            throw QueueRecordError.missingMessage
+    /// Reads messages' bodies and attributes from their records, each record once.
+    static func messages(
+        _ entries: [StreamEntry], _ session: JournalSession<QueueJournalState>
+    ) throws -> [QueueRecord.NewMessage] {
+        var records: [RecordPlace: [QueueRecord.NewMessage]] = [:]
+        return try entries.map { entry in
+            if records[entry.record] == nil {
+                let line = try session.read(RecordLocation(entry.record))
+                records[entry.record] = try line.withUnsafeBytes {
+                    try QueueRecord.messages(in: $0)
+                }
+            }
+            guard let messages = records[entry.record], Int(entry.place.index) < messages.count
+            else { throw QueueRecordError.missingMessage }
+            return messages[Int(entry.place.index)]
         }
-        return messages[Int(entry.place.index)]
     }
 
     /// Deletes by receipt handle; each handle's outcome.
@@ -159,7 +159,8 @@ package final class Queue: Sendable {
             while entries.count < limit, let next = try stream.next() {
                 if next.entry.delaySeconds == 0 { entries.append(next.entry) }
             }
-            return try entries.map { ($0, try Self.message($0, session)) }
+            return Array(zip(entries, try Self.messages(entries, session)))
+                .map { (entry: $0, message: $1) }
         }
     }
 

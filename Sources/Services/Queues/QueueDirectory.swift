@@ -70,12 +70,16 @@ package final class QueueDirectory: Sendable {
     /// Carries out the moves to dead-letter queues that are decided but not confirmed. The taker
     /// remembers each giver's numbers, so a move cut at any step is neither lost nor done twice.
     package func finishTransfers(of giver: Queue) throws {
-        let transfers = try giver.journal.read { $0.state.queue.transfers }
+        let (transfers, created) = try giver.journal.read {
+            ($0.state.queue.transfers, $0.state.queue.created?.milliseconds ?? 0)
+        }
+        let origin = "\(giver.name)@\(created)"
         for transfer in transfers {
             guard let taker = try? queue(transfer.target) else { continue }
             let messages = try giver.journal.read { session in
-                try transfer.messages.map { held in
-                    var message = try Queue.message(held.entry, session)
+                let bodies = try Queue.messages(transfer.messages.map(\.entry), session)
+                return zip(transfer.messages, bodies).map { held, body in
+                    var message = body
                     // A FIFO queue starts the message's time anew; a standard one keeps it.
                     let isFIFO = transfer.target.hasSuffix(".fifo")
                     message.sent = isFIFO ? nil : held.entry.sent
@@ -87,10 +91,10 @@ package final class QueueDirectory: Sendable {
             }
             try giver.settle()
             try taker.commit { session in
-                let last = session.state.queue.taken[giver.name] ?? 0
+                let last = session.state.queue.taken[origin] ?? 0
                 guard last < transfer.number else { return }
                 let record = QueueRecord.take(
-                    from: giver.name, number: transfer.number, messages)
+                    from: origin, number: transfer.number, messages)
                 try session.append(record.members)
             }
             try giver.commit(isDurable: { _ in false }) { session in
