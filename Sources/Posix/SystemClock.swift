@@ -20,3 +20,12 @@ package enum SystemClock {
     /// Gives the processor away for about so long.
     package static func pause(microseconds: UInt32) { usleep(microseconds) }
 }
+
+extension Duration {
+    /// Whole nanoseconds; none if it is negative.
+    package var nanoseconds: UInt64 {
+        let (seconds, attoseconds) = components
+        guard seconds >= 0, attoseconds >= 0 else { return 0 }
+        return UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
+    }
+}

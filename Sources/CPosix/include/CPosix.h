@@ -4,7 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <arpa/inet.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -26,6 +30,11 @@
 
 int accept4(int, struct sockaddr *restrict, socklen_t *restrict, int);
 int pipe2(int *, int);
+
+// Up to 15 characters.
+static inline void msorch_name_thread(const char *name) {
+    prctl(PR_SET_NAME, name, 0UL, 0UL, 0UL);
+}
 
 static inline int msorch_become_subreaper(void) {
     return prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0UL, 0UL, 0UL);

@@ -42,9 +42,3 @@ extension Queue {
         return []
     }
 }
-
-extension Duration {
-    var nanoseconds: UInt64 {
-        UInt64(components.seconds) * 1_000_000_000 + UInt64(components.attoseconds / 1_000_000_000)
-    }
-}

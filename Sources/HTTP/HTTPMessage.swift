@@ -1,0 +1,128 @@
+/// A request, whole.
+package struct HTTPRequest: Sendable {
+    package var method: String
+    /// As it stands in the request line, percent-encoding untouched.
+    package var target: String
+    package var headers: HTTPHeaders
+    package var body: [UInt8]
+    /// Whether the client will send more on this connection.
+    package var isKeptAlive: Bool
+
+    package init(method: String, target: String, headers: HTTPHeaders = [:], body: [UInt8] = []) {
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.body = body
+        isKeptAlive = true
+    }
+
+    /// The target up to the `?`.
+    package var path: Substring { target.prefix { $0 != "?" } }
+    /// What follows the `?`; `nil` without one.
+    package var query: Substring? {
+        target.firstIndex(of: "?").map { target[target.index(after: $0)...] }
+    }
+}
+
+/// A response, whole. Length, date and connection fields are the server's to add.
+package struct HTTPResponse: Sendable {
+    package var status: Int
+    package var headers: HTTPHeaders
+    package var body: [UInt8]
+
+    package init(_ status: Int, headers: HTTPHeaders = [:], body: [UInt8] = []) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+
+    package init(_ status: Int, type: String, _ body: [UInt8]) {
+        self.init(status, headers: ["Content-Type": type], body: body)
+    }
+
+    /// The bytes for the wire (RFC 9112 section 4).
+    func serialized(isHead: Bool, closes: Bool) -> [UInt8] {
+        var text = "HTTP/1.1 \(status) \(Self.reason(status))\r\n"
+        for (name, value) in headers.fields {
+            text += "\(name): \(Self.safe(value))\r\n"
+        }
+        let mayHaveBody = status >= 200 && status != 204 && status != 304
+        if mayHaveBody { text += "Content-Length: \(body.count)\r\n" }
+        if closes { text += "Connection: close\r\n" }
+        text += "\r\n"
+        var bytes = Array(text.utf8)
+        if mayHaveBody, !isHead { bytes += body }
+        return bytes
+    }
+
+    /// A line break in a value would end the field, and begin another.
+    private static func safe(_ value: String) -> String {
+        guard value.utf8.contains(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x7F }) else {
+            return value
+        }
+        return String(
+            decoding: value.utf8.map { $0 < 0x20 || $0 == 0x7F ? 0x20 : $0 }, as: UTF8.self)
+    }
+
+    /// Reason phrases are for people (RFC 9110 section 15).
+    private static func reason(_ status: Int) -> String {
+        switch status {
+        case 100: "Continue"
+        case 200: "OK"
+        case 202: "Accepted"
+        case 204: "No Content"
+        case 400: "Bad Request"
+        case 401: "Unauthorized"
+        case 403: "Forbidden"
+        case 404: "Not Found"
+        case 405: "Method Not Allowed"
+        case 408: "Request Timeout"
+        case 409: "Conflict"
+        case 413: "Content Too Large"
+        case 414: "URI Too Long"
+        case 415: "Unsupported Media Type"
+        case 417: "Expectation Failed"
+        case 429: "Too Many Requests"
+        case 431: "Request Header Fields Too Large"
+        case 500: "Internal Server Error"
+        case 501: "Not Implemented"
+        case 502: "Bad Gateway"
+        case 503: "Service Unavailable"
+        case 504: "Gateway Timeout"
+        case 505: "HTTP Version Not Supported"
+        default: "Status"
+        }
+    }
+}
+
+/// A request that is refused before anybody reads it: the status, and why.
+package struct HTTPError: Error, Equatable, Sendable {
+    package var status: Int
+    package var message: String
+
+    package init(_ status: Int, _ message: String) {
+        self.status = status
+        self.message = message
+    }
+}
+
+/// What a client may ask for. Nothing grows beyond these.
+package struct HTTPLimits: Sendable {
+    /// The request line, in bytes.
+    package var requestLine = 8192
+    /// All header fields, or all trailer fields, in bytes.
+    package var headerBytes = 65_536
+    package var headerFields = 100
+    package var bodyBytes = 8 * 1024 * 1024
+    /// A chunk's size line, extensions included, in bytes.
+    package var chunkLine = 256
+    package var connections = 10_240
+    /// For a whole head, and for each further piece of a body.
+    package var readTimeout = Duration.seconds(30)
+    /// For a client to take what is written to it.
+    package var writeTimeout = Duration.seconds(30)
+    /// Between two requests of a connection.
+    package var idleTimeout = Duration.seconds(120)
+
+    package init() {}
+}

@@ -1,0 +1,110 @@
+import Posix
+
+/// An HTTP/1.1 server on an event loop.
+package final class HTTPServer: Sendable {
+    /// Runs on the loop's thread: answer at once, or hand the responder to somebody else.
+    package typealias Handler = @Sendable (HTTPRequest, HTTPResponder) -> Void
+
+    /// How long a refused client may go on sending before it is cut off.
+    static let linger = Duration.seconds(1)
+    private static let sweepInterval = Duration.milliseconds(500)
+    /// How long nobody is accepted after the system ran out of descriptors.
+    private static let acceptPause = Duration.milliseconds(100)
+
+    private struct State {
+        var connections: [CInt: HTTPConnection] = [:]
+        var sweep: EventLoop.TimerID?
+        var isStopped = false
+    }
+
+    package let host: String
+    /// The port that it listens on, also where the system chose it.
+    package let port: UInt16
+    private let loop: EventLoop
+    private let limits: HTTPLimits
+    private let handler: Handler
+    private let listener: FileDescriptor
+    private let state: LoopConfined<State>
+
+    /// Listens from here on.
+    /// - Parameter port: 0 lets the system choose.
+    package init(
+        loop: EventLoop, host: String = "127.0.0.1", port: UInt16 = 0,
+        limits: HTTPLimits = HTTPLimits(), handler: @escaping Handler
+    ) throws(SystemError) {
+        self.loop = loop
+        self.host = host
+        self.limits = limits
+        self.handler = handler
+        listener = try Sockets.listen(host: host, port: port)
+        self.port = Sockets.port(of: listener)
+        state = LoopConfined(State(), loop: loop)
+        try loop.watch(listener.rawValue, .read) { [weak self] _ in self?.accept() }
+    }
+
+    deinit { loop.unwatch(listener.rawValue) }
+
+    /// Stops listening and closes every connection.
+    package func stop() {
+        let stop: @Sendable () -> Void = { [self] in
+            loop.unwatch(listener.rawValue)
+            let connections = state.with { state in
+                state.isStopped = true
+                if let sweep = state.sweep { loop.cancel(sweep) }
+                return state.connections.values
+            }
+            for connection in connections { connection.close() }
+        }
+        if loop.isOnLoop { stop() } else { loop.execute(stop) }
+    }
+
+    private func accept() {
+        state.with { state in
+            guard !state.isStopped else { return }
+            while state.connections.count < limits.connections {
+                do throws(SystemError) {
+                    guard let socket = try Sockets.accept(listener) else { break }
+                    let connection = HTTPConnection(
+                        socket, loop: loop, limits: limits, handler: handler,
+                        onClose: { [weak self] identifier in self?.forget(identifier) })
+                    try connection.start()
+                    state.connections[connection.identifier] = connection
+                } catch {
+                    return pause(&state)
+                }
+            }
+            if state.connections.count >= limits.connections { pause(&state) }
+            scheduleSweep(&state)
+        }
+    }
+
+    /// Out of descriptors or connections: whoever waits will be accepted later.
+    private func pause(_ state: inout State) {
+        loop.change(listener.rawValue, [])
+        loop.schedule(after: Self.acceptPause) { [weak self] in
+            guard let self, !self.state.with({ $0.isStopped }) else { return }
+            loop.change(listener.rawValue, .read)
+        }
+    }
+
+    private func forget(_ identifier: CInt) {
+        // A close may come from inside `with`.
+        loop.execute { [weak self] in
+            self?.state.with { $0.connections[identifier] = nil }
+        }
+    }
+
+    private func scheduleSweep(_ state: inout State) {
+        guard state.sweep == nil, !state.connections.isEmpty, !state.isStopped else { return }
+        state.sweep = loop.schedule(after: Self.sweepInterval) { [weak self] in
+            guard let self else { return }
+            let connections = self.state.with { state in
+                state.sweep = nil
+                return state.connections.values
+            }
+            let now = SystemClock.monotonicNanoseconds()
+            for connection in connections { connection.sweep(at: now) }
+            self.state.with { self.scheduleSweep(&$0) }
+        }
+    }
+}

@@ -1,0 +1,226 @@
+import Synchronization
+
+/// One thread that waits for descriptors and times, and runs every callback.
+///
+/// What callbacks share needs no lock: there is one thread (`LoopConfined`). A callback that blocks
+/// stops everybody; blocking work belongs to a `WorkerPool`.
+package final class EventLoop: Sendable {
+    /// What a descriptor is watched for.
+    package struct Interest: OptionSet, Sendable {
+        package let rawValue: UInt8
+        package init(rawValue: UInt8) { self.rawValue = rawValue }
+        package static let read = Interest(rawValue: 1)
+        package static let write = Interest(rawValue: 2)
+    }
+
+    /// What a descriptor is ready for; a hang-up or an error makes it ready for everything, so that
+    /// the next call tells.
+    package typealias Readiness = Interest
+
+    package struct TimerID: Hashable, Sendable {
+        fileprivate let time: UInt64
+        fileprivate let number: UInt64
+    }
+
+    typealias Work = @Sendable () -> Void
+    typealias Handler = @Sendable (Readiness) -> Void
+
+    private struct Shared {
+        var work: [Work] = []
+        var timers = TimerHeap()
+        var cancelled: Set<UInt64> = []
+        var nextNumber: UInt64 = 1
+        var isShutDown = false
+    }
+
+    private let shared = Mutex(Shared())
+    private let poller: Poller
+    private let handlers = Mutex<[CInt: (generation: UInt64, handler: Handler)]>([:])
+    private let generations = Atomic<UInt64>(1)
+    private let thread = Mutex<Thread?>(nil)
+    private let threadIdentifier = Atomic<Thread.Identifier>(0)
+
+    /// Starts the loop's thread.
+    package init(name: String) throws(SystemError) {
+        poller = try Poller()
+        let started = try Thread(name: name) { [self] in run() }
+        thread.withLock { $0 = started }
+    }
+
+    deinit { poller.close() }
+
+    /// Whether the caller runs on the loop's thread.
+    package var isOnLoop: Bool { Thread.current == threadIdentifier.load(ordering: .acquiring) }
+
+    /// Runs `work` on the loop, in the order of the calls; from any thread.
+    package func execute(_ work: @escaping @Sendable () -> Void) {
+        shared.withLock { $0.work.append(work) }
+        poller.wake()
+    }
+
+    /// Runs `work` on the loop once `delay` has passed; from any thread.
+    @discardableResult
+    package func schedule(
+        after delay: Duration, _ work: @escaping @Sendable () -> Void
+    ) -> TimerID {
+        let id = shared.withLock { shared in
+            let id = TimerID(
+                time: SystemClock.monotonicNanoseconds() + delay.nanoseconds,
+                number: shared.nextNumber)
+            shared.nextNumber += 1
+            shared.timers.insert(TimerHeap.Entry(time: id.time, number: id.number, work: work))
+            return id
+        }
+        if !isOnLoop { poller.wake() }
+        return id
+    }
+
+    /// The timer will not run, unless it is running already. Unknown timers are no error.
+    package func cancel(_ timer: TimerID) {
+        shared.withLock { shared in
+            guard timer.time > 0, shared.timers.contains(timer.number) else { return }
+            shared.cancelled.insert(timer.number)
+        }
+    }
+
+    /// Calls `event` whenever `descriptor` is ready (level triggered) until `unwatch`. The loop does
+    /// not own the descriptor: unwatch it before closing.
+    package func watch(
+        _ descriptor: CInt, _ interest: Interest, _ event: @escaping @Sendable (Readiness) -> Void
+    ) throws(SystemError) {
+        let generation = generations.add(1, ordering: .relaxed).newValue
+        handlers.withLock { $0[descriptor] = (generation, event) }
+        do throws(SystemError) {
+            try poller.add(descriptor, interest)
+        } catch {
+            _ = handlers.withLock { $0.removeValue(forKey: descriptor) }
+            throw error
+        }
+    }
+
+    /// Watches for something else; nothing leaves only hang-ups and errors.
+    package func change(_ descriptor: CInt, _ interest: Interest) {
+        poller.change(descriptor, interest)
+    }
+
+    package func unwatch(_ descriptor: CInt) {
+        let known = handlers.withLock { $0.removeValue(forKey: descriptor) != nil }
+        if known { poller.remove(descriptor) }
+    }
+
+    /// Runs what was queued before, then ends the thread and waits for it.
+    package func shutdown() {
+        precondition(!isOnLoop, "a thread cannot wait for itself")
+        shared.withLock { $0.isShutDown = true }
+        poller.wake()
+        thread.withLock { $0 }?.join()
+    }
+
+    // MARK: on the thread
+
+    private func run() {
+        threadIdentifier.store(Thread.current, ordering: .releasing)
+        while true {
+            let ready = poller.wait(milliseconds: patience())
+            for (descriptor, readiness) in ready {
+                // An earlier callback of this round may have closed this one.
+                let handler = handlers.withLock { $0[descriptor]?.handler }
+                handler?(readiness)
+            }
+            runTimers()
+            let (work, isLast) = shared.withLock { shared in
+                defer { shared.work = [] }
+                return (shared.work, shared.isShutDown)
+            }
+            for item in work { item() }
+            if isLast, shared.withLock({ $0.work.isEmpty }) { return }
+        }
+    }
+
+    private func patience() -> Int32 {
+        shared.withLock { shared in
+            guard shared.work.isEmpty, !shared.isShutDown else { return 0 }
+            guard let first = shared.timers.first else { return -1 }
+            let now = SystemClock.monotonicNanoseconds()
+            guard first.time > now else { return 0 }
+            return Int32(clamping: (first.time - now + 999_999) / 1_000_000)
+        }
+    }
+
+    private func runTimers() {
+        while true {
+            let now = SystemClock.monotonicNanoseconds()
+            let due = shared.withLock { shared -> (entry: TimerHeap.Entry, isCancelled: Bool)? in
+                guard let first = shared.timers.first, first.time <= now else { return nil }
+                shared.timers.removeFirst()
+                return (first, shared.cancelled.remove(first.number) != nil)
+            }
+            guard let due else { return }
+            if !due.isCancelled { due.entry.work() }
+        }
+    }
+}
+
+/// Timers by time, those of one time in the order in which they were set.
+private struct TimerHeap {
+    struct Entry {
+        var time: UInt64
+        var number: UInt64
+        var work: EventLoop.Work
+
+        static func < (lhs: Entry, rhs: Entry) -> Bool {
+            (lhs.time, lhs.number) < (rhs.time, rhs.number)
+        }
+    }
+
+    private var entries: [Entry] = []
+    private var numbers: Set<UInt64> = []
+
+    var first: Entry? { entries.first }
+    func contains(_ number: UInt64) -> Bool { numbers.contains(number) }
+
+    mutating func insert(_ entry: Entry) {
+        numbers.insert(entry.number)
+        entries.append(entry)
+        var child = entries.count - 1
+        while child > 0, entries[child] < entries[(child - 1) / 2] {
+            entries.swapAt(child, (child - 1) / 2)
+            child = (child - 1) / 2
+        }
+    }
+
+    mutating func removeFirst() {
+        guard let first = entries.first else { return }
+        numbers.remove(first.number)
+        entries.swapAt(0, entries.count - 1)
+        entries.removeLast()
+        var parent = 0
+        while true {
+            var least = parent
+            for child in [2 * parent + 1, 2 * parent + 2]
+            where child < entries.count && entries[child] < entries[least] {
+                least = child
+            }
+            guard least != parent else { return }
+            entries.swapAt(parent, least)
+            parent = least
+        }
+    }
+}
+
+/// State that only the loop's thread may touch; anything else is a mistake and stops the process.
+package final class LoopConfined<State>: @unchecked Sendable {
+    // Safe to share: `with` refuses every other thread.
+    private var state: State
+    private let loop: EventLoop
+
+    package init(_ state: State, loop: EventLoop) {
+        self.state = state
+        self.loop = loop
+    }
+
+    package func with<R>(_ body: (inout State) throws -> R) rethrows -> R {
+        precondition(loop.isOnLoop, "only on the event loop")
+        return try body(&state)
+    }
+}

@@ -1,0 +1,83 @@
+import CPosix
+import Glibc
+
+/// epoll, and an eventfd to wake it.
+struct Poller: Sendable {
+    private static let eventsPerWait = 256
+
+    private let poll: CInt
+    private let alarm: CInt
+
+    init() throws(SystemError) {
+        poll = epoll_create1(CInt(EPOLL_CLOEXEC))
+        guard poll >= 0 else { throw .last("epoll_create1") }
+        alarm = eventfd(0, CInt(EFD_CLOEXEC | EFD_NONBLOCK))
+        guard alarm >= 0 else { throw .last("eventfd") }
+        try add(alarm, .read)
+    }
+
+    func add(_ descriptor: CInt, _ interest: EventLoop.Interest) throws(SystemError) {
+        var event = Self.event(descriptor, interest)
+        guard epoll_ctl(poll, EPOLL_CTL_ADD, descriptor, &event) == 0 else {
+            throw .last("epoll_ctl")
+        }
+    }
+
+    func change(_ descriptor: CInt, _ interest: EventLoop.Interest) {
+        var event = Self.event(descriptor, interest)
+        _ = epoll_ctl(poll, EPOLL_CTL_MOD, descriptor, &event)
+    }
+
+    func remove(_ descriptor: CInt) {
+        var event = epoll_event()
+        _ = epoll_ctl(poll, EPOLL_CTL_DEL, descriptor, &event)
+    }
+
+    /// Ends the wait that is going on, or the next one.
+    func wake() {
+        var one: UInt64 = 1
+        _ = Glibc.write(alarm, &one, 8)
+    }
+
+    /// - Parameter milliseconds: -1 waits for ever.
+    func wait(milliseconds: Int32) -> [(descriptor: CInt, readiness: EventLoop.Readiness)] {
+        withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: Self.eventsPerWait) {
+            events in
+            let count = epoll_wait(
+                poll, events.baseAddress, CInt(Self.eventsPerWait), milliseconds)
+            guard count > 0 else { return [] }
+            return events.prefix(Int(count)).compactMap { event in
+                guard event.data.fd != alarm else {
+                    var value: UInt64 = 0
+                    _ = Glibc.read(alarm, &value, 8)
+                    return nil
+                }
+                return (event.data.fd, Self.readiness(event.events))
+            }
+        }
+    }
+
+    /// Closes what it holds; nobody may wait any more.
+    func close() {
+        _ = Glibc.close(poll)
+        _ = Glibc.close(alarm)
+    }
+
+    private static func event(
+        _ descriptor: CInt, _ interest: EventLoop.Interest
+    ) -> epoll_event {
+        var event = epoll_event()
+        event.data.fd = descriptor
+        if interest.contains(.read) { event.events |= EPOLLIN.rawValue }
+        if interest.contains(.write) { event.events |= EPOLLOUT.rawValue }
+        return event
+    }
+
+    private static func readiness(_ events: UInt32) -> EventLoop.Readiness {
+        if events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 { return [.read, .write] }
+        var readiness: EventLoop.Readiness = []
+        if events & EPOLLIN.rawValue != 0 { readiness.insert(.read) }
+        if events & EPOLLOUT.rawValue != 0 { readiness.insert(.write) }
+        return readiness
+    }
+}

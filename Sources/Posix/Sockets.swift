@@ -1,0 +1,145 @@
+import CPosix
+import Glibc
+
+/// TCP on IPv4, without blocking. Descriptors are closed at an exec.
+package enum Sockets {
+    /// Connections that wait to be accepted.
+    package static let backlog: CInt = 1024
+
+    /// A listening socket.
+    /// - Parameter port: 0 lets the system choose.
+    package static func listen(
+        host: String, port: UInt16
+    ) throws(SystemError) -> FileDescriptor {
+        let socket = try make()
+        var one: CInt = 1
+        setsockopt(
+            socket.rawValue, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<CInt>.size))
+        var address = try address(host, port)
+        let bound = withAddress(&address) { bind(socket.rawValue, $0, $1) }
+        guard bound == 0 else { throw .last("bind", path: "\(host):\(port)") }
+        guard Glibc.listen(socket.rawValue, backlog) == 0 else { throw .last("listen") }
+        return socket
+    }
+
+    /// The port that a socket is bound to.
+    package static func port(of socket: borrowing FileDescriptor) -> UInt16 {
+        var address = sockaddr_in()
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        _ = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                getsockname(socket.rawValue, $0, &length)
+            }
+        }
+        return UInt16(bigEndian: address.sin_port)
+    }
+
+    /// Begins to connect; the socket is ready for writing once that is done or has failed.
+    package static func connect(host: String, port: UInt16) throws(SystemError) -> FileDescriptor {
+        let socket = try make()
+        setNoDelay(socket)
+        var address = try address(host, port)
+        let status = withAddress(&address) { Glibc.connect(socket.rawValue, $0, $1) }
+        guard status == 0 || errno == EINPROGRESS else {
+            throw .last("connect", path: "\(host):\(port)")
+        }
+        return socket
+    }
+
+    /// What became of a connection that was begun; `nil` if it stands.
+    package static func connectError(_ socket: borrowing FileDescriptor) -> SystemError? {
+        var code: CInt = 0
+        var length = socklen_t(MemoryLayout<CInt>.size)
+        getsockopt(socket.rawValue, SOL_SOCKET, SO_ERROR, &code, &length)
+        return code == 0 ? nil : SystemError(call: "connect", code: code)
+    }
+
+    /// The next connection; `nil` if none waits.
+    package static func accept(
+        _ listener: borrowing FileDescriptor
+    ) throws(SystemError) -> FileDescriptor? {
+        let raw = retrying {
+            accept4(
+                listener.rawValue, nil, nil,
+                CInt(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue))
+        }
+        guard raw >= 0 else {
+            switch errno {
+            case EAGAIN, ECONNABORTED: return nil
+            default: throw .last("accept4")
+            }
+        }
+        let socket = FileDescriptor(owning: raw)
+        setNoDelay(socket)
+        return socket
+    }
+
+    package enum Transfer: Equatable, Sendable {
+        case bytes(Int)
+        /// Nothing now; wait until it is ready.
+        case wouldBlock
+        /// The peer has ended its side, or the connection is broken.
+        case closed
+    }
+
+    package static func read(
+        _ socket: borrowing FileDescriptor, into buffer: UnsafeMutableRawBufferPointer
+    ) -> Transfer {
+        let count = retrying { Glibc.read(socket.rawValue, buffer.baseAddress, buffer.count) }
+        if count > 0 { return .bytes(count) }
+        return count < 0 && errno == EAGAIN ? .wouldBlock : .closed
+    }
+
+    package static func write(
+        _ socket: borrowing FileDescriptor, _ bytes: UnsafeRawBufferPointer
+    ) -> Transfer {
+        let count = retrying {
+            send(socket.rawValue, bytes.baseAddress, bytes.count, CInt(MSG_NOSIGNAL))
+        }
+        if count >= 0 { return .bytes(count) }
+        return errno == EAGAIN ? .wouldBlock : .closed
+    }
+
+    /// No more will be written; what the peer still says can be read.
+    package static func endWriting(_ socket: borrowing FileDescriptor) {
+        _ = shutdown(socket.rawValue, CInt(SHUT_WR))
+    }
+
+    /// Ends both directions; the descriptor itself stays until its owner goes.
+    package static func hangUp(_ socket: borrowing FileDescriptor) {
+        _ = shutdown(socket.rawValue, CInt(SHUT_RDWR))
+    }
+
+    private static func make() throws(SystemError) -> FileDescriptor {
+        let kind = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+        let raw = socket(AF_INET, kind, 0)
+        guard raw >= 0 else { throw .last("socket") }
+        return FileDescriptor(owning: raw)
+    }
+
+    private static func setNoDelay(_ socket: borrowing FileDescriptor) {
+        var one: CInt = 1
+        let size = socklen_t(MemoryLayout<CInt>.size)
+        setsockopt(socket.rawValue, CInt(IPPROTO_TCP), TCP_NODELAY, &one, size)
+    }
+
+    private static func address(_ host: String, _ port: UInt16) throws(SystemError) -> sockaddr_in {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        guard inet_pton(AF_INET, host, &address.sin_addr) == 1 else {
+            throw SystemError(call: "inet_pton", code: EINVAL, path: host)
+        }
+        return address
+    }
+
+    private static func withAddress<R>(
+        _ address: inout sockaddr_in, _ body: (UnsafePointer<sockaddr>, socklen_t) -> R
+    ) -> R {
+        withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+    }
+}

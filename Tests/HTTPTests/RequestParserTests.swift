@@ -1,0 +1,127 @@
+import HTTP
+import Testing
+
+@Suite struct RequestParserTests {
+    /// What a parser makes of `text`, cut into pieces of `size` bytes.
+    private func events(_ text: String, size: Int, limits: HTTPLimits = HTTPLimits()) -> [String] {
+        var parser = HTTPRequestParser(limits: limits)
+        var rest = Array(text.utf8)[...]
+        var events: [String] = []
+        while true {
+            do throws(HTTPError) {
+                while let event = try parser.next() {
+                    switch event {
+                    // Whether the client is asked depends on what has come, not on what it means.
+                    case .continueExpected: break
+                    case .request(let request):
+                        let headers = request.headers.fields.map { "\($0.name)=\($0.value)" }
+                        events.append(
+                            "\(request.method) \(request.target) \(headers.joined(separator: ";")) "
+                                + "\(String(decoding: request.body, as: UTF8.self)) "
+                                + (request.isKeptAlive ? "keep" : "close"))
+                    }
+                }
+            } catch {
+                return events + ["\(error.status)"]
+            }
+            guard !rest.isEmpty else { return events }
+            parser.append(rest.prefix(size))
+            rest = rest.dropFirst(size)
+        }
+    }
+
+    static let requests: [(text: String, events: [String])] = [
+        ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", ["GET / Host=a  keep"]),
+        ("\r\nGET /x?y HTTP/1.1\r\nHost:a\r\n\r\n", ["GET /x?y Host=a  keep"]),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\nHost: b\r\n\r\n",
+            ["POST / Host=a;Content-Length=3 abc keep", "GET / Host=b  keep"]
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\nA \r\n0123456789"
+                + "\r\n0\r\nX: y\r\n\r\nGET / HTTP/1.1\r\nHost: b\r\nConnection: close\r\n\r\n",
+            [
+                "POST / Host=a;Transfer-Encoding=chunked abc0123456789 keep",
+                "GET / Host=b;Connection=close  close",
+            ]
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi",
+            ["POST / Host=a;Expect=100-continue;Content-Length=2 hi keep"]
+        ),
+        ("GET / HTTP/1.0\r\n\r\n", ["GET /   close"]),
+        ("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", ["GET / Connection=keep-alive  keep"]),
+        ("GET / HTTP/1.1\r\nHost: a\r\nX: \t b c \t\r\n\r\n", ["GET / Host=a;X=b c  keep"]),
+        // What must be refused.
+        ("GET / HTTP/1.1\r\n\r\n", ["400"]),
+        ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", ["400"]),
+        ("GET / HTTP/1.1\nHost: a\n\n\r\n\r\n", ["400"]),
+        ("GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n", ["400"]),
+        ("GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n", ["400"]),
+        ("GET / HTTP/1.1\r\nHost: a\r\n X: folded\r\n\r\n", ["400"]),
+        ("GET / HTTP/1.1\r\nHost : a\r\n\r\n", ["400"]),
+        ("GET / HTTP/1.1\r\n: a\r\n\r\n", ["400"]),
+        ("GET / HTTP/1.1\r\nHost: a\u{0}b\r\n\r\n", ["400"]),
+        ("GET / HTTP/1.1\r\nHost: a\u{7F}\r\n\r\n", ["400"]),
+        ("GET  / HTTP/1.1\r\nHost: a\r\n\r\n", ["400"]),
+        ("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", ["400"]),
+        ("G\"T / HTTP/1.1\r\nHost: a\r\n\r\n", ["400"]),
+        ("GET nowhere HTTP/1.1\r\nHost: a\r\n\r\n", ["400"]),
+        ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", ["505"]),
+        ("GET / http/1.1\r\nHost: a\r\n\r\n", ["400"]),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n", ["400"]),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +3\r\n\r\n", ["400"]),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3,3\r\n\r\n", ["400"]),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999999999999999\r\n\r\n", ["400"]),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n", ["413"]),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n",
+            ["400"]
+        ),
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", ["501"]),
+        ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", ["400"]),
+        ("POST / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\nContent-Length: 1\r\n\r\n", ["417"]),
+    ]
+
+    @Test("however it is cut", arguments: requests.indices)
+    func cut(index: Int) {
+        let (text, expected) = Self.requests[index]
+        for size in 1...text.utf8.count { #expect(events(text, size: size) == expected) }
+    }
+
+    @Test(
+        "bad chunks",
+        arguments: [
+            "x\r\n", "\r\n", "-1\r\n", "0x1\r\n", "3\nabc", "3\r\nabcd\r\n", "FFFFFFFFF\r\n",
+            "3 3\r\nabc\r\n", "1;\u{1}\r\na\r\n0\r\n\r\n", "0\r\nbad\r\n\r\n",
+        ])
+    func chunks(body: String) {
+        let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        for size in [1, 7, 1000] { #expect(events(head + body, size: size) == ["400"]) }
+    }
+
+    @Test("limits end what has no end")
+    func limits() {
+        var limits = HTTPLimits()
+        limits.requestLine = 64
+        limits.headerBytes = 256
+        limits.headerFields = 4
+        limits.bodyBytes = 100
+        let long = String(repeating: "a", count: 1000)
+        let cases = [
+            ("GET /\(long) HTTP/1.1\r\nHost: a\r\n\r\n", "414"),
+            ("GET /\(long)", "414"),
+            ("GET / HTTP/1.1\r\nHost: a\r\nX: \(long)", "431"),
+            ("GET / HTTP/1.1\r\nHost: a\r\nA: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\n\r\n", "431"),
+            (
+                "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n"
+                    + String(repeating: "a", count: 64) + "\r\n40\r\n", "413"
+            ),
+        ]
+        for (text, status) in cases {
+            for size in [1, 10, 5000] {
+                #expect(events(text, size: size, limits: limits) == [status])
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+import Posix
+import Synchronization
+import Testing
+
+@Suite struct EventLoopTests {
+    @Test("work and timers run on the loop, in order")
+    func order() throws {
+        let loop = try EventLoop(name: "test")
+        let seen = ThreadCondition<[Int]>([])
+        @Sendable func note(_ value: Int) {
+            seen.withLock { $0.append(value) }
+            seen.signal()
+        }
+        loop.schedule(after: .milliseconds(20)) { note(4) }
+        loop.schedule(after: .milliseconds(10)) { note(3) }
+        let cancelled = loop.schedule(after: .milliseconds(5)) { note(99) }
+        loop.cancel(cancelled)
+        loop.execute { note(loop.isOnLoop ? 1 : 0) }
+        loop.execute { note(2) }
+        seen.wait { $0.count == 4 ? () : nil }
+        #expect(seen.withLock { $0 } == [1, 2, 3, 4])
+        #expect(!loop.isOnLoop)
+        loop.cancel(cancelled)
+        loop.shutdown()
+    }
+
+    @Test("a pool does everything, with no more threads than allowed")
+    func pool() throws {
+        let pool = WorkerPool(name: "test", limit: 3)
+        let running = Atomic<Int>(0)
+        let most = Mutex(0)
+        let done = Atomic<Int>(0)
+        for _ in 0..<200 {
+            pool.execute {
+                let count = running.add(1, ordering: .relaxed).newValue
+                most.withLock { $0 = max($0, count) }
+                running.subtract(1, ordering: .relaxed)
+                done.add(1, ordering: .relaxed)
+            }
+        }
+        pool.shutdown()
+        #expect(done.load(ordering: .relaxed) == 200)
+        #expect(most.withLock { $0 } <= 3)
+    }
+}
