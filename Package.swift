@@ -74,7 +74,7 @@ let package = Package(
         tests("QueueModelTests", ["QueueModel", "JSON"]),
         tests("FunctionModelTests", ["FunctionModel", "JSON"]),
         tests("TelemetryTests", ["Telemetry", "JSON"]),
-        tests("PosixTests", ["Posix"]),
+        tests("PosixTests", ["Posix", "msorch"]),
         tests("HTTPTests", ["HTTP", "Posix"]),
         tests("JournalTests", ["Journal", "Posix", "JSON", "CPosix"]),
         tests(

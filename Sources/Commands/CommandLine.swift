@@ -6,6 +6,7 @@ package enum CommandLineTool {
 
     /// Every command, in the order in which help lists them.
     package static let commands: [Command] = [
+        .deploy, .invoke, .drain, .status, .metrics, .logs, .alarms, .destroy, .initialize,
         .validate,
         .queueCreate, .queueList, .queueStatistics, .send, .queueSend, .poll, .queueReceive,
         .queueDelete, .queueChangeVisibility, .queuePeek, .queuePurge, .queueVerify, .queueRemove,
@@ -14,6 +15,10 @@ package enum CommandLineTool {
     /// - Parameter arguments: without the program's name.
     /// - Returns: the process's exit code.
     package static func run(_ arguments: [String]) -> Int32 {
+        if arguments.first == GuardedProcess.command, arguments.count >= 3 {
+            ProcessGuard.run(
+                arguments[2], Array(arguments.dropFirst(3)), temporaryFolder: arguments[1])
+        }
         Signals.ignoreFailedWrites()
         var output = Output()
         do {
@@ -24,10 +29,15 @@ package enum CommandLineTool {
             case .run(let command, let invocation):
                 output = invocation.output
                 Signals.deferTermination()
+                defer { invocation.leaveTraces() }
                 try command.run(invocation)
             }
         } catch is BrokenPipe {
             return ExitCode.success.rawValue
+        } catch let end as SilentExit {
+            return end.exitCode.rawValue
+        } catch  where Signals.termination != nil {
+            return 128 + (Signals.termination ?? 0)
         } catch {
             let error = CommandError(error)
             output.error(error)

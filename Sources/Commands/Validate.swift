@@ -5,27 +5,15 @@ import StackModel
 extension Command {
     static let validate = Command(
         path: ["validate"], abstract: "Finds every mistake in a stack file.",
-        options: [.text("stack", "FILE", "The stack file (default: stack.json).")],
         examples: ["msorch validate", "msorch validate --stack other.json --output json"],
         run: { invocation in
-            let name = invocation.text("stack") ?? "stack.json"
-            let folder = invocation.text("C").map { "\($0)/" } ?? ""
-            let path = name.hasPrefix("/") ? name : folder + name
-            let bytes: [UInt8]
-            do throws(SystemError) {
-                bytes = try FileSystem.read(path)
-            } catch {
-                throw CommandError(
-                    error.isNotFound ? .notFound : .inputOutput,
-                    "The stack file \(path) cannot be read: \(error.reason).",
-                    hint: "--stack FILE names another one, -C DIR another folder.")
-            }
-            let file = StackFile(bytes)
+            let path = invocation.stackFile
+            let file = try StackFile.read(path)
             switch invocation.output.format {
             case .json:
                 try invocation.output.data(
                     JSONValue.array(file.diagnostics.map(\.json)).serialized())
-            case .text:
+            case .text, .csv:
                 for diagnostic in file.diagnostics {
                     StandardStream.error.write("\(diagnostic.line(file: path))\n".utf8)
                 }
@@ -36,6 +24,20 @@ extension Command {
             }
             invocation.output.note("\(path) is valid.")
         })
+}
+
+extension StackFile {
+    /// Reads and checks the file.
+    static func read(_ path: String) throws(CommandError) -> StackFile {
+        do throws(SystemError) {
+            return StackFile(try FileSystem.read(path))
+        } catch {
+            throw CommandError(
+                error.isNotFound ? .notFound : .inputOutput,
+                "The stack file \(path) cannot be read: \(error.reason).",
+                hint: "--stack FILE names another one, -C DIR another folder.")
+        }
+    }
 }
 
 extension Diagnostic {

@@ -1,4 +1,5 @@
-/// Bytes to requests, strictly (RFC 9112): what two readers could understand differently is refused.
+/// Bytes to requests, strictly (RFC 9112): what two readers could understand differently is
+/// refused.
 ///
 /// Pure. However the bytes are cut, the events are the same.
 package struct HTTPRequestParser: Sendable {

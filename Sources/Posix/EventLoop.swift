@@ -83,8 +83,8 @@ package final class EventLoop: Sendable {
         }
     }
 
-    /// Calls `event` whenever `descriptor` is ready (level triggered) until `unwatch`. The loop does
-    /// not own the descriptor: unwatch it before closing.
+    /// Calls `event` whenever `descriptor` is ready (level triggered) until `unwatch`. The loop
+    /// does not own the descriptor: unwatch it before closing.
     package func watch(
         _ descriptor: CInt, _ interest: Interest, _ event: @escaping @Sendable (Readiness) -> Void
     ) throws(SystemError) {

@@ -5,6 +5,10 @@ import Glibc
 package enum FileSystem {
     package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
+    package static func isExecutable(_ path: String) -> Bool {
+        access(path, X_OK) == 0 && !isDirectory(path)
+    }
+
     package static func isDirectory(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
@@ -92,6 +96,32 @@ package enum FileSystem {
         }
         bytes.removeLast(bytes.count - count)
         return bytes
+    }
+
+    /// Copies a file's bytes and whether it may be executed; what stands at `target` is replaced.
+    package static func copyFile(_ source: String, to target: String) throws(SystemError) {
+        let bytes = try read(source)
+        try remove(target)
+        let file = try FileDescriptor(appendingTo: target)
+        try bytes.withBytes { buffer throws(SystemError) in try file.writeAll(buffer) }
+        let mode: mode_t = isExecutable(source) ? 0o700 : 0o600
+        guard fchmod(file.rawValue, mode) == 0 else { throw .last("fchmod", path: target) }
+    }
+
+    /// The path from the root on.
+    package static func absolute(_ path: String) -> String {
+        let full = path.hasPrefix("/") ? path : "\(ProcessEnvironment.workingDirectory)/\(path)"
+        var parts: [Substring] = []
+        for part in full.split(separator: "/") where part != "." {
+            if part == ".." { _ = parts.popLast() } else { parts.append(part) }
+        }
+        return "/" + parts.joined(separator: "/")
+    }
+
+    /// Adds to the end of a file, in one write; makes it if there is none.
+    package static func append(_ bytes: [UInt8], to path: String) throws(SystemError) {
+        let file = try FileDescriptor(appendingTo: path)
+        try bytes.withBytes { buffer throws(SystemError) in try file.writeAll(buffer) }
     }
 
     /// Replaces the file by `bytes` so that a crash leaves the old or the new one, whole and

@@ -13,6 +13,29 @@ package enum ProcessEnvironment {
         return String(cString: text)
     }
 
+    /// Every variable.
+    package static var all: [String: String] {
+        var variables: [String: String] = [:]
+        var entry = environ
+        while let text = entry.pointee {
+            let parts = String(cString: text).split(
+                separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            if parts.count == 2 { variables[String(parts[0])] = String(parts[1]) }
+            entry += 1
+        }
+        return variables
+    }
+
+    /// This program's own file.
+    package static var executable: String {
+        guard let path = realpath("/proc/self/exe", nil) else { return "/proc/self/exe" }
+        defer { free(path) }
+        return String(cString: path)
+    }
+
+    /// How many processors work for us.
+    package static var processorCount: Int { max(1, sysconf(CInt(_SC_NPROCESSORS_ONLN))) }
+
     /// The folder that relative paths start from.
     package static var workingDirectory: String {
         guard let path = getcwd(nil, 0) else { return "." }

@@ -24,6 +24,11 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
     package var isNoSpace: Bool { code == ENOSPC || code == EDQUOT || code == EFBIG }
     package var isDenied: Bool { code == EACCES || code == EPERM || code == EROFS }
 
+    /// The system's name of a signal: "Segmentation fault".
+    package static func signalName(_ number: Int32) -> String {
+        strsignal(number).map { String(cString: $0) } ?? "signal \(number)"
+    }
+
     /// The system's own words: "No space left on device".
     package var reason: String { String(cString: strerror(code)) }
     package var description: String {

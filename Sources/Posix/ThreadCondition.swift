@@ -10,7 +10,11 @@ package final class ThreadCondition<State>: @unchecked Sendable {
     package init(_ state: State) {
         self.state = state
         pthread_mutex_init(mutex, nil)
-        pthread_cond_init(condition, nil)
+        var attributes = pthread_condattr_t()
+        pthread_condattr_init(&attributes)
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        pthread_cond_init(condition, &attributes)
+        pthread_condattr_destroy(&attributes)
     }
 
     deinit {
@@ -33,6 +37,23 @@ package final class ThreadCondition<State>: @unchecked Sendable {
         while true {
             if let result = try body(&state) { return result }
             pthread_cond_wait(condition, mutex)
+        }
+    }
+
+    /// The same, but gives up after `timeout` and returns `nil`.
+    package func wait<R>(
+        upTo timeout: Duration, _ body: (inout State) throws -> R?
+    ) rethrows -> R? {
+        let end = SystemClock.monotonicNanoseconds() + timeout.nanoseconds
+        var deadline = timespec(
+            tv_sec: Int(end / 1_000_000_000), tv_nsec: Int(end % 1_000_000_000))
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        while true {
+            if let result = try body(&state) { return result }
+            if pthread_cond_timedwait(condition, mutex, &deadline) == ETIMEDOUT {
+                return try body(&state)
+            }
         }
     }
 

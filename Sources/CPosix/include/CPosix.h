@@ -30,6 +30,7 @@
 
 int accept4(int, struct sockaddr *restrict, socklen_t *restrict, int);
 int pipe2(int *, int);
+int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *, const char *);
 
 // Up to 15 characters.
 static inline void msorch_name_thread(const char *name) {
@@ -38,6 +39,14 @@ static inline void msorch_name_thread(const char *name) {
 
 static inline int msorch_become_subreaper(void) {
     return prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0UL, 0UL, 0UL);
+}
+
+// How a process ended (wait(2)); the macros are C's alone.
+static inline int msorch_exit_code(int status) {
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+static inline int msorch_exit_signal(int status) {
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
 static inline int msorch_pidfd_open(pid_t pid) {

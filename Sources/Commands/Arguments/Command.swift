@@ -1,3 +1,5 @@
+import Services
+
 /// One command of the command line: what it takes, what it says of itself, and what it does.
 package struct Command: Sendable {
     package struct Argument: Sendable {
@@ -42,13 +44,20 @@ package struct Command: Sendable {
     package var options: [Option] = []
     /// Whole lines that a user could type.
     package var examples: [String] = []
+    /// What `--output` takes.
+    package var formats: [Output.Format] = [.text, .json]
     package var run: @Sendable (Invocation) throws -> Void
 
     /// Options that every command takes.
     package static let common: [Option] = [
         .text("C", "DIR", "Work in DIR instead of the current folder."),
-        .text("state-dir", "DIR", "The state folder (default: .msorch; MSORCH_STATE_DIR)."),
-        .choice("output", ["text", "json"], "How results are written (default: text)."),
+        .text("stack", "FILE", "The stack file (default: stack.json)."),
+        .text(
+            "state-dir", "DIR",
+            "The state folder (default: .msorch beside the stack file; MSORCH_STATE_DIR)."),
+        .choice(
+            "output", Output.Format.allCases.map(\.rawValue),
+            "How results are written (default: text)."),
         .flag("quiet", "Say nothing but results and errors."),
         .flag("help", "Show this help."),
     ]
@@ -59,7 +68,10 @@ package struct Invocation: Sendable {
     package var arguments: [String]
     package var values: [String: String]
     package var output: Output
+    package var stackFile: String
     package var stateDirectory: String
+    /// What the command does leaves its traces here.
+    package let monitor: Monitor
 
     package func has(_ flag: String) -> Bool { values[flag] != nil }
     package func text(_ option: String) -> String? { values[option] }

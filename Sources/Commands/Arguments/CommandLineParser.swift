@@ -1,4 +1,5 @@
 import Posix
+import Services
 import StackModel
 
 /// Turns typed words into a checked call.
@@ -48,7 +49,7 @@ struct CommandLineParser {
                     .usage, "\(word) needs a value: \(option.value ?? "").", hint: hint(command))
             }
             if inlined == nil { index += 1 }
-            try check(value, option, word)
+            try check(value, option, command)
             values[option.name] = value
         }
         try check(arguments, command)
@@ -59,12 +60,15 @@ struct CommandLineParser {
         var output = Output()
         output.format = values["output"].flatMap(Output.Format.init) ?? .text
         output.isQuiet = values["quiet"] != nil
-        let folder = values["C"] ?? "."
+        let stack = values["stack"] ?? "stack.json"
+        let folder = values["C"].map { "\($0)/" } ?? ""
+        let stackFile = stack.hasPrefix("/") ? stack : folder + stack
         let state =
             values["state-dir"] ?? ProcessEnvironment.value("MSORCH_STATE_DIR")
-            ?? "\(folder)/.msorch"
+            ?? "\(FileSystem.parent(of: stackFile))/.msorch"
         return Invocation(
-            arguments: arguments, values: values, output: output, stateDirectory: state)
+            arguments: arguments, values: values, output: output, stackFile: stackFile,
+            stateDirectory: state, monitor: Monitor(stateDirectory: state))
     }
 
     /// Common options may stand before the command: `msorch -C DIR queue ls`.
@@ -123,7 +127,7 @@ struct CommandLineParser {
     }
 
     private func check(
-        _ value: String, _ option: Command.Option, _ word: String
+        _ value: String, _ option: Command.Option, _ command: Command
     ) throws(CommandError) {
         if let range = option.range {
             guard let number = Int64(value), range.contains(number) else {
@@ -133,7 +137,9 @@ struct CommandLineParser {
                         + "not \(value).")
             }
         }
-        if let choices = option.choices, !choices.contains(value) {
+        let choices =
+            option.name == "output" ? command.formats.map(\.rawValue) : option.choices
+        if let choices, !choices.contains(value) {
             throw CommandError(
                 .usage,
                 "--\(option.name) must be one of \(choices.joined(separator: ", ")), not \(value).",

@@ -1,3 +1,4 @@
+import FunctionModel
 import Journal
 import Posix
 import QueueModel
@@ -14,6 +15,8 @@ extension CommandError {
                 error == .queueDoesNotExist ? .notFound : .failure,
                 "\(error.queryCode): \(error.message)")
         case let error as QueueError: self.init(error)
+        case let error as DeploymentError: self.init(error)
+        case let error as InvocationError: self.init(error)
         case let error as JournalError: self.init(error, queue: nil)
         case let error as SystemError: self.init(.inputOutput, "\(error).")
         case let error as QueueRecordError:
@@ -43,6 +46,72 @@ extension CommandError {
                     + "and they would be lost.",
                 hint: "Nothing was changed. --force removes it all the same.")
         case .journal(let error, let queue): self.init(error, queue: queue)
+        }
+    }
+
+    private init(_ error: DeploymentError) {
+        switch error {
+        case .unreadable(let path, let reason):
+            self.init(
+                .damaged, "\(path) cannot be used: \(reason).",
+                hint: "Queues and messages are not affected. Remove the file and deploy again.")
+        case .noCode(let function, let path):
+            self.init(
+                .usage,
+                "The code of '\(function)' is to be in \(path), and there is no such folder."
+            )
+        case .codeTooLarge(let function, let limit):
+            self.init(.usage, "The code of '\(function)' is larger than \(limit) bytes.")
+        case .noHandlerFile(let function, let path):
+            self.init(.usage, "The handler of '\(function)' is to be in \(path); it is not there.")
+        case .noInterpreter(let function, let runtime, let programs):
+            self.init(
+                .notFound,
+                "'\(function)' needs \(runtime), and PATH has no "
+                    + "\(programs.joined(separator: " and no ")).",
+                hint: "Debian's packages are python3 and nodejs.")
+        case .noPip(let function, let interpreter):
+            self.init(
+                .notFound, "'\(function)' has a requirements.txt, and \(interpreter) has no pip.",
+                hint: "Debian's package is python3-pip.")
+        case .packagesFailed(let function, let output):
+            let lines = output.split(separator: "\n").filter { !$0.isEmpty }
+            self.init(
+                .failure,
+                "The packages of '\(function)' could not be installed:\n"
+                    + lines.suffix(8).map { "  \($0)" }.joined(separator: "\n"),
+                hint: "Nothing was changed: the old deployment stands.")
+        case .holdsMessages(let queues):
+            let list = queues.map { "'\($0.queue)' holds \($0.count)" }.joined(separator: ", ")
+            self.init(
+                .refused, "Queues that would be removed hold messages: \(list).",
+                hint: "Nothing was changed. --force removes them with their messages.")
+        case .interrupted: self.init(.failure, "Interrupted; the old deployment stands.")
+        }
+    }
+
+    private init(_ error: InvocationError) {
+        switch error {
+        case .noSuchFunction(let name, let existing):
+            let near = closestMatch(to: name, among: existing)
+            self.init(
+                .notFound, "There is no function '\(name)'.",
+                hint: near.map { "Did you mean '\($0)'?" }
+                    ?? "There are: \(existing.joined(separator: ", ")).")
+        case .payloadTooLarge(let bytes):
+            self.init(
+                .usage,
+                "The payload has \(bytes) bytes; Lambda takes up to "
+                    + "\(FunctionLimits.payloadBytes).")
+        case .invalidPayload(let reason):
+            self.init(.usage, "The payload is not JSON: \(reason).")
+        case .throttled(let name):
+            self.init(
+                .failure, "TooManyRequestsException: Rate Exceeded.",
+                hint: "All of the concurrency of '\(name)' is in use (reservedConcurrency).")
+        case .cannotStart(let name, let reason):
+            self.init(.inputOutput, "'\(name)' could not be started: \(reason).")
+        case .stopped: self.init(.failure, "Stopped before the function was done.")
         }
     }
 

@@ -10,7 +10,14 @@ package enum ExitCode: Int32, Sendable {
     case refused = 4
     /// A journal is harmed, or of a newer version.
     case damaged = 5
+    /// `deploy --plan`: there is something to do.
+    case changes = 10
     case inputOutput = 74
+}
+
+/// Ends a command with an exit code and without words: they have been said.
+package struct SilentExit: Error, Sendable {
+    package var exitCode: ExitCode
 }
 
 /// What the user reads when a command cannot go on: a sentence, and what to do about it.

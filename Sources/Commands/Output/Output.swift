@@ -6,6 +6,7 @@ package struct Output: Sendable {
     package enum Format: String, CaseIterable, Sendable {
         case text
         case json
+        case csv
     }
 
     package var format = Format.text
@@ -25,7 +26,30 @@ package struct Output: Sendable {
     package func result(_ json: JSONValue, text: () -> String?) throws(BrokenPipe) {
         switch format {
         case .json: try data(json.serialized())
-        case .text: if let text = text() { try data(text) }
+        case .text, .csv: if let text = text() { try data(text) }
+        }
+    }
+
+    /// A result that is a table.
+    package func table(_ json: JSONValue, _ header: [String], _ rows: [[String]]) throws(BrokenPipe)
+    {
+        switch format {
+        case .json: try data(json.serialized())
+        case .text: try data(Self.table(header, rows))
+        case .csv: try csv(header, rows)
+        }
+    }
+
+    /// Comma-separated values (RFC 4180, with plain line ends).
+    package func csv(_ header: [String], _ rows: [[String]]) throws(BrokenPipe) {
+        for row in [header] + rows {
+            let fields = row.map { field -> String in
+                guard field.contains(where: { ",\"\n\r".contains($0) }) else { return field }
+                return "\""
+                    + field.split(separator: "\"", omittingEmptySubsequences: false)
+                    .joined(separator: "\"\"") + "\""
+            }
+            try data(fields.joined(separator: ","))
         }
     }
 

@@ -35,7 +35,7 @@ extension Command {
         examples: ["msorch queue create OrderQueue --visibility-timeout 30"],
         run: { invocation in
             let name = invocation.arguments[0]
-            let directory = QueueDirectory(stateDirectory: invocation.stateDirectory)
+            let directory = invocation.queues()
             var settings = QueueSettings()
             settings.isFIFO = name.hasSuffix(".fifo")
             settings.visibilityTimeoutSeconds =

@@ -14,7 +14,7 @@ extension Command {
             "msorch queue delete OrderQueue \"$handle\"",
         ],
         run: { invocation in
-            let queue = try QueueDirectory(stateDirectory: invocation.stateDirectory)
+            let queue = try invocation.queues()
                 .queue(invocation.arguments[0])
             for outcome in try queue.delete(Array(invocation.arguments.dropFirst())) {
                 try outcome.get()
@@ -35,7 +35,7 @@ extension Command {
                 throw CommandError(
                     .usage, "SECONDS must be a whole number, not '\(invocation.arguments[2])'.")
             }
-            let queue = try QueueDirectory(stateDirectory: invocation.stateDirectory)
+            let queue = try invocation.queues()
                 .queue(invocation.arguments[0])
             try queue.changeVisibility(of: invocation.arguments[1], toSeconds: seconds)
         })

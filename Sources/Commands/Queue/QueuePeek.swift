@@ -9,7 +9,7 @@ extension Command {
         options: [.number("max", "COUNT", 1...1000, "At most so many (default: 10).")],
         examples: ["msorch queue peek OrderQueue --max 3"],
         run: { invocation in
-            let queue = try QueueDirectory(stateDirectory: invocation.stateDirectory)
+            let queue = try invocation.queues()
                 .queue(invocation.arguments[0])
             for next in try queue.peek(upTo: Int(invocation.number("max") ?? 10)) {
                 let body = String(

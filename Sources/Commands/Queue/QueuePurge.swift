@@ -7,7 +7,7 @@ extension Command {
         arguments: [Argument(name: "QUEUE", help: "The queue's name.")],
         examples: ["msorch queue purge OrderQueue"],
         run: { invocation in
-            try QueueDirectory(stateDirectory: invocation.stateDirectory)
+            try invocation.queues()
                 .queue(invocation.arguments[0]).purge()
             invocation.output.note("Purged \(invocation.arguments[0]).")
         })
@@ -18,7 +18,7 @@ extension Command {
         options: [.flag("force", "Even if it holds messages.")],
         examples: ["msorch queue rm OrderQueue"],
         run: { invocation in
-            try QueueDirectory(stateDirectory: invocation.stateDirectory)
+            try invocation.queues()
                 .remove(invocation.arguments[0], force: invocation.has("force"))
             invocation.output.note("Removed \(invocation.arguments[0]).")
         })

@@ -33,7 +33,7 @@ extension Command {
                 "msorch \(path.joined(separator: " ")) OrderQueue --output json | jq -r .Body",
             ],
             run: { invocation in
-                let directory = QueueDirectory(stateDirectory: invocation.stateDirectory)
+                let directory = invocation.queues()
                 let queue = try directory.queue(invocation.arguments[0])
                 let isAll = invocation.has("all")
                 let limit = Int(invocation.number("max") ?? (isAll ? 10 : 1))

@@ -28,7 +28,7 @@ extension Command {
                 "seq 100000 | msorch send OrderQueue -",
             ],
             run: { invocation in
-                let queue = try QueueDirectory(stateDirectory: invocation.stateDirectory)
+                let queue = try invocation.queues()
                     .queue(invocation.arguments[0])
                 if invocation.arguments[1] == "-" {
                     try sendLines(to: queue, invocation)

@@ -9,23 +9,30 @@ extension Command {
             Argument(name: "QUEUE", help: "Default: all.", isOptional: true, isRepeated: true)
         ],
         examples: ["msorch queue stats", "msorch queue stats OrderQueue --output json"],
+        formats: Output.Format.allCases,
         run: { invocation in
-            let directory = QueueDirectory(stateDirectory: invocation.stateDirectory)
+            let directory = invocation.queues()
             let names =
                 try invocation.arguments.isEmpty ? directory.names() : invocation.arguments
             let now = StackClock().now()
+            // Arrows need every queue's settings, also where only some are shown.
+            var givers: [String: [String]] = [:]
+            for name in try directory.names() {
+                let policy = try directory.queue(name).settings.redrivePolicy
+                if let policy { givers[policy.deadLetterQueue, default: []].append(name) }
+            }
             var rows: [[String]] = []
             var list: [JSONValue] = []
             for name in names {
                 let statistics = try directory.queue(name).statistics()
                 list.append(json(name, statistics, now))
-                rows.append(row(name, statistics, now))
+                rows.append(row(name, statistics, now, givers[name] ?? []))
             }
             let header = [
                 "QUEUE", "VISIBLE", "IN FLIGHT", "DELAYED", "OLDEST (S)", "SENT", "RECEIVED",
-                "DELETED", "BYTES", "DEAD LETTERS TO",
+                "DELETED", "BYTES", "DEAD LETTERS",
             ]
-            try invocation.output.result(.array(list)) { Output.table(header, rows) }
+            try invocation.output.table(.array(list), header, rows)
         })
 
     private static func age(_ statistics: Queue.Statistics, _ now: Timestamp) -> Int64? {
@@ -33,7 +40,7 @@ extension Command {
     }
 
     private static func row(
-        _ name: String, _ statistics: Queue.Statistics, _ now: Timestamp
+        _ name: String, _ statistics: Queue.Statistics, _ now: Timestamp, _ givers: [String]
     ) -> [String] {
         let counts = statistics.counts
         let counters = statistics.counters
@@ -43,7 +50,7 @@ extension Command {
             String(counters.received), String(counters.deleted), String(statistics.journalBytes),
             statistics.settings.redrivePolicy.map {
                 "→ \($0.deadLetterQueue) after \($0.maxReceiveCount)"
-            } ?? "-",
+            } ?? (givers.isEmpty ? "-" : "← " + givers.joined(separator: ", ")),
         ]
     }
 

@@ -9,7 +9,7 @@ extension Command {
         examples: ["msorch queue verify OrderQueue"],
         run: { invocation in
             let name = invocation.arguments[0]
-            let report = try QueueDirectory(stateDirectory: invocation.stateDirectory).verify(name)
+            let report = try invocation.queues().verify(name)
             let problems = report.problems.map { problem -> JSONValue in
                 [
                     "file": .string(problem.file), "offset": .int(Int64(problem.offset)),

@@ -17,6 +17,17 @@ extension Queue {
         upTo limit: Int, timeoutSeconds: Int64? = nil, wait: Duration? = nil,
         movingTo directory: QueueDirectory? = nil, isCancelled: () -> Bool = { false }
     ) throws -> [Delivery] {
+        let deliveries = try waitAndReceive(
+            upTo: limit, timeoutSeconds: timeoutSeconds, wait: wait, movingTo: directory,
+            isCancelled: isCancelled)
+        observe(QueueActivity(queue: name, kind: .received(deliveries.count)))
+        return deliveries
+    }
+
+    private func waitAndReceive(
+        upTo limit: Int, timeoutSeconds: Int64?, wait: Duration?,
+        movingTo directory: QueueDirectory?, isCancelled: () -> Bool
+    ) throws -> [Delivery] {
         var deliveries = try receiveNow(upTo: limit, timeoutSeconds: timeoutSeconds)
         try directory?.finishTransfers(of: self)
         let patience = try wait ?? .seconds(settings.receiveWaitTimeSeconds)

@@ -9,10 +9,14 @@ package final class Queue: Sendable {
     package let name: String
     let journal: Journal<QueueJournalState>
     let clock: StackClock
+    let observe: QueueActivity.Observer
 
-    init(name: String, folder: String, clock: StackClock) throws(JournalError) {
+    init(
+        name: String, folder: String, clock: StackClock, observe: @escaping QueueActivity.Observer
+    ) throws(JournalError) {
         self.name = name
         self.clock = clock
+        self.observe = observe
         journal = try Journal(folder: folder)
     }
 
@@ -30,6 +34,7 @@ package final class Queue: Sendable {
         package var settings: QueueSettings
         /// When the oldest message was sent; `nil` if there is none.
         package var oldestSent: Timestamp?
+        package var created: Timestamp?
         package var journalBytes: UInt64
         package var tornFiles: Int
     }
@@ -55,7 +60,7 @@ package final class Queue: Sendable {
     package func sendBatches(
         _ batches: [[SendEntry]]
     ) throws -> [[Result<SentMessage, SQSError>]] {
-        try commit { session in
+        let outcomes = try commit { session in
             var outcomes: [[Result<SentMessage, SQSError>]] = []
             for batch in batches {
                 let ids = batch.map { _ in RandomBytes.uuid() }
@@ -66,6 +71,11 @@ package final class Queue: Sendable {
             }
             return outcomes
         }
+        let sizes = zip(batches.joined(), outcomes.joined()).compactMap { entry, outcome in
+            (try? outcome.get()).map { _ in entry.size }
+        }
+        if !sizes.isEmpty { observe(QueueActivity(queue: name, kind: .sent(bytes: sizes))) }
+        return outcomes
     }
 
     /// Receives what is visible now; moves dead letters out of the way first.
@@ -111,7 +121,7 @@ package final class Queue: Sendable {
 
     /// Deletes by receipt handle; each handle's outcome.
     package func delete(_ handles: [String]) throws -> [Result<Void, SQSError>] {
-        try commit(isDurable: { $0.isFIFO }) { session in
+        let outcomes = try commit(isDurable: { $0.isFIFO }) { session in
             var places: [Place] = []
             let outcomes = handles.map { handle -> Result<Void, SQSError> in
                 do throws(SQSError) {
@@ -128,6 +138,9 @@ package final class Queue: Sendable {
             if !places.isEmpty { try session.append(QueueRecord.delete(places).members) }
             return outcomes
         }
+        let count = outcomes.count { (try? $0.get()) != nil }
+        if count > 0 { observe(QueueActivity(queue: name, kind: .deleted(count))) }
+        return outcomes
     }
 
     package func changeVisibility(of handle: String, toSeconds seconds: Int64) throws {
@@ -182,9 +195,28 @@ package final class Queue: Sendable {
             }
             return Statistics(
                 counts: counts, counters: queue.counters, settings: queue.settings,
-                oldestSent: oldest, journalBytes: bytes,
+                oldestSent: oldest, created: queue.created,
+                journalBytes: bytes,
                 tornFiles: files.count { $0.hasPrefix("torn-") })
         }
+    }
+
+    /// Messages that are there, whatever their state.
+    package var messageCount: UInt64 {
+        get throws { try journal.read { $0.state.queue.messageCount } }
+    }
+
+    /// What is there now, and when the next message becomes visible by itself.
+    package func outlook() throws -> (counts: QueueState.Counts, nextWake: Timestamp?) {
+        let now = clock.now()
+        return try journal.read { session in
+            (session.state.queue.counts(at: now), session.state.queue.nextWake(after: now))
+        }
+    }
+
+    /// Messages moved to the dead-letter queue so far.
+    package var deadLetterCount: UInt64 {
+        get throws { try journal.read { $0.state.queue.counters.deadLettered } }
     }
 
     /// Runs a transaction and waits for its durability, if the queue promises one.

@@ -8,12 +8,19 @@ import Synchronization
 package final class QueueDirectory: Sendable {
     private let folder: String
     private let clock: StackClock
+    private let observe: QueueActivity.Observer
     private let open = Mutex<[String: Queue]>([:])
 
-    /// - Parameter stateDirectory: the folder `.msorch`; made when the first queue is.
-    package init(stateDirectory: String, clock: StackClock = StackClock()) {
+    /// - Parameters:
+    ///   - stateDirectory: the folder `.msorch`; made when the first queue is.
+    ///   - observe: gets what the queues do, for their metrics; from any thread.
+    package init(
+        stateDirectory: String, clock: StackClock = StackClock(),
+        observe: @escaping QueueActivity.Observer = { _ in }
+    ) {
         folder = "\(stateDirectory)/queues"
         self.clock = clock
+        self.observe = observe
     }
 
     /// The queues there are, sorted.
@@ -49,7 +56,7 @@ package final class QueueDirectory: Sendable {
     /// Removes a queue and its journal.
     /// - Throws: `holdsMessages` unless it is empty or `force` is set.
     package func remove(_ name: String, force: Bool) throws {
-        let count = try queue(name).journal.read { $0.state.queue.messageCount }
+        let count = try queue(name).messageCount
         guard force || count == 0 else { throw QueueError.holdsMessages(name, count: count) }
         open.withLock { $0[name] = nil }
         // Out of sight in one step; what a crash leaves of it has a name that no queue can have.
@@ -108,7 +115,8 @@ package final class QueueDirectory: Sendable {
 
     private func load(_ name: String) throws -> Queue {
         do throws(JournalError) {
-            return try Queue(name: name, folder: "\(folder)/\(name)", clock: clock)
+            return try Queue(
+                name: name, folder: "\(folder)/\(name)", clock: clock, observe: observe)
         } catch {
             throw QueueError.journal(error, queue: name)
         }

@@ -1,0 +1,37 @@
+import JSON
+import Services
+import StackModel
+import Telemetry
+
+extension Command {
+    static let alarms = Command(
+        path: ["alarms"], abstract: "Judges the stack's alarms by its metrics, up to now.",
+        examples: [
+            "msorch alarms", "msorch alarms --output json | jq '.[] | select(.state == \"ALARM\")'",
+        ],
+        run: { invocation in
+            let deployment = try invocation.deployment()
+            let states = try AlarmStore(stateDirectory: invocation.stateDirectory)
+                .evaluate(deployment, now: StackClock().now())
+            let json = states.map { definition, state -> JSONValue in
+                [
+                    "name": .string(definition.name), "state": .string(state.value.rawValue),
+                    "since": .string(state.since.iso8601), "reason": .string(state.reason),
+                    "namespace": .string(definition.metric.namespace),
+                    "metric": .string(definition.metric.name),
+                ]
+            }
+            try invocation.output.result(.array(json)) {
+                guard !states.isEmpty else { return nil }
+                return Output.table(
+                    ["ALARM", "STATE", "SINCE", "REASON"],
+                    states.map { definition, state in
+                        [
+                            definition.name, state.value.rawValue, state.since.iso8601,
+                            state.reason,
+                        ]
+                    })
+            }
+            if states.isEmpty { invocation.output.note("The stack has no alarms.") }
+        })
+}

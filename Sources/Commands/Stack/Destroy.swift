@@ -1,0 +1,44 @@
+import JSON
+import Posix
+import Services
+
+extension Command {
+    static let destroy = Command(
+        path: ["destroy"], abstract: "Removes everything that is deployed, messages and logs, too.",
+        options: [.flag("yes", "Do not ask.")],
+        examples: ["msorch destroy --yes"],
+        run: { invocation in
+            let folder = invocation.stateDirectory
+            guard FileSystem.isDirectory(folder) else {
+                throw CommandError(.notFound, "Nothing is deployed: there is no \(folder).")
+            }
+            let queues = invocation.queues()
+            let names = try queues.names()
+            // A damaged queue must not keep its stack alive.
+            let messages = names.reduce(UInt64(0)) { sum, name in
+                sum + ((try? queues.queue(name).messageCount) ?? 0)
+            }
+            let what = "\(folder) with \(names.count) queues and \(messages) messages"
+            if !invocation.has("yes") {
+                guard StandardStream.input.isTerminal, StandardStream.error.isTerminal else {
+                    throw CommandError(
+                        .refused, "This would remove \(what).",
+                        hint: "Nothing was changed. --yes says that it is meant.")
+                }
+                StandardStream.error.write("Remove \(what)? [y/N] ".utf8)
+                let answer = String(
+                    decoding: try StandardStream.input.read(upTo: 64), as: UTF8.self)
+                guard ["y", "Y", "yes"].contains(answer.prefix { !$0.isWhitespace }) else {
+                    throw CommandError(.refused, "Nothing was removed.")
+                }
+            }
+            // Out of sight in one step; a cut leaves only a folder that nobody looks into.
+            let grave = "\(folder).removed-\(ProcessEnvironment.processID)"
+            try FileSystem.rename(folder, to: grave)
+            try FileSystem.removeTree(grave)
+            try invocation.output.result([
+                "queues": .int(names.count), "messages": .int(Int64(clamping: messages)),
+            ]) { nil }
+            invocation.output.note("Removed \(what).")
+        })
+}

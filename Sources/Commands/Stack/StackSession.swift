@@ -1,0 +1,51 @@
+import Posix
+import Services
+import StackModel
+
+/// How commands come to the parts of a stack: each in one way, so that all of them are observed.
+extension Invocation {
+    func queues() -> QueueDirectory {
+        QueueDirectory(stateDirectory: stateDirectory, observe: monitor.observe)
+    }
+
+    /// Metrics and logs of what was done. A failure here does not undo the work.
+    func leaveTraces() {
+        do {
+            try monitor.flush(QueueDirectory(stateDirectory: stateDirectory))
+        } catch {
+            output.note("Metrics and logs could not be written: \(error).")
+        }
+    }
+
+    /// What is deployed.
+    func deployment() throws -> Deployment {
+        guard let deployment = try Deployment.load(stateDirectory) else {
+            throw CommandError(
+                .notFound, "Nothing is deployed in \(stateDirectory).",
+                hint: "'msorch deploy' deploys stack.json.")
+        }
+        return deployment
+    }
+
+    /// Runs `body` with a stack that is up; every process is gone when this returns.
+    func withRuntime<R>(
+        _ deployment: Deployment, _ body: (StackRuntime) throws -> R
+    ) throws -> R {
+        let runtime = try StackRuntime(
+            deployment, queues: queues(), guardExecutable: ProcessEnvironment.executable,
+            monitor: monitor)
+        defer { runtime.stop() }
+        return try body(runtime)
+    }
+}
+
+extension Stack {
+    /// - Throws: with the nearest name as its hint.
+    func requiredFunction(_ name: String) throws(InvocationError) -> FunctionDefinition {
+        guard let function = function(name) else {
+            let names = functions.flatMap { [$0.key, $0.functionName] }
+            throw .noSuchFunction(name, existing: Set(names).sorted())
+        }
+        return function
+    }
+}

@@ -1,0 +1,76 @@
+import JSON
+import QueueModel
+import Services
+import StackModel
+
+extension Command {
+    static let status = Command(
+        path: ["status"], abstract: "Shows what is deployed, in one screen.",
+        examples: ["msorch status", "msorch status --output json | jq .functions"],
+        run: { invocation in
+            let deployment = try invocation.deployment()
+            let stack = deployment.stack
+            let queues = invocation.queues()
+            let counts = try stack.queues.map { queue in
+                (queue: queue, outlook: try queues.queue(queue.name).outlook().counts)
+            }
+            let routes = stack.json["routes"]?.objectValue?.members ?? []
+            let alarms = stack.json["alarms"]?.objectValue?.keys ?? []
+            let json: JSONValue = [
+                "name": .string(stack.name), "region": .string(stack.region),
+                "accountId": .string(stack.accountID),
+                "deployedAt": .string(deployment.deployedAt.iso8601),
+                "functions": .array(
+                    stack.functions.map { function in
+                        [
+                            "key": .string(function.key),
+                            "functionName": .string(function.functionName),
+                            "runtime": .string(function.runtime),
+                            "interpreter": (deployment.code[function.key]?.interpreter)
+                                .map { .string($0.program) } ?? .null,
+                            "triggers": .array(function.triggers.map { .string($0.queue) }),
+                        ]
+                    }),
+                "queues": .array(
+                    counts.map { queue, counts in
+                        [
+                            "name": .string(queue.name),
+                            "visible": .int(Int64(clamping: counts.visible)),
+                            "inFlight": .int(Int64(clamping: counts.inFlight)),
+                            "delayed": .int(Int64(clamping: counts.delayed)),
+                        ]
+                    }),
+                "routes": .array(routes.map { .string($0.key) }),
+                "alarms": .array(alarms.map { .string($0) }),
+            ]
+            try invocation.output.result(json) {
+                var parts = [
+                    "\(stack.name) in \(stack.region), deployed \(deployment.deployedAt.iso8601)"
+                ]
+                let functions = stack.functions.map { function in
+                    [
+                        function.key, function.functionName, function.runtime,
+                        function.triggers.isEmpty
+                            ? "-" : "← " + function.triggers.map(\.queue).joined(separator: ", "),
+                    ]
+                }
+                if !functions.isEmpty {
+                    parts.append(
+                        Output.table(["FUNCTION", "NAME", "RUNTIME", "QUEUES"], functions))
+                }
+                let rows = counts.map { queue, counts in
+                    [
+                        queue.name, String(counts.visible), String(counts.inFlight),
+                        String(counts.delayed),
+                    ]
+                }
+                if !rows.isEmpty {
+                    parts.append(Output.table(["QUEUE", "VISIBLE", "IN FLIGHT", "DELAYED"], rows))
+                }
+                let table = routes.map { [$0.key, "→ \($0.value["lambda"]?.stringValue ?? "")"] }
+                if !table.isEmpty { parts.append(Output.table(["ROUTE", "FUNCTION"], table)) }
+                if !alarms.isEmpty { parts.append("\(alarms.count) alarms ('msorch alarms')") }
+                return parts.joined(separator: "\n\n")
+            }
+        })
+}

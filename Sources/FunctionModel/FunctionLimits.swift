@@ -1,0 +1,10 @@
+/// What Lambda allows (Lambda guide, *gettingstarted-limits*).
+package enum FunctionLimits {
+    /// A synchronous request, and a response: 6 MB and a little.
+    package static let payloadBytes = 6_291_556
+    package static let initPhase = Duration.seconds(10)
+    /// A log event; longer lines are cut into several (CloudWatch Logs quotas).
+    package static let logEventBytes = 262_118
+    /// What a caller gets of an invocation's log (`X-Amz-Log-Result`).
+    package static let logTailBytes = 4096
+}

@@ -1,0 +1,145 @@
+import CPosix
+import Glibc
+import Synchronization
+
+/// A process under a guard: a small process that ends every descendant as soon as the process ends,
+/// or we do, however we do.
+package final class GuardedProcess: Sendable {
+    /// The hidden command that makes an `msorch` a guard: temporary folder, program, arguments.
+    package static let command = "guard-environment"
+    /// The pipe's descriptor in the guard.
+    static let lifeline: CInt = 3
+
+    package let guardID: Int32
+    /// Standard output and error, read without blocking.
+    package let output: FileDescriptor
+    package let error: FileDescriptor
+    /// Ready for reading once guard, process and all descendants are gone.
+    package let exit: FileDescriptor
+    private let lifelineEnd: Mutex<CInt>
+
+    /// - Parameters:
+    ///   - guardExecutable: an `msorch`; it is called with the hidden `command`.
+    ///   - temporaryFolder: removed by the guard at the end.
+    package init(
+        _ description: ProcessDescription, temporaryFolder: String, guardExecutable: String
+    ) throws(SystemError) {
+        let output = try Spawn.pipe()
+        self.output = FileDescriptor(owning: output.read)
+        let error = try Spawn.pipe()
+        self.error = FileDescriptor(owning: error.read)
+        let lifeline = try Spawn.pipe()
+        let null = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        defer { for end in [output.write, error.write, lifeline.read, null] { close(end) } }
+        lifelineEnd = Mutex(lifeline.write)
+        var guarded = description
+        guarded.program = guardExecutable
+        guarded.arguments =
+            [Self.command, temporaryFolder, description.program] + description.arguments
+        // A descriptor that is the wanted one already would keep its close-on-exec flag.
+        let safe = fcntl(lifeline.read, F_DUPFD_CLOEXEC, 10)
+        defer { close(safe) }
+        guardID = try Spawn.start(
+            guarded,
+            descriptors: [
+                (0, null), (1, output.write), (2, error.write), (Self.lifeline, safe),
+            ])
+        let exit = msorch_pidfd_open(guardID)
+        guard exit >= 0 else {
+            let failure = SystemError.last("pidfd_open")
+            close(lifeline.write)
+            throw failure
+        }
+        self.exit = FileDescriptor(owning: exit)
+        for end in [output.read, error.read] { _ = fcntl(end, F_SETFL, O_NONBLOCK) }
+    }
+
+    deinit { end() }
+
+    /// Ends process and descendants soon; `exit` tells when.
+    package func end() {
+        let descriptor = lifelineEnd.withLock { descriptor in
+            defer { descriptor = -1 }
+            return descriptor
+        }
+        if descriptor >= 0 { close(descriptor) }
+    }
+
+    /// How it ended; `nil` while it has not.
+    package func reap() -> ExitStatus? {
+        var status: CInt = 0
+        guard retrying({ waitpid(guardID, &status, WNOHANG) }) == guardID else { return nil }
+        return ExitStatus(waitStatus: status)
+    }
+
+    /// Waits for the end.
+    package func wait(timeout: Duration) -> ExitStatus? {
+        var entry = pollfd(fd: exit.rawValue, events: Int16(POLLIN), revents: 0)
+        _ = retrying { poll(&entry, 1, CInt(clamping: timeout.nanoseconds / 1_000_000)) }
+        return reap()
+    }
+
+    /// Memory that process and descendants hold now, in bytes.
+    package func residentBytes() -> UInt64 { ProcessTree.residentBytes(below: guardID) }
+}
+
+/// The guard's own life.
+package enum ProcessGuard {
+    /// Starting was not possible: the exit codes of a shell.
+    private static let cannotExecute: Int32 = 126
+    private static let notFound: Int32 = 127
+    /// How long a process that was killed may take to be gone; the kernel decides.
+    private static let patience = Duration.seconds(10)
+
+    /// Runs `program` and does not return: exits as the program did.
+    package static func run(
+        _ program: String, _ arguments: [String], temporaryFolder: String
+    ) -> Never {
+        _ = msorch_become_subreaper()
+        _ = fcntl(GuardedProcess.lifeline, F_SETFD, FD_CLOEXEC)
+        var none = rlimit(rlim_cur: 0, rlim_max: 0)
+        setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGPIPE] { signal(number, SIG_IGN) }
+        let description = ProcessDescription(
+            program, arguments, environment: ProcessEnvironment.all)
+        let child: pid_t
+        do throws(SystemError) {
+            child = try Spawn.start(description, descriptors: [(0, 0), (1, 1), (2, 2)])
+        } catch {
+            StandardStream.error.write(
+                "fork/exec \(program): \(error.reason.lowercased())\n".utf8)
+            try? FileSystem.removeTree(temporaryFolder)
+            _exit(error.isNotFound ? notFound : cannotExecute)
+        }
+        let exit = msorch_pidfd_open(child)
+        var entries = [GuardedProcess.lifeline, exit].map {
+            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+        }
+        _ = retrying { poll(&entries, 2, -1) }
+        var status: CInt = 0
+        let hasEnded = waitpid(child, &status, WNOHANG) == child
+        endDescendants(except: hasEnded ? nil : child)
+        try? FileSystem.removeTree(temporaryFolder)
+        guard hasEnded else { _exit(0) }
+        switch ExitStatus(waitStatus: status) {
+        case .exited(let code): _exit(code)
+        case .signalled(let number):
+            signal(number, SIG_DFL)
+            kill(getpid(), number)
+            _exit(128 + number)
+        }
+    }
+
+    /// Kills until nobody is left: children that are born meanwhile come to us, their reaper.
+    private static func endDescendants(except child: pid_t?) {
+        let deadline = SystemClock.monotonicNanoseconds() + patience.nanoseconds
+        if let child { kill(-child, SIGKILL) }
+        while SystemClock.monotonicNanoseconds() < deadline {
+            for descendant in ProcessTree.descendants(of: getpid()) { kill(descendant, SIGKILL) }
+            var status: CInt = 0
+            let reaped = waitpid(-1, &status, WNOHANG)
+            if reaped < 0, errno == ECHILD { return }
+            if reaped == 0 { SystemClock.pause(microseconds: 500) }
+        }
+    }
+}

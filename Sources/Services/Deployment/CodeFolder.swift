@@ -1,0 +1,67 @@
+import Crypto
+import Posix
+
+/// A function's code as stack.json names it: its files, their digest, and copies of them.
+struct CodeFolder {
+    /// AWS's limit for unzipped code.
+    static let byteLimit = 262_144_000
+    private static let fileLimit = 20_000
+    private static let depthLimit = 32
+    /// Left out: what interpreters write themselves, and version control.
+    private static let ignored: Set<String> = ["__pycache__", ".git", ".DS_Store"]
+
+    let path: String
+    /// Relative, sorted.
+    let files: [String]
+    let sha256: String
+
+    init(function: String, path: String) throws {
+        guard FileSystem.isDirectory(path) else {
+            throw DeploymentError.noCode(function: function, path: path)
+        }
+        self.path = path
+        var found: [String] = []
+        func visit(_ folder: String, _ depth: Int) throws {
+            for name in try FileSystem.list("\(path)/\(folder)") where !Self.ignored.contains(name)
+            {
+                let relative = folder + name
+                if FileSystem.isDirectory("\(path)/\(relative)") {
+                    if depth < Self.depthLimit { try visit("\(relative)/", depth + 1) }
+                } else {
+                    found.append(relative)
+                }
+                guard found.count <= Self.fileLimit else {
+                    throw DeploymentError.codeTooLarge(function: function, limit: Self.byteLimit)
+                }
+            }
+        }
+        try visit("", 0)
+        files = found
+        var list: [UInt8] = []
+        var total = 0
+        for file in files {
+            let bytes = try FileSystem.read("\(path)/\(file)")
+            total += bytes.count
+            guard total <= Self.byteLimit else {
+                throw DeploymentError.codeTooLarge(function: function, limit: Self.byteLimit)
+            }
+            let mode = FileSystem.isExecutable("\(path)/\(file)") ? "x" : "-"
+            list += "\(Digest.sha256Hex(bytes)) \(mode) \(file)\n".utf8
+        }
+        sha256 = Digest.sha256Hex(list)
+    }
+
+    /// Puts a copy at `target`, whole or not at all. Not an error if it is there.
+    func copy(to target: String) throws {
+        guard !FileSystem.isDirectory(target) else { return }
+        let temporary = "\(target).new-\(ProcessEnvironment.processID)"
+        try FileSystem.removeTree(temporary)
+        try FileSystem.makeDirectory(temporary)
+        for file in files {
+            let copy = "\(temporary)/\(file)"
+            try FileSystem.makeDirectory(FileSystem.parent(of: copy))
+            try FileSystem.copyFile("\(path)/\(file)", to: copy)
+        }
+        try FileSystem.rename(temporary, to: target)
+    }
+}

@@ -1,0 +1,195 @@
+import FunctionModel
+import JSON
+import Posix
+import QueueModel
+import StackModel
+
+/// Brings a state directory from what is deployed to what a stack file says. Holds the deploy lock
+/// from beginning to end: deploys of several terminals come one after the other.
+package struct Deployer: ~Copyable {
+    private static let lockPause: UInt32 = 20_000
+
+    private let stateDirectory: String
+    private let queues: QueueDirectory
+    private let clock: StackClock
+    private let lock: FileDescriptor?
+    package let current: Deployment?
+
+    /// - Parameters:
+    ///   - isReadOnly: only `plan` will be called; there is no lock, and nothing is written.
+    ///   - onWait: called once if another deploy goes on.
+    /// - Throws: `DeploymentError.interrupted` when a signal ends the wait.
+    package init(
+        stateDirectory: String, queues: QueueDirectory, clock: StackClock = StackClock(),
+        isReadOnly: Bool = false, onWait: (_ holder: Int32?) -> Void
+    ) throws {
+        let lock = isReadOnly ? nil : try Self.lock(stateDirectory, onWait: onWait)
+        let current = try Deployment.load(stateDirectory)
+        self.stateDirectory = FileSystem.absolute(stateDirectory)
+        self.queues = queues
+        self.clock = clock
+        self.lock = lock
+        self.current = current
+    }
+
+    private static func lock(
+        _ stateDirectory: String, onWait: (_ holder: Int32?) -> Void
+    ) throws -> FileDescriptor {
+        try FileSystem.makeDirectory(stateDirectory)
+        let lock = try FileDescriptor(appendingTo: "\(stateDirectory)/deploy.lock")
+        var hasToldOfWait = false
+        while try !lock.tryLock() {
+            if !hasToldOfWait { onWait(FileSystem.lockHolder(of: try lock.status())) }
+            hasToldOfWait = true
+            SystemClock.pause(microseconds: lockPause)
+            if Signals.termination != nil { throw DeploymentError.interrupted }
+        }
+        return lock
+    }
+
+    /// What is to be done.
+    package struct Plan {
+        package let stack: Stack
+        package let diff: StackDiff
+        /// Interpreter by function key.
+        package let interpreters: [String: Interpreter]
+        let folders: [String: CodeFolder]
+        /// Queues to remove, with what a deploy that was cut short left.
+        let removing: [String]
+        package var isEmpty: Bool { diff.isEmpty && removing.isEmpty }
+    }
+
+    /// Finds out, and changes nothing.
+    /// - Parameters:
+    ///   - json: a stack file without errors.
+    ///   - folder: where it lies.
+    package func plan(_ json: JSONValue, folder: String) throws -> Plan {
+        var folders: [String: CodeFolder] = [:]
+        var interpreters: [String: Interpreter] = [:]
+        var found: [String: Interpreter] = [:]
+        var file = json.objectValue ?? JSONObject()
+        var lambdas = json["lambdas"]?.objectValue ?? JSONObject()
+        for function in Stack(json: json).functions {
+            let path = function.code.hasPrefix("/") ? function.code : "\(folder)/\(function.code)"
+            let code = try CodeFolder(function: function.key, path: path)
+            folders[function.key] = code
+            var value = lambdas[function.key]?.objectValue ?? JSONObject()
+            value["codeSha256"] = .string(code.sha256)
+            lambdas[function.key] = .object(value)
+            guard let runtime = RuntimeIdentifier(function.runtime), runtime.family != .provided
+            else { continue }
+            guard let interpreter = found[runtime.name] ?? Interpreter.find(runtime) else {
+                throw DeploymentError.noInterpreter(
+                    function: function.key, runtime: function.runtime, programs: runtime.programs)
+            }
+            found[runtime.name] = interpreter
+            interpreters[function.key] = interpreter
+        }
+        file["lambdas"] = .object(lambdas)
+        let stack = Stack(json: .object(file))
+        let wanted = Set(stack.queues.map(\.name))
+        let before = (current?.stack.queues.map(\.name) ?? []) + (current?.removing ?? [])
+        let existing = try Set(queues.names())
+        return Plan(
+            stack: stack, diff: StackDiff(from: current?.stack, to: stack),
+            interpreters: interpreters, folders: folders,
+            removing: before.filter { !wanted.contains($0) && existing.contains($0) })
+    }
+
+    /// Carries a plan out. A crash at any point leaves the old or the new deployment; the next
+    /// deploy finishes what is left.
+    ///
+    /// - Parameter force: removes queues although they hold messages.
+    package func apply(_ plan: Plan, force: Bool, progress: (String) -> Void) throws {
+        if !force { try refuseLosses(plan) }
+        try createQueues(plan.stack)
+        var code: [String: Deployment.Code] = [:]
+        for function in plan.stack.functions {
+            code[function.key] = try prepare(function, plan, progress)
+            if Signals.termination != nil { throw DeploymentError.interrupted }
+        }
+        try CredentialStore(stateDirectory: stateDirectory).ensure(
+            [CredentialStore.developer] + plan.stack.functions.map(\.functionName))
+        try RuntimeClients.install(in: "\(stateDirectory)/runtimes")
+        var deployment = Deployment(
+            stateDirectory: stateDirectory, stack: plan.stack, code: code,
+            deployedAt: clock.now(), removing: plan.removing)
+        if plan.isEmpty, code == current?.code {
+            return try reconcileQueues(plan.stack)  // what a cut deploy may have left
+        }
+        try deployment.save()
+        try FileSystem.append(
+            Array((deployment.json.serialized() + "\n").utf8),
+            to: "\(stateDirectory)/deployments.jsonl")
+        try reconcileQueues(plan.stack)
+        for queue in plan.removing { try queues.remove(queue, force: true) }
+        if !plan.removing.isEmpty {
+            deployment.removing = []
+            try deployment.save()
+        }
+        try removeOldCode(deployment)
+    }
+
+    private func refuseLosses(_ plan: Plan) throws {
+        let losses = try plan.removing.map { ($0, try queues.queue($0).messageCount) }
+        guard losses.allSatisfy({ $0.1 == 0 }) else {
+            throw DeploymentError.holdsMessages(
+                losses.filter { $0.1 > 0 }.map { (queue: $0.0, count: $0.1) })
+        }
+    }
+
+    private func createQueues(_ stack: Stack) throws {
+        let existing = try Set(queues.names())
+        for queue in stack.queues where !existing.contains(queue.name) {
+            try queues.create(queue.name, queue.settings)
+        }
+    }
+
+    private func reconcileQueues(_ stack: Stack) throws {
+        for queue in stack.queues { try queues.queue(queue.name).set(queue.settings) }
+    }
+
+    private func prepare(
+        _ function: FunctionDefinition, _ plan: Plan, _ progress: (String) -> Void
+    ) throws -> Deployment.Code {
+        let folder = Deployment.folder(stateDirectory, function.key)
+        guard let code = plan.folders[function.key] else {
+            throw DeploymentError.noCode(function: function.key, path: function.code)
+        }
+        let copy = "\(folder)/\(code.sha256)"
+        try code.copy(to: copy)
+        guard let interpreter = plan.interpreters[function.key] else { return Deployment.Code() }
+        let file = "\(copy)/\(PythonPackages.requirements)"
+        guard RuntimeIdentifier(function.runtime)?.family == .python, FileSystem.exists(file) else {
+            return Deployment.Code(interpreter: interpreter)
+        }
+        let packages = PythonPackages(
+            function: function.key, interpreter: interpreter, file: file)
+        let name = try packages.folderName()
+        if !FileSystem.isDirectory("\(folder)/\(name)") {
+            if try packages.isSatisfied() { return Deployment.Code(interpreter: interpreter) }
+            progress("\(function.key): installing what requirements.txt asks for")
+            try packages.install(in: "\(folder)/\(name)") { progress("  \($0)") }
+        }
+        return Deployment.Code(interpreter: interpreter, packages: name)
+    }
+
+    /// Keeps the code of this deployment and of the one before: it may still run.
+    private func removeOldCode(_ deployment: Deployment) throws {
+        let root = "\(stateDirectory)/functions"
+        var kept: Set<String> = []
+        for deployment in [deployment, current].compactMap({ $0 }) {
+            for function in deployment.stack.functions {
+                kept.insert("\(function.key)/\(function.codeSHA256 ?? "")")
+                let packages = deployment.code[function.key]?.packages
+                if let packages { kept.insert("\(function.key)/\(packages)") }
+            }
+        }
+        for key in try FileSystem.list(root) {
+            for name in try FileSystem.list("\(root)/\(key)") where !kept.contains("\(key)/\(name)")
+            {
+                try FileSystem.removeTree("\(root)/\(key)/\(name)")
+            }
+        }
+    }
+}

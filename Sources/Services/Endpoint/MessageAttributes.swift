@@ -1,0 +1,127 @@
+import Crypto
+import JSON
+import QueueModel
+
+/// Message attributes as clients send them, checked (SQS Developer Guide, *sqs-message-metadata*).
+package struct MessageAttributes: Sendable {
+    package struct Attribute: Sendable {
+        package var name: String
+        package var type: String
+        package var isBinary: Bool
+        package var value: [UInt8]
+    }
+
+    /// As the client named them.
+    package var json: JSONObject
+    /// Sorted by name, as their digest wants it.
+    package var attributes: [Attribute]
+
+    package init(_ json: JSONValue?) throws(SQSError) {
+        self.json = json?.objectValue ?? JSONObject()
+        guard self.json.count <= QueueLimits.attributes else {
+            throw .invalidParameter(
+                "Number of message attributes [\(self.json.count)] exceeds the allowed maximum "
+                    + "[\(QueueLimits.attributes)].")
+        }
+        attributes = []
+        for (name, value) in self.json.members {
+            attributes.append(try Self.attribute(name, value))
+        }
+        attributes.sort { Array($0.name.utf8).lexicographicallyPrecedes(Array($1.name.utf8)) }
+    }
+
+    /// What they add to the message's size: names, types and values.
+    package var size: Int {
+        attributes.reduce(0) { $0 + $1.name.utf8.count + $1.type.utf8.count + $1.value.count }
+    }
+
+    /// `MD5OfMessageAttributes`; `nil` if there are none.
+    package var md5: String? {
+        guard !attributes.isEmpty else { return nil }
+        var bytes: [UInt8] = []
+        func append(_ field: some Collection<UInt8>) {
+            let count = UInt32(field.count)
+            for shift in [24, 16, 8, 0] { bytes.append(UInt8(truncatingIfNeeded: count >> shift)) }
+            bytes += field
+        }
+        for attribute in attributes {
+            append(attribute.name.utf8)
+            append(attribute.type.utf8)
+            bytes.append(attribute.isBinary ? 2 : 1)
+            append(attribute.value)
+        }
+        return Digest.md5Hex(bytes)
+    }
+
+    /// Those that a receive asked for: names, prefixes as `foo.*`, `All` or `.*`.
+    package func selected(by names: [String]) -> MessageAttributes {
+        func isWanted(_ name: String) -> Bool {
+            names.contains { wanted in
+                wanted == "All" || wanted == ".*" || wanted == name
+                    || (wanted.hasSuffix(".*") && name.hasPrefix(wanted.dropLast(2)))
+            }
+        }
+        var selection = self
+        selection.attributes.removeAll { !isWanted($0.name) }
+        selection.json = JSONObject(json.members.filter { isWanted($0.key) })
+        return selection
+    }
+
+    private static func attribute(
+        _ name: String, _ json: JSONValue
+    ) throws(SQSError) -> Attribute {
+        try check(name: name)
+        let type = json["DataType"]?.stringValue ?? ""
+        guard !type.isEmpty else {
+            throw .invalidParameter(
+                "The message attribute '\(name)' must contain non-empty message attribute type.")
+        }
+        let prefix = type.prefix { $0 != "." }
+        guard ["String", "Number", "Binary"].contains(prefix),
+            type.utf8.count <= QueueLimits.attributeNameLength
+        else {
+            throw .invalidParameter(
+                "The type of message (user) attribute '\(name)' is invalid. You must use only "
+                    + "the following supported type prefixes: Binary, Number, String.")
+        }
+        let isBinary = prefix == "Binary"
+        let text = json[isBinary ? "BinaryValue" : "StringValue"]?.stringValue ?? ""
+        let value = isBinary ? Base64.decode(text) ?? [] : Array(text.utf8)
+        guard !value.isEmpty else {
+            throw .invalidParameter(
+                "Message (user) attribute '\(name)' must contain a non-empty value of type "
+                    + "'\(prefix)'.")
+        }
+        guard isBinary || MessageCharacters.areValid(value) else { throw .invalidMessageContents }
+        guard prefix != "Number" || isNumber(text) else {
+            throw .invalidParameter(
+                "Can't cast the value of message (user) attribute '\(name)' to a number.")
+        }
+        return Attribute(name: name, type: type, isBinary: isBinary, value: value)
+    }
+
+    private static func check(name: String) throws(SQSError) {
+        let isPlain = name.utf8.allSatisfy { byte in
+            switch byte {
+            case 48...57, 65...90, 97...122, 0x2D, 0x2E, 0x5F: true
+            default: false
+            }
+        }
+        let lower = name.lowercased()
+        guard isPlain, (1...QueueLimits.attributeNameLength).contains(name.utf8.count),
+            !name.hasPrefix("."), !name.hasSuffix("."), !name.contains(".."),
+            !lower.hasPrefix("aws."), !lower.hasPrefix("amazon.")
+        else {
+            throw .invalidParameter(
+                "Message (user) attribute name '\(name)' is invalid: 1 to 256 letters, digits, "
+                    + "'-', '_' and single dots inside, not starting with 'AWS.' or 'Amazon.'.")
+        }
+    }
+
+    /// Up to 38 digits, with sign, point and exponent.
+    private static func isNumber(_ text: String) -> Bool {
+        guard Double(text)?.isFinite == true, !text.lowercased().contains("x") else { return false }
+        let mantissa = text.prefix { $0 != "e" && $0 != "E" }
+        return mantissa.count(where: \.isNumber) <= 38
+    }
+}

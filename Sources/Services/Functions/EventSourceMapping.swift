@@ -1,0 +1,205 @@
+import FunctionModel
+import JSON
+import Posix
+import QueueModel
+import StackModel
+
+/// Delivers one queue's messages to one function: batches, as many at once as the function's limits
+/// allow (Lambda guide, *services-sqs-scaling*).
+package final class EventSourceMapping: Sendable {
+    /// What was delivered, and what became of it.
+    package struct Tally: Equatable, Sendable {
+        package var batches = 0
+        /// Batches that came back whole: function errors, answers that say nothing.
+        package var failedBatches = 0
+        /// Messages that are done.
+        package var succeeded = 0
+        /// Deliveries that failed; a message that fails twice counts twice.
+        package var failed = 0
+        /// Messages that the filter dropped.
+        package var filtered = 0
+        /// Why the last failed batch failed.
+        package var lastFailure: String?
+        package var running = 0
+    }
+
+    private struct State {
+        var tally = Tally()
+        var isStopping = false
+        var error: (any Error)?
+    }
+
+    /// A receive waits this long before it looks whether it is to stop.
+    private static let receiveWait = Duration.seconds(1)
+    private static let throttlePause = Duration.milliseconds(200)
+
+    package let trigger: Trigger
+    package let function: FunctionDefinition
+    private let queue: Queue
+    private let arn: String
+    private let runtime: StackRuntime
+    private let filter: EventFilter?
+    /// Batches that may run at once.
+    private let limit: Int
+    private let state = ThreadCondition(State())
+
+    init(
+        _ trigger: Trigger, of function: FunctionDefinition, _ runtime: StackRuntime
+    ) throws {
+        self.trigger = trigger
+        self.function = function
+        self.runtime = runtime
+        queue = try runtime.queues.queue(trigger.queue)
+        arn = runtime.deployment.stack.queueARN(trigger.queue)
+        filter = try trigger.filter.map { try EventFilter(json: $0) }
+        limit = min(
+            trigger.maximumConcurrency ?? 1000, runtime.environmentLimit(of: function))
+    }
+
+    package var tally: Tally { state.withLock { $0.tally } }
+    /// What ended the mapping before it was stopped: a queue that cannot be read.
+    package var error: (any Error)? { state.withLock { $0.error } }
+
+    /// Begins to deliver.
+    func start() throws {
+        let thread = try Thread(name: "mapping") { [self] in
+            do {
+                try poll()
+            } catch {
+                state.withLock { $0.error = error }
+            }
+        }
+        thread.detach()
+    }
+
+    /// Begins no further batch.
+    func stop() {
+        state.withLock { $0.isStopping = true }
+        state.signal()
+    }
+
+    private var isStopping: Bool { state.withLock { $0.isStopping } }
+
+    private func poll() throws {
+        while true {
+            let mayGoOn = state.wait { state -> Bool? in
+                if state.isStopping { return false }
+                return state.tally.running < limit ? true : nil
+            }
+            guard mayGoOn else { return }
+            let messages = try collect()
+            guard !messages.isEmpty else { continue }
+            try deliver(messages)
+        }
+    }
+
+    /// Receives a batch: until it is full, or the window has passed.
+    private func collect() throws -> [SQSEvent.Message] {
+        var messages: [SQSEvent.Message] = []
+        var windowEnd: UInt64?
+        while messages.count < trigger.batchSize, !isStopping {
+            var wait = Self.receiveWait
+            if let windowEnd {
+                let now = SystemClock.monotonicNanoseconds()
+                wait = windowEnd > now ? min(wait, .nanoseconds(Int64(windowEnd - now))) : .zero
+            }
+            let deliveries = try queue.receive(
+                upTo: min(10, trigger.batchSize - messages.count), wait: wait,
+                movingTo: runtime.queues, isCancelled: { self.isStopping })
+            let now = runtime.clock.now()
+            messages += try deliveries.map {
+                try SQSEvent.Message($0, at: now, arn: arn, region: runtime.deployment.stack.region)
+            }
+            if windowEnd == nil {
+                guard !deliveries.isEmpty else { return [] }
+                let window = Duration.seconds(trigger.batchWindowSeconds)
+                windowEnd = SystemClock.monotonicNanoseconds() + window.nanoseconds
+            }
+            let isPast = SystemClock.monotonicNanoseconds() >= (windowEnd ?? 0)
+            if isPast, deliveries.count < 10 { break }
+        }
+        return try passing(messages)
+    }
+
+    /// What the filter lets through; the rest is deleted, as on AWS.
+    private func passing(_ messages: [SQSEvent.Message]) throws -> [SQSEvent.Message] {
+        guard let filter else { return messages }
+        let dropped = messages.filter { !filter.matches($0.record) }
+        guard !dropped.isEmpty else { return messages }
+        try delete(dropped)
+        state.withLock { $0.tally.filtered += dropped.count }
+        return messages.filter { filter.matches($0.record) }
+    }
+
+    private func deliver(_ messages: [SQSEvent.Message]) throws {
+        let (payload, count) = SQSEvent.make(messages, limit: FunctionLimits.payloadBytes)
+        for message in messages[count...] {
+            // What does not fit into this event comes with another one.
+            try queue.changeVisibility(of: message.handle, toSeconds: 0)
+        }
+        state.withLock { $0.tally.running += 1 }
+        invoke(Array(messages[..<count]), payload)
+    }
+
+    private func invoke(_ messages: [SQSEvent.Message], _ payload: [UInt8]) {
+        runtime.invoke(function, payload: payload) { [self] result in
+            if case .failure(.throttled) = result, !isStopping, isHidden(messages) {
+                runtime.schedule(after: Self.throttlePause) { [self] in invoke(messages, payload) }
+                return
+            }
+            runtime.perform { [self] in settle(messages, result) }
+        }
+    }
+
+    /// Whether the batch is still this mapping's alone.
+    private func isHidden(_ messages: [SQSEvent.Message]) -> Bool {
+        let timeout = (try? queue.settings.visibilityTimeoutSeconds) ?? 0
+        let received = messages.map(\.received).min()
+        guard let received else { return false }
+        return runtime.clock.now() < received + .seconds(timeout)
+    }
+
+    private func settle(
+        _ messages: [SQSEvent.Message], _ result: Result<InvocationResult, InvocationError>
+    ) {
+        var failed = messages
+        var reason: String?
+        switch result {
+        case .success(let result) where result.failure == nil:
+            let response =
+                trigger.reportsBatchItemFailures
+                ? BatchResponse(result.payload, messageIDs: messages.map(\.id)) : .succeeded
+            switch response {
+            case .succeeded: failed = []
+            case .failed(let ids): failed = messages.filter { ids.contains($0.id) }
+            case .unusable(let why): reason = why
+            }
+        case .success(let result): reason = result.failure?.errorType
+        case .failure(let error): reason = "\(error)"
+        }
+        let done = messages.filter { message in !failed.contains { $0.id == message.id } }
+        do {
+            try delete(done)
+        } catch {
+            state.withLock { $0.error = error }
+        }
+        state.withLock { state in
+            state.tally.running -= 1
+            state.tally.batches += 1
+            state.tally.succeeded += done.count
+            state.tally.failed += failed.count
+            if let reason {
+                state.tally.failedBatches += 1
+                state.tally.lastFailure = reason
+            }
+        }
+        state.signal()
+    }
+
+    private func delete(_ messages: [SQSEvent.Message]) throws {
+        for start in stride(from: 0, to: messages.count, by: QueueLimits.batchEntries) {
+            let end = min(start + QueueLimits.batchEntries, messages.count)
+            _ = try queue.delete(messages[start..<end].map(\.handle))
+        }
+    }
+}

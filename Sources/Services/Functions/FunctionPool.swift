@@ -1,0 +1,139 @@
+import FunctionModel
+import Posix
+import StackModel
+
+/// The execution environments of one function: as many as its invocations need, up to a limit.
+package final class FunctionPool: @unchecked Sendable {
+    // Safe to share: everything that changes is touched on the loop alone.
+
+    /// Invocations that may wait for an environment; further ones are throttled.
+    private static let waitingLimit = 10_000
+    /// How long an environment stays warm.
+    private static let idleLimit = Duration.seconds(300)
+
+    package let function: DeployedFunction
+    /// Environments that may exist at once: what the machine bears, or what is reserved.
+    package let limit: Int
+    private let host: FunctionHost
+    private var environments: [ObjectIdentifier: ExecutionEnvironment] = [:]
+    private var starting: Set<ObjectIdentifier> = []
+    /// The warmest last.
+    private var idle: [(environment: ExecutionEnvironment, reaper: EventLoop.TimerID)] = []
+    private var waiting: [PendingInvocation] = []
+    private var runningCount = 0
+    private var onStopped: (@Sendable () -> Void)?
+
+    package init(_ function: DeployedFunction, _ host: FunctionHost) {
+        self.function = function
+        self.host = host
+        let bearable = max(8, 4 * ProcessEnvironment.processorCount)
+        limit = min(bearable, Int(function.definition.reservedConcurrency ?? 1000))
+    }
+
+    /// Runs the function once; from any thread. `completion` runs on the loop.
+    package func invoke(
+        _ request: InvocationRequest,
+        completion: @escaping @Sendable (Result<InvocationResult, InvocationError>) -> Void
+    ) {
+        let pending = PendingInvocation(request: request, completion: completion)
+        host.loop.execute { [self] in accept(pending) }
+    }
+
+    /// Ends every environment; invocations that run fail. `completion` runs when all are gone.
+    package func stop(completion: @escaping @Sendable () -> Void) {
+        host.loop.execute { [self] in
+            onStopped = completion
+            for pending in waiting { pending.completion(.failure(.stopped)) }
+            waiting = []
+            for environment in environments.values { environment.end(.stopped) }
+            reportIfStopped()
+        }
+    }
+
+    private func accept(_ pending: PendingInvocation) {
+        guard onStopped == nil else { return pending.completion(.failure(.stopped)) }
+        let name = function.definition.functionName
+        let reserved = function.definition.reservedConcurrency.map { Int($0) } ?? Int.max
+        guard runningCount + waiting.count < reserved, waiting.count < Self.waitingLimit else {
+            return pending.completion(.failure(.throttled(functionName: name)))
+        }
+        waiting.append(pending)
+        distribute()
+    }
+
+    /// Gives what waits to environments that are idle, and starts more where there are too few.
+    private func distribute() {
+        while !waiting.isEmpty, let (environment, reaper) = idle.popLast() {
+            host.loop.cancel(reaper)
+            runningCount += 1
+            environment.run(waiting.removeFirst(), concurrency: runningCount)
+        }
+        while starting.count < waiting.count, environments.count < limit {
+            guard start(for: nil) else { return }
+        }
+    }
+
+    /// - Parameter pending: what the new environment is for; `nil` is whatever waits.
+    @discardableResult
+    private func start(for pending: PendingInvocation?) -> Bool {
+        let environment = ExecutionEnvironment(function, host) { [weak self] environment, event in
+            self?.observe(environment, event)
+        }
+        let id = ObjectIdentifier(environment)
+        environments[id] = environment
+        if pending == nil { starting.insert(id) } else { runningCount += 1 }
+        do throws(SystemError) {
+            try environment.start(for: pending, concurrency: runningCount)
+            return true
+        } catch {
+            environments[id] = nil
+            starting.remove(id)
+            if pending != nil { runningCount -= 1 }
+            let victim = pending ?? waiting.removeFirst()
+            victim.completion(
+                .failure(
+                    .cannotStart(
+                        functionName: function.definition.functionName, reason: "\(error)")))
+            return false
+        }
+    }
+
+    private func observe(_ environment: ExecutionEnvironment, _ event: ExecutionEnvironment.Event) {
+        let id = ObjectIdentifier(environment)
+        switch event {
+        case .ready:
+            starting.remove(id)
+            let reaper = host.loop.schedule(after: Self.idleLimit) { [weak self] in
+                self?.reap(id)
+            }
+            idle.append((environment, reaper))
+        case .finished: runningCount -= 1
+        case .ended(let initFailure):
+            environments[id] = nil
+            idle.removeAll { $0.environment === environment }
+            if starting.remove(id) != nil, let initFailure, !waiting.isEmpty {
+                let pending = waiting.removeFirst()
+                if environment.hasTimedOutInInit {
+                    start(for: pending)
+                } else {
+                    runningCount += 1
+                    environment.fail(pending, initFailure, concurrency: runningCount)
+                }
+            }
+        }
+        if onStopped == nil { distribute() } else { reportIfStopped() }
+    }
+
+    private func reap(_ id: ObjectIdentifier) {
+        guard let index = idle.firstIndex(where: { ObjectIdentifier($0.environment) == id }) else {
+            return
+        }
+        idle.remove(at: index).environment.end(.stopped)
+    }
+
+    private func reportIfStopped() {
+        guard environments.isEmpty, let report = onStopped else { return }
+        onStopped = {}
+        report()
+    }
+}

@@ -1,0 +1,53 @@
+import FunctionModel
+import JSON
+
+/// Asks a function to run once.
+package struct InvocationRequest: Sendable {
+    package var requestID: String
+    /// JSON.
+    package var payload: [UInt8]
+    package var traceID: String
+    package var clientContext: String?
+
+    package init(requestID: String, payload: [UInt8], traceID: String, clientContext: String? = nil)
+    {
+        self.requestID = requestID
+        self.payload = payload
+        self.traceID = traceID
+        self.clientContext = clientContext
+    }
+}
+
+/// How an invocation ended. The function may have failed; the invocation itself did not.
+package struct InvocationResult: Sendable {
+    package var functionName: String
+    /// The response, or the error object.
+    package var payload: [UInt8]
+    package var report: InvocationReport
+    package var started: Timestamp
+    /// From the first line of the init phase, if it belongs to this invocation, to REPORT.
+    package var log: [FunctionLogLine]
+    /// Invocations of the function that ran when this one began, itself included.
+    package var concurrentExecutions: Int
+
+    package var failure: InvocationFailure? { report.failure }
+}
+
+/// Why a function was not run at all.
+package enum InvocationError: Error, Equatable, Sendable {
+    case noSuchFunction(String, existing: [String])
+    case payloadTooLarge(bytes: Int)
+    case invalidPayload(String)
+    /// `reservedConcurrency` is used up, or too many wait already.
+    case throttled(functionName: String)
+    case cannotStart(functionName: String, reason: String)
+    case stopped
+}
+
+typealias InvocationCompletion = @Sendable (Result<InvocationResult, InvocationError>) -> Void
+
+/// A request and who waits for it.
+struct PendingInvocation: Sendable {
+    var request: InvocationRequest
+    var completion: InvocationCompletion
+}

@@ -1,0 +1,34 @@
+import FunctionModel
+
+/// Cuts what a process writes into log events: a line each, as long as an event may be.
+struct LineBuffer {
+    private var rest: [UInt8] = []
+
+    mutating func append(_ bytes: some Collection<UInt8>) -> [String] {
+        var lines: [String] = []
+        for piece in bytes.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
+            if piece.offset > 0 { lines += finish(keepingEmpty: true) }
+            rest += piece.element
+            while rest.count > FunctionLimits.logEventBytes {
+                lines.append(Self.text(rest.prefix(FunctionLimits.logEventBytes)))
+                rest.removeFirst(FunctionLimits.logEventBytes)
+            }
+        }
+        return lines
+    }
+
+    /// What is left without an end of line.
+    mutating func finish() -> [String] { finish(keepingEmpty: false) }
+
+    private mutating func finish(keepingEmpty: Bool) -> [String] {
+        defer { rest = [] }
+        return rest.isEmpty && !keepingEmpty ? [] : [Self.text(rest)]
+    }
+
+    /// Runtime clients join the lines of one event by carriage returns.
+    private static func text(_ bytes: some Sequence<UInt8>) -> String {
+        var bytes = Array(bytes)
+        if bytes.last == 0x0D { bytes.removeLast() }
+        return String(decoding: bytes.map { $0 == 0x0D ? 0x0A : $0 }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,65 @@
+import Crypto
+import JSON
+import QueueModel
+
+/// The event that a function gets for a batch of messages (Lambda guide, *with-sqs*).
+package struct SQSEvent {
+    package struct Message: Sendable {
+        package var delivery: Queue.Delivery
+        package var record: JSONValue
+        /// About when it was received.
+        package var received: Timestamp
+
+        package var id: String { delivery.received.entry.messageID }
+        package var handle: String { delivery.received.handle.text }
+
+        init(
+            _ delivery: Queue.Delivery, at now: Timestamp, arn: String, region: String
+        ) throws {
+            received = now
+            self.delivery = delivery
+            let attributes = try delivery.attributes
+            var record: JSONObject = [
+                "messageId": .string(delivery.received.entry.messageID),
+                "receiptHandle": .string(delivery.received.handle.text),
+                "body": .string(String(decoding: delivery.body, as: UTF8.self)),
+                "attributes": .object(delivery.systemAttributes),
+                "messageAttributes": .object(
+                    JSONObject(attributes.json.members.map { ($0.key, Self.attribute($0.value)) })),
+                "md5OfBody": .string(Digest.md5Hex(delivery.body)),
+            ]
+            record["md5OfMessageAttributes"] = attributes.md5.map { .string($0) }
+            record["eventSource"] = "aws:sqs"
+            record["eventSourceARN"] = .string(arn)
+            record["awsRegion"] = .string(region)
+            self.record = .object(record)
+        }
+
+        private static func attribute(_ json: JSONValue) -> JSONValue {
+            var attribute = JSONObject()
+            attribute["stringValue"] = json["StringValue"]
+            attribute["binaryValue"] = json["BinaryValue"]
+            attribute["stringListValues"] = []
+            attribute["binaryListValues"] = []
+            attribute["dataType"] = json["DataType"]
+            return .object(attribute)
+        }
+    }
+
+    /// As many of the messages as an event may hold, at least one; and the event.
+    package static func make(
+        _ messages: [Message], limit: Int
+    ) -> (payload: [UInt8], count: Int) {
+        var payload = Array("{\"Records\":[".utf8)
+        var count = 0
+        for message in messages {
+            let record = Array(message.record.serialized().utf8)
+            guard count == 0 || payload.count + record.count + 3 <= limit else { break }
+            if count > 0 { payload.append(0x2C) }
+            payload += record
+            count += 1
+        }
+        payload += "]}".utf8
+        return (payload, count)
+    }
+}

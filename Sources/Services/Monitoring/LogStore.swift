@@ -1,0 +1,87 @@
+import JSON
+import Posix
+import Telemetry
+
+/// The functions' logs: a folder a function and day, a file a stream, one event a line.
+package struct LogStore: Sendable {
+    package struct Entry: Equatable, Sendable {
+        package var functionName: String
+        package var stream: String
+        package var event: LogEvent
+    }
+
+    private let folder: String
+
+    package init(stateDirectory: String) { folder = "\(stateDirectory)/logs/aws/lambda" }
+
+    /// Appends whole lines, in one write a stream.
+    package func append(_ lines: [FunctionLogLine]) throws(SystemError) {
+        var files: [String: [UInt8]] = [:]
+        for line in lines {
+            let name = LogStreamName(line.stream, time: line.time)
+            let function = LogStreamName.escaped(line.functionName)
+            let path = "\(folder)/\(function)/\(name.date)/\(name.file)"
+            LogEvent(time: line.time, message: line.text).append(to: &files[path, default: []])
+        }
+        for (path, bytes) in files {
+            try FileSystem.makeDirectory(FileSystem.parent(of: path))
+            try FileSystem.append(bytes, to: path)
+        }
+    }
+
+    /// The functions that have logs.
+    package func functionNames() throws(SystemError) -> [String] {
+        FileSystem.isDirectory(folder) ? try FileSystem.list(folder) : []
+    }
+
+    /// How far somebody has read, by file.
+    package struct Position: Sendable {
+        fileprivate var offsets: [String: Int] = [:]
+        package init() {}
+    }
+
+    /// What was written since `position`, in order of time, and moves it on.
+    ///
+    /// - Parameters:
+    ///   - functionName: `nil` is all.
+    ///   - start: earlier events are left out.
+    package func read(
+        _ functionName: String?, from start: Timestamp, after position: inout Position
+    ) throws(SystemError) -> [Entry] {
+        var entries: [Entry] = []
+        for function in try functionNames() where functionName == nil || function == functionName {
+            let group = "\(folder)/\(function)"
+            for day in try FileSystem.list(group) where day >= start.date {
+                for file in try FileSystem.list("\(group)/\(day)") {
+                    try read("\(group)/\(day)/\(file)", function, file, start, &position, &entries)
+                }
+            }
+        }
+        // Events of one moment stay as they lie in their files.
+        return entries.enumerated()
+            .sorted { ($0.element.event.time, $0.offset) < ($1.element.event.time, $1.offset) }
+            .map(\.element)
+    }
+
+    private func read(
+        _ path: String, _ function: String, _ file: String, _ start: Timestamp,
+        _ position: inout Position, _ entries: inout [Entry]
+    ) throws(SystemError) {
+        let known = position.offsets[path] ?? 0
+        let descriptor = try FileDescriptor(reading: path)
+        let size = Int(try descriptor.status().size)
+        guard size > known else { return }
+        var bytes = [UInt8](repeating: 0, count: size - known)
+        let count = try bytes.withMutableBytes { buffer throws(SystemError) in
+            try descriptor.read(into: buffer, at: UInt64(known))
+        }
+        // The last line may still be on its way.
+        guard let end = bytes[..<count].lastIndex(of: 0x0A) else { return }
+        position.offsets[path] = known + end + 1
+        let stream = file.hasSuffix(".jsonl") ? String(file.dropLast(6)) : file
+        for line in bytes[..<end].split(separator: 0x0A) {
+            guard let event = LogEvent(line: line), event.time >= start else { continue }
+            entries.append(Entry(functionName: function, stream: stream, event: event))
+        }
+    }
+}

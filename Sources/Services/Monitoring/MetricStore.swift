@@ -1,0 +1,43 @@
+import JSON
+import Posix
+import Telemetry
+
+/// A stack's metrics: a file a day, one datapoint a line. Any number of processes append.
+package struct MetricStore: Sendable {
+    private let folder: String
+
+    package init(stateDirectory: String) { folder = "\(stateDirectory)/metrics" }
+
+    /// Appends whole lines, in one write a day.
+    package func append(_ datapoints: [Datapoint]) throws(SystemError) {
+        guard !datapoints.isEmpty else { return }
+        try FileSystem.makeDirectory(folder)
+        for (day, datapoints) in Dictionary(grouping: datapoints, by: \.time.date) {
+            var bytes: [UInt8] = []
+            for datapoint in datapoints {
+                datapoint.json.append(to: &bytes)
+                bytes.append(0x0A)
+            }
+            try FileSystem.append(bytes, to: "\(folder)/\(day).jsonl")
+        }
+    }
+
+    /// The datapoints from `start` (included) to `end` (excluded), as they were written. A line that
+    /// a crash has cut is passed over.
+    package func read(from start: Timestamp, to end: Timestamp) throws(SystemError) -> [Datapoint] {
+        guard FileSystem.isDirectory(folder) else { return [] }
+        var datapoints: [Datapoint] = []
+        for name in try FileSystem.list(folder) {
+            let day = name.prefix(10)
+            guard day >= start.date, day <= end.date else { continue }
+            for line in try FileSystem.read("\(folder)/\(name)").split(separator: 0x0A) {
+                guard let json = try? JSONValue.parse(Array(line)),
+                    let datapoint = Datapoint(json: json), datapoint.time >= start,
+                    datapoint.time < end
+                else { continue }
+                datapoints.append(datapoint)
+            }
+        }
+        return datapoints
+    }
+}

@@ -1,0 +1,123 @@
+import FunctionModel
+import JSON
+import Posix
+import QueueModel
+import Synchronization
+import Telemetry
+
+/// Gathers what a command does, and writes it to the stack's metrics and logs.
+package final class Monitor: Sendable {
+    private struct State {
+        var metrics = MetricBatch()
+        var lines: [FunctionLogLine] = []
+        /// Queues that something happened to since the last flush.
+        var queues: Set<String> = []
+        var lastFlush: UInt64 = 0
+    }
+
+    /// Log lines wait no longer than this, so that others can follow them.
+    private static let logInterval = Duration.milliseconds(200)
+
+    private let clock: StackClock
+    private let metricStore: MetricStore
+    private let logStore: LogStore
+    private let state = Mutex(State())
+
+    package init(stateDirectory: String, clock: StackClock = StackClock()) {
+        self.clock = clock
+        metricStore = MetricStore(stateDirectory: stateDirectory)
+        logStore = LogStore(stateDirectory: stateDirectory)
+    }
+
+    /// A queue did something. From any thread.
+    package func observe(_ activity: QueueActivity) {
+        let queue = activity.queue
+        let now = clock.now()
+        let datapoints =
+            switch activity.kind {
+            case .sent(let bytes):
+                SQSMetrics.sent(queue: queue, messageBytes: bytes, time: now)
+            case .received(let count):
+                SQSMetrics.received(queue: queue, messages: count, time: now)
+            case .deleted(let count):
+                SQSMetrics.deleted(queue: queue, messages: count, time: now)
+            }
+        state.withLock { state in
+            for datapoint in datapoints { state.metrics.record(datapoint) }
+            state.queues.insert(queue)
+        }
+    }
+
+    /// An invocation ended. From any thread.
+    package func observe(
+        _ outcome: Result<InvocationResult, InvocationError>, function: String
+    ) {
+        let datapoints: [Datapoint]
+        switch outcome {
+        case .success(let result):
+            let nanoseconds = Int64(result.report.durationMilliseconds * 1_000_000)
+            datapoints =
+                LambdaMetrics.invocation(
+                    function: function, start: result.started, duration: .nanoseconds(nanoseconds),
+                    isError: result.failure != nil) + [
+                    Datapoint(
+                        LambdaMetrics.metric("ConcurrentExecutions", function: function),
+                        .count, result.started, Double(result.concurrentExecutions))
+                ]
+        case .failure(.throttled):
+            datapoints = LambdaMetrics.throttle(function: function, time: clock.now())
+        case .failure: return
+        }
+        state.withLock { state in
+            for datapoint in datapoints { state.metrics.record(datapoint) }
+        }
+    }
+
+    /// A function said something. From any thread; writes now and then.
+    package func log(_ line: FunctionLogLine) {
+        let now = SystemClock.monotonicNanoseconds()
+        let isDue = state.withLock { state in
+            state.lines.append(line)
+            return now > state.lastFlush + Self.logInterval.nanoseconds
+        }
+        // A disk that is full must not stop a function; what waits is tried again at the end.
+        if isDue { try? flushLogs() }
+    }
+
+    /// Writes everything, and how deep the queues are that something happened to.
+    package func flush(_ queues: QueueDirectory) throws {
+        try flushLogs()
+        let touched = state.withLock { state in
+            defer { state.queues = [] }
+            return state.queues
+        }
+        for name in touched.sorted() {
+            // A queue may have gone meanwhile; its counts are no longer anybody's business.
+            guard let statistics = try? queues.queue(name).statistics() else { continue }
+            let now = clock.now()
+            let depth = SQSMetrics.depth(
+                queue: name, visible: Int(clamping: statistics.counts.visible),
+                notVisible: Int(clamping: statistics.counts.inFlight),
+                delayed: Int(clamping: statistics.counts.delayed),
+                oldestAge: statistics.oldestSent.map { now - $0 }, time: now)
+            state.withLock { state in
+                for datapoint in depth { state.metrics.record(datapoint) }
+            }
+        }
+        try metricStore.append(state.withLock { $0.metrics.drain() })
+    }
+
+    private func flushLogs() throws(SystemError) {
+        let lines = state.withLock { state in
+            defer { state.lines = [] }
+            state.lastFlush = SystemClock.monotonicNanoseconds()
+            return state.lines
+        }
+        do throws(SystemError) {
+            try logStore.append(lines)
+        } catch {
+            state.withLock { $0.lines = lines + $0.lines }
+            throw error
+        }
+    }
+}

@@ -1,0 +1,55 @@
+import JSON
+
+/// The namespace `AWS/SQS`: what happens to a queue, and what lies in it.
+package enum SQSMetrics {
+    package static let namespace = "AWS/SQS"
+
+    package static func metric(_ name: String, queue: String) -> Metric {
+        Metric(namespace, name, [Dimension("QueueName", queue)])
+    }
+
+    /// Messages taken in, with their sizes. A redrive to a dead-letter queue is not a send.
+    package static func sent(
+        queue: String, messageBytes: [Int], time: Timestamp
+    ) -> [Datapoint] {
+        guard !messageBytes.isEmpty else { return [] }
+        var sizes = StatisticSet()
+        for bytes in messageBytes { sizes.add(Double(bytes)) }
+        return [
+            count("NumberOfMessagesSent", queue, messageBytes.count, time),
+            Datapoint(metric("SentMessageSize", queue: queue), .bytes, time, sizes),
+        ]
+    }
+
+    /// The outcome of one receive.
+    package static func received(queue: String, messages: Int, time: Timestamp) -> [Datapoint] {
+        messages == 0
+            ? [count("NumberOfEmptyReceives", queue, 1, time)]
+            : [count("NumberOfMessagesReceived", queue, messages, time)]
+    }
+
+    package static func deleted(queue: String, messages: Int, time: Timestamp) -> [Datapoint] {
+        messages == 0 ? [] : [count("NumberOfMessagesDeleted", queue, messages, time)]
+    }
+
+    /// What lies in the queue at this moment.
+    package static func depth(
+        queue: String, visible: Int, notVisible: Int, delayed: Int, oldestAge: Duration?,
+        time: Timestamp
+    ) -> [Datapoint] {
+        let seconds = Double((oldestAge ?? .zero).components.seconds)
+        return [
+            count("ApproximateNumberOfMessagesVisible", queue, visible, time),
+            count("ApproximateNumberOfMessagesNotVisible", queue, notVisible, time),
+            count("ApproximateNumberOfMessagesDelayed", queue, delayed, time),
+            Datapoint(
+                metric("ApproximateAgeOfOldestMessage", queue: queue), .seconds, time, seconds),
+        ]
+    }
+
+    private static func count(
+        _ name: String, _ queue: String, _ value: Int, _ time: Timestamp
+    ) -> Datapoint {
+        Datapoint(metric(name, queue: queue), .count, time, Double(value))
+    }
+}

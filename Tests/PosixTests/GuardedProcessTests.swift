@@ -1,0 +1,77 @@
+import Posix
+import TestSupport
+import Testing
+
+/// Real processes under a real guard.
+@Suite struct GuardedProcessTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder("guard") }
+
+    private func start(_ script: String) throws -> GuardedProcess {
+        let temporary = folder.path + "/tmp"
+        try FileSystem.makeDirectory(temporary)
+        return try GuardedProcess(
+            ProcessDescription(
+                "/bin/sh", ["-c", script], environment: ["PATH": "/usr/bin:/bin"],
+                folder: folder.path),
+            temporaryFolder: temporary,
+            guardExecutable: BuiltExecutable.folder + "/msorch")
+    }
+
+    private func exists(_ process: Int32) -> Bool { FileSystem.exists("/proc/\(process)") }
+
+    @Test("a guard ends as its process did", arguments: [0, 1, 127])
+    func exitCode(code: Int) throws {
+        let process = try start("exit \(code)")
+        #expect(process.wait(timeout: .seconds(20)) == .exited(Int32(code)))
+        #expect(!FileSystem.exists(folder.path + "/tmp"), "the guard removes what was private")
+    }
+
+    @Test("a signal is passed on")
+    func signalled() throws {
+        let process = try start("kill -SEGV $$")
+        #expect(process.wait(timeout: .seconds(20)) == .signalled(11))
+    }
+
+    @Test("what cannot be started says so")
+    func notFound() throws {
+        let process = try GuardedProcess(
+            ProcessDescription("/does/not/exist", [], environment: [:]),
+            temporaryFolder: folder.path + "/tmp",
+            guardExecutable: BuiltExecutable.folder + "/msorch")
+        #expect(process.wait(timeout: .seconds(20)) == .exited(127))
+        let words = String(decoding: readAll(process.error), as: UTF8.self)
+        #expect(words.contains("fork/exec /does/not/exist: no such file or directory"))
+    }
+
+    @Test("children and grandchildren end with it, also those that left the group")
+    func descendants() throws {
+        let process = try start(
+            "setsid sh -c 'sleep 300 & echo $! > pids; sleep 300 & echo $! >> pids; "
+                + "echo done > ready; wait' & wait")
+        let deadline = SystemClock.monotonicNanoseconds() + 20_000_000_000
+        while !FileSystem.exists(folder.path + "/ready") {
+            try #require(SystemClock.monotonicNanoseconds() < deadline)
+            SystemClock.pause(microseconds: 1000)
+        }
+        let pids = String(decoding: try FileSystem.read(folder.path + "/pids"), as: UTF8.self)
+            .split(separator: "\n").compactMap { Int32($0) }
+        #expect(pids.count == 2)
+        #expect(pids.allSatisfy(exists))
+        #expect(process.residentBytes() > 0)
+        process.end()
+        #expect(process.wait(timeout: .seconds(20)) != nil)
+        #expect(!pids.contains(where: exists))
+    }
+
+    private func readAll(_ descriptor: borrowing FileDescriptor) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let transfer = buffer.withUnsafeMutableBytes { Sockets.read(descriptor, into: $0) }
+            guard case .bytes(let count) = transfer else { return bytes }
+            bytes += buffer[..<count]
+        }
+    }
+}
