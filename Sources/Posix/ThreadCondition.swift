@@ -1,3 +1,4 @@
+import CPosix
 import Glibc
 
 /// A lock with a condition to wait on, for threads that must block until another has done its part.

@@ -1,4 +1,5 @@
-/// A filter pattern in CloudWatch's unstructured form: `ERROR`, `"two words"`, `?either ?or`, `-not`.
+/// A filter pattern in CloudWatch's unstructured form: `ERROR`, `"two words"`, `?either ?or`,
+/// `-not`.
 /// Terms are found anywhere in the message, in the case they are written in.
 package struct LogFilter: Equatable, Sendable {
     package private(set) var required: [String] = []

@@ -2,7 +2,8 @@
 package enum Sparkline {
     private static let bars: [Character] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
 
-    /// Bars from zero (or the lowest value, if that is below zero) to the highest; `·` where there is
+    /// Bars from zero (or the lowest value, if that is below zero) to the highest; `·` where there
+    /// is
     /// no value. More values than `width` are joined, the highest of each group showing.
     package static func draw(_ values: [Double?], width: Int) -> String {
         guard width > 0 else { return "" }

@@ -1,6 +1,7 @@
 /// Count, sum, extremes and a histogram of values: what merges without losing a percentile.
 ///
-/// A bucket is a double's sign, exponent and seven highest fraction bits, so 128 buckets lie between
+/// A bucket is a double's sign, exponent and seven highest fraction bits, so 128 buckets lie
+/// between
 /// a value and its double. A bucket stands for its edge nearest to zero: at most 1/128 (0.79 %)
 /// closer to zero than any value in it, and exact for whole numbers up to 256. No logarithm is
 /// needed, and every machine makes the same buckets.

@@ -19,19 +19,23 @@ package enum BuiltExecutable {
 
     /// Runs a program with a cleared environment.
     ///
-    /// - Parameter onStart: gets the process's pid, so that it can be killed.
+    /// - Parameters:
+    ///   - inheritingPath: also finds what the tester's own PATH has: interpreters.
+    ///   - onStart: gets the process's pid, so that it can be killed.
     package static func run(
         _ program: String, _ arguments: [String], in directory: String, input: String = "",
-        onStart: (Int32) -> Void = { _ in }
+        inheritingPath: Bool = false, onStart: (Int32) -> Void = { _ in }
     ) throws -> Result {
         let process = Process()
         process.executableURL = URL(filePath: program)
         process.arguments = arguments
         process.currentDirectoryURL = URL(filePath: directory)
-        process.environment = [
-            "PATH": "\(folder):/usr/local/bin:/usr/bin:/bin", "HOME": directory,
-            "LC_ALL": "C.UTF-8",
-        ]
+        var path = "\(folder):/usr/local/bin:/usr/bin:/bin"
+        let own = ProcessInfo.processInfo.environment
+        if inheritingPath, let found = own["PATH"] { path = "\(folder):\(found)" }
+        process.environment = ["PATH": path, "HOME": directory, "LC_ALL": "C.UTF-8"]
+        // Launchers of interpreters find their versions by variables of their own.
+        if inheritingPath { process.environment?.merge(own) { mine, _ in mine } }
         let files = ["input", "output", "error"].map { "\(directory)/.\($0)-\(UUID().uuidString)" }
         defer { for file in files { try? FileManager.default.removeItem(atPath: file) } }
         for file in files {
