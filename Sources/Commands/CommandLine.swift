@@ -10,11 +10,18 @@ package enum CommandLineTool {
         .validate,
         .queueCreate, .queueList, .queueStatistics, .send, .queueSend, .poll, .queueReceive,
         .queueDelete, .queueChangeVisibility, .queuePeek, .queuePurge, .queueVerify, .queueRemove,
+        .completions,
     ]
 
     /// - Parameter arguments: without the program's name.
     /// - Returns: the process's exit code.
     package static func run(_ arguments: [String]) -> Int32 {
+        if arguments.first == Completion.command {
+            for candidate in Completion.candidates(Array(arguments.dropFirst())) {
+                StandardStream.output.write("\(candidate)\n".utf8)
+            }
+            return ExitCode.success.rawValue
+        }
         if arguments.first == GuardedProcess.command, arguments.count >= 3 {
             ProcessGuard.run(
                 arguments[2], Array(arguments.dropFirst(3)), temporaryFolder: arguments[1])

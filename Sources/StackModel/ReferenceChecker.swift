@@ -91,6 +91,13 @@ struct ReferenceChecker {
                 "\(node.path) is \(size): Maximum batch window in seconds must be greater than 0 "
                     + "if maximum batch size is greater than 10")
         }
+        if let node = trigger["filter"] {
+            do throws(EventFilterError) {
+                _ = try EventFilter(json: node.value.plain)
+            } catch {
+                report(node, "\(node.path): \(error.message)")
+            }
+        }
         guard let queue = queues.first(where: { $0.key == name })?.node else { return }
         let visibility = queue["visibilityTimeout"]?.integer ?? 30
         let timeout = function["timeout"]?.integer ?? 3

@@ -7,6 +7,8 @@ package struct Command: Sendable {
         package var help: String
         package var isOptional = false
         package var isRepeated = false
+        /// For words.
+        package var choices: [String]?
     }
 
     package struct Option: Sendable {

@@ -153,6 +153,13 @@ struct CommandLineParser {
             throw CommandError(
                 .usage, "\(required[arguments.count].name) is missing.", hint: hint(command))
         }
+        for (argument, value) in zip(command.arguments, arguments) {
+            guard let choices = argument.choices, !choices.contains(value) else { continue }
+            throw CommandError(
+                .usage,
+                "\(argument.name) must be one of \(choices.joined(separator: ", ")), not \(value).",
+                hint: closestMatch(to: value, among: choices).map { "Did you mean \($0)?" })
+        }
         let isOpen = command.arguments.contains { $0.isRepeated }
         guard isOpen || arguments.count <= command.arguments.count else {
             throw CommandError(

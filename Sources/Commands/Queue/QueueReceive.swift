@@ -44,7 +44,7 @@ extension Command {
                         wait: .seconds(wait), movingTo: directory,
                         isCancelled: { Signals.termination != nil })
                     for delivery in deliveries {
-                        try invocation.output.result(delivery.json) { delivery.text }
+                        try invocation.output.result(try delivery.json) { delivery.text }
                     }
                     guard !deliveries.isEmpty else { return }
                     if invocation.has("delete") {
@@ -65,23 +65,20 @@ extension Queue.Delivery {
 
     /// ReceiveMessage's own shape, one object a message.
     var json: JSONValue {
-        var attributes: JSONObject = [
-            "ApproximateReceiveCount": .string(String(received.receiveCount)),
-            "ApproximateFirstReceiveTimestamp": .string(
-                String(received.firstReceived.milliseconds)),
-            "SentTimestamp": .string(String(received.entry.sent.milliseconds)),
-        ]
-        if let group = message.group { attributes["MessageGroupId"] = .string(group) }
-        if let id = message.deduplicationID {
-            attributes["MessageDeduplicationId"] = .string(id)
-            attributes["SequenceNumber"] = .string(received.entry.place.sequenceNumber)
+        get throws {
+            var json: JSONObject = [
+                "MessageId": .string(received.entry.messageID),
+                "ReceiptHandle": .string(received.handle.text),
+                "MD5OfBody": .string(Digest.md5Hex(body)),
+                "Body": .string(String(decoding: body, as: UTF8.self)),
+                "Attributes": .object(systemAttributes),
+            ]
+            let attributes = try attributes
+            if !attributes.json.isEmpty {
+                json["MessageAttributes"] = .object(attributes.json)
+                json["MD5OfMessageAttributes"] = attributes.md5.map { .string($0) }
+            }
+            return .object(json)
         }
-        return [
-            "MessageId": .string(received.entry.messageID),
-            "ReceiptHandle": .string(received.handle.text),
-            "MD5OfBody": .string(Digest.md5Hex(body)),
-            "Body": .string(String(decoding: body, as: UTF8.self)),
-            "Attributes": .object(attributes),
-        ]
     }
 }

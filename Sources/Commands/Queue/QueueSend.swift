@@ -21,37 +21,65 @@ extension Command {
                     "Hide the message for so long (default: the queue's delay)."),
                 .text("group", "ID", "FIFO: the message group."),
                 .text(
+                    "attributes", "JSON",
+                    "Message attributes by name: texts, numbers, or AWS's own shape."),
+                .text(
                     "deduplication-id", "ID", "FIFO: what makes the message the same as another."),
             ],
             examples: [
                 "msorch send OrderQueue '{\"order_id\": 1}'",
+                "msorch send OrderQueue urgent --attributes '{\"priority\": 9, \"from\": \"web\"}'",
                 "seq 100000 | msorch send OrderQueue -",
             ],
             run: { invocation in
-                let queue = try invocation.queues()
-                    .queue(invocation.arguments[0])
+                let queue = try invocation.queues().queue(invocation.arguments[0])
+                let attributes = try messageAttributes(invocation)
                 if invocation.arguments[1] == "-" {
-                    try sendLines(to: queue, invocation)
+                    try sendLines(to: queue, attributes, invocation)
                 } else {
-                    try sendOne(Array(invocation.arguments[1].utf8), to: queue, invocation)
+                    try sendOne(
+                        Array(invocation.arguments[1].utf8), to: queue, attributes, invocation)
                 }
             })
     }
 
+    /// The attributes in AWS's shape; a plain text is a String, a plain number a Number.
+    private static func messageAttributes(_ invocation: Invocation) throws -> MessageAttributes {
+        guard let text = invocation.text("attributes") else { return try MessageAttributes(nil) }
+        guard let json = try? JSONValue.parse(text), let members = json.objectValue?.members else {
+            throw CommandError(
+                .usage, "--attributes must be a JSON object, not \(text).",
+                hint: "For example --attributes '{\"priority\": 9}'.")
+        }
+        let attributes = members.map { name, value -> (key: String, value: JSONValue) in
+            switch value {
+            case .string: (name, ["DataType": "String", "StringValue": value])
+            case .number(let number):
+                (name, ["DataType": "Number", "StringValue": .string(number.text)])
+            default: (name, value)
+            }
+        }
+        return try MessageAttributes(.object(JSONObject(attributes)))
+    }
+
     private static func sendOne(
-        _ body: [UInt8], to queue: Queue, _ invocation: Invocation
+        _ body: [UInt8], to queue: Queue, _ attributes: MessageAttributes,
+        _ invocation: Invocation
     ) throws {
-        let sent = try queue.send([SendEntry(text: body, invocation)])[0].get()
+        let sent = try queue.send([SendEntry(text: body, attributes, invocation)])[0].get()
         var json: JSONObject = [
             "MessageId": .string(sent.messageID), "MD5OfMessageBody": .string(Digest.md5Hex(body)),
         ]
+        json["MD5OfMessageAttributes"] = attributes.md5.map { .string($0) }
         if let number = sent.sequenceNumber { json["SequenceNumber"] = .string(number) }
         try invocation.output.result(.object(json)) { sent.messageID }
     }
 
     /// Batches of ten, a hundred batches a lock and a sync: each line is durable before it is
     /// counted.
-    private static func sendLines(to queue: Queue, _ invocation: Invocation) throws {
+    private static func sendLines(
+        to queue: Queue, _ attributes: MessageAttributes, _ invocation: Invocation
+    ) throws {
         let showsProgress = StandardStream.error.isTerminal && !invocation.output.isQuiet
         var lines = LineSplitter()
         var number = 0
@@ -64,7 +92,7 @@ extension Command {
                 rest = rest.dropFirst(1000)
                 let batches = stride(from: 0, to: group.count, by: 10).map { start in
                     group[start..<min(start + 10, group.count)].map {
-                        SendEntry(text: $0, invocation)
+                        SendEntry(text: $0, attributes, invocation)
                     }
                 }
                 for outcome in try queue.sendBatches(batches).joined() {
@@ -135,11 +163,14 @@ struct LineSplitter {
 
 extension SendEntry {
     /// A body as it was typed, and what the options say of it.
-    init(text: [UInt8], _ invocation: Invocation) {
+    init(text: [UInt8], _ attributes: MessageAttributes, _ invocation: Invocation) {
         var escaped: [UInt8] = []
         escaped.reserveCapacity(text.count)
         JSONWriter.appendEscaped(text, to: &escaped)
-        self.init(escapedBody: escaped, size: text.count)
+        self.init(escapedBody: escaped, size: text.count + attributes.size)
+        if !attributes.json.isEmpty {
+            self.attributes = Array(JSONValue.object(attributes.json).serialized().utf8)
+        }
         hasInvalidCharacters = !MessageCharacters.areValid(text)
         delaySeconds = invocation.number("delay")
         group = invocation.text("group")

@@ -1,0 +1,90 @@
+import Posix
+import Services
+import StackModel
+
+/// What could be typed next. One answer for every shell: their scripts only ask.
+package enum Completion {
+    /// The hidden command that shells call with the words typed so far, the unfinished one last.
+    package static let command = "__complete"
+
+    package static func candidates(_ typed: [String]) -> [String] {
+        let unfinished = typed.last ?? ""
+        return all(Array(typed.dropLast()), unfinished).filter { $0.hasPrefix(unfinished) }
+    }
+
+    private static func all(_ words: [String], _ unfinished: String) -> [String] {
+        let commands = CommandLineTool.commands
+        let matches = commands.filter { words.starts(with: $0.path) }
+        guard let command = matches.max(by: { $0.path.count < $1.path.count }) else {
+            let depth = words.count
+            var next: [String] = []
+            for command in commands where command.path.count > depth {
+                guard command.path.starts(with: words) else { continue }
+                if !next.contains(command.path[depth]) { next.append(command.path[depth]) }
+            }
+            return next
+        }
+        let rest = words.dropFirst(command.path.count)
+        let options = command.options + Command.common
+        func option(_ word: String) -> Command.Option? {
+            options.first { word == ($0.name.count == 1 ? "-" : "--") + $0.name }
+        }
+        if let last = rest.last, let option = option(last), option.value != nil {
+            if option.name == "output" { return command.formats.map(\.rawValue) }
+            return option.choices ?? []
+        }
+        if unfinished.hasPrefix("-") {
+            return options.map { ($0.name.count == 1 ? "-" : "--") + $0.name }
+        }
+        return names(of: command, given: Array(rest), option)
+    }
+
+    /// Names that an argument may be: queues and functions of the stack here.
+    private static func names(
+        of command: Command, given words: [String], _ option: (String) -> Command.Option?
+    ) -> [String] {
+        var arguments = 0
+        var isValue = false
+        for word in words {
+            if isValue {
+                isValue = false
+            } else if word.hasPrefix("-") {
+                isValue = option(word)?.value != nil
+            } else {
+                arguments += 1
+            }
+        }
+        let isOpen = command.arguments.last?.isRepeated == true
+        let index = isOpen ? min(arguments, command.arguments.count - 1) : arguments
+        guard command.arguments.indices.contains(index) else { return [] }
+        let argument = command.arguments[index]
+        if let choices = argument.choices { return choices }
+        guard
+            let parsed = try? CommandLineParser(commands: CommandLineTool.commands)
+                .parse(command.path + command.arguments.map(\.name) + located(words)),
+            case .run(_, let invocation) = parsed
+        else { return [] }
+        switch argument.name {
+        case "QUEUE": return queues(invocation)
+        case "FUNCTION": return functions(invocation)
+        case "NAME": return functions(invocation) + queues(invocation)
+        default: return []
+        }
+    }
+
+    /// The options that say where the stack is.
+    private static func located(_ words: [String]) -> [String] {
+        let places = ["-C", "--stack", "--state-dir"]
+        return words.indices.filter { places.contains(words[$0]) && $0 + 1 < words.count }
+            .flatMap { [words[$0], words[$0 + 1]] }
+    }
+
+    private static func queues(_ invocation: Invocation) -> [String] {
+        (try? QueueDirectory(stateDirectory: invocation.stateDirectory).names()) ?? []
+    }
+
+    private static func functions(_ invocation: Invocation) -> [String] {
+        guard let deployment = try? Deployment.load(invocation.stateDirectory) else { return [] }
+        return deployment.stack.functions.map(\.key)
+    }
+}

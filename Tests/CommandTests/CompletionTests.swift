@@ -1,0 +1,68 @@
+import Foundation
+import Posix
+import TestSupport
+import Testing
+
+/// Completions, asked for by real shells.
+@Suite struct CompletionTests {
+    private static func shell(_ name: String) -> String? {
+        ["/bin", "/usr/bin", "/usr/local/bin"].map { "\($0)/\(name)" }
+            .first { FileManager.default.isExecutableFile(atPath: $0) }
+    }
+
+    private static let rows: [(words: String, expected: [String])] = [
+        ("que", ["queue"]), ("queue st", ["stats"]), ("completions ", ["bash", "zsh", "fish"]),
+        ("deploy --pl", ["--plan"]), ("queue stats --output ", ["text", "json", "csv"]),
+        ("send Ord", ["Orders"]), ("queue stats Orders Pay", ["Payments"]),
+        ("queue create --durability o", ["os"]), ("nonsense wo", []),
+    ]
+
+    private func complete(_ shell: String, _ script: (String) -> String) throws {
+        let program = try #require(Self.shell(shell))
+        let folder = try TemporaryFolder("completions")
+        for queue in ["Orders", "Payments"] {
+            _ = try BuiltExecutable.run(
+                BuiltExecutable.folder + "/msorch", ["queue", "create", queue], in: folder.path)
+        }
+        for (words, expected) in Self.rows {
+            let result = try BuiltExecutable.run(
+                program, ["-c", script(words)], in: folder.path)
+            let found = result.output.split(separator: "\n").map(String.init)
+            #expect(found.sorted() == expected.sorted(), "\(shell): \(words): \(result.error)")
+        }
+    }
+
+    @Test("bash", .enabled(if: shell("bash") != nil))
+    func bash() throws {
+        try complete("bash") { words in
+            """
+            source <(msorch completions bash)
+            line='msorch \(words)'
+            COMP_WORDS=($line); [[ $line == *' ' ]] && COMP_WORDS+=('')
+            COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+            _msorch; printf '%s\\n' "${COMPREPLY[@]}"
+            """
+        }
+    }
+
+    @Test("zsh", .enabled(if: shell("zsh") != nil))
+    func zsh() throws {
+        try complete("zsh") { words in
+            """
+            compdef() { :; }; compadd() { shift; print -l -- "$@"; }; _files() { :; }
+            source <(msorch completions zsh)
+            line='msorch \(words)'
+            words=(${=line}); [[ $line == *' ' ]] && words+=('')
+            CURRENT=${#words}
+            _msorch
+            """
+        }
+    }
+
+    @Test("fish", .enabled(if: shell("fish") != nil))
+    func fish() throws {
+        try complete("fish") { words in
+            "msorch completions fish | source; complete -C 'msorch \(words)'"
+        }
+    }
+}

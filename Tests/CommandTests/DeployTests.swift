@@ -1,0 +1,179 @@
+import Foundation
+import JSON
+import Posix
+import TestSupport
+import Testing
+
+/// Deploys that change, are refused, are cut, and run at once.
+@Suite struct DeployTests {
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder("deploy")
+        try write("f/handler.py", "def handle(event, context):\n    return 1\n")
+    }
+
+    private func write(_ name: String, _ text: String) throws {
+        let path = "\(folder.path)/\(name)"
+        try FileSystem.makeDirectory(FileSystem.parent(of: path))
+        try FileSystem.replace(path, with: Array(text.utf8))
+    }
+
+    private func stack(timeout: Int = 3, queues: String = #""A": {}, "B": {}"#) throws {
+        try write(
+            "stack.json",
+            """
+            {"lambdas": {"F": {"runtime": "python3", "handler": "handler.handle", "code": "f",
+              "timeout": \(timeout)}}, "queues": {\(queues)}}
+            """)
+    }
+
+    private func msorch(
+        _ arguments: String..., onStart: (Int32) -> Void = { _ in }
+    ) throws -> BuiltExecutable.Result {
+        try BuiltExecutable.run(
+            BuiltExecutable.folder + "/msorch", arguments, in: folder.path, inheritingPath: true,
+            onStart: onStart)
+    }
+
+    @Test("what changes is shown from and to; messages stay")
+    func change() throws {
+        try stack()
+        let plan = try msorch("deploy", "--plan")
+        #expect(plan.status == 10)
+        #expect(!FileSystem.exists(folder.path + "/.msorch"), "a plan leaves nothing")
+        #expect(try msorch("deploy").status == 0)
+        #expect(try msorch("deploy", "--plan").status == 0)
+        _ = try msorch("send", "A", "stays")
+        try stack(timeout: 5, queues: #""A": {"visibilityTimeout": 60}, "B": {}"#)
+        let second = try msorch("deploy")
+        #expect(
+            second.output == """
+                ~ queue A
+                    visibilityTimeout: 30 → 60
+                ~ function F
+                    timeout: 3 → 5
+
+                """)
+        let stats = try JSONValue.parse(
+            try msorch("queue", "stats", "A", "--output", "json").output)
+        #expect(stats.arrayValue?.first?["visible"] == 1)
+        #expect(stats.arrayValue?.first?["settings"]?["visibilityTimeout"] == 60)
+        try write("f/handler.py", "def handle(event, context):\n    return 2\n")
+        #expect(try msorch("deploy").output.contains("codeSha256"))
+        #expect(try msorch("invoke", "F").output == "2\n")
+    }
+
+    @Test("a queue that holds messages is removed by force only")
+    func removal() throws {
+        try stack()
+        _ = try msorch("deploy")
+        _ = try msorch("send", "B", "precious")
+        try stack(queues: #""A": {}"#)
+        let refused = try msorch("deploy")
+        #expect(refused.status == 4 && refused.error.contains("'B' holds 1"), "\(refused)")
+        #expect(try msorch("queue", "ls").output == "A\nB\n")
+        #expect(try msorch("deploy", "--force").status == 0)
+        #expect(try msorch("queue", "ls").output == "A\n")
+    }
+
+    @Test("a stack with mistakes changes nothing")
+    func invalid() throws {
+        try stack()
+        _ = try msorch("deploy")
+        try stack(timeout: 9000)
+        let result = try msorch("deploy")
+        #expect(result.status == 2 && result.error.contains("timeout is 9000"), "\(result)")
+        try stack()
+        try FileSystem.removeTree(folder.path + "/f")
+        let missing = try msorch("deploy")
+        #expect(missing.status == 2 && missing.error.contains("no such folder"), "\(missing)")
+        #expect(try msorch("invoke", "F").output == "1\n", "the old deployment stands")
+    }
+
+    @Test("deploys that are killed at any moment leave the old or the new one, and can be repeated")
+    func killed() throws {
+        try stack()
+        _ = try msorch("deploy")
+        for round in 0..<12 {
+            let timeout = round % 2 == 0 ? 7 : 3
+            let extra = round % 2 == 0 ? #", "C": {}"# : #", "D": {}"#
+            try stack(timeout: timeout, queues: #""A": {}, "B": {}"# + extra)
+            _ = try msorch("deploy") { process in
+                SystemClock.pause(microseconds: UInt32(round * 6000))
+                kill(process, SIGKILL)
+            }
+            let text = try FileSystem.read(folder.path + "/.msorch/deployment.json")
+            let deployed = try JSONValue.parse(text)["stack"]?["lambdas"]?["F"]?["timeout"]
+            #expect(deployed == 7 || deployed == 3)
+            #expect(try msorch("invoke", "F").output == "1\n")
+            #expect(try msorch("deploy").status == 0)
+            #expect(try msorch("deploy", "--plan").status == 0)
+            let expected = round % 2 == 0 ? "A\nB\nC\n" : "A\nB\nD\n"
+            #expect(try msorch("queue", "ls").output == expected)
+        }
+    }
+
+    @Test("deploys at once come one after the other")
+    func atOnce() async throws {
+        try stack()
+        let codes = await withTaskGroup(of: Int32.self) { group in
+            for _ in 0..<6 {
+                group.addTask { (try? msorch("deploy").status) ?? -1 }
+            }
+            return await group.reduce(into: [Int32]()) { $0.append($1) }
+        }
+        #expect(codes == [0, 0, 0, 0, 0, 0])
+        let history = try FileSystem.read(folder.path + "/.msorch/deployments.jsonl")
+        #expect(history.count { $0 == 0x0A } == 1, "one deployed, the others had nothing to do")
+    }
+
+    @Test("packages: installed once, and a failed install leaves the old deployment")
+    func packages() throws {
+        try stack()
+        _ = try msorch("deploy")
+        try write("f/requirements.txt", "./does-not-exist-1.0-py3-none-any.whl\n")
+        let failed = try msorch("deploy")
+        #expect(failed.status == 1 && failed.error.contains("could not be installed"), "\(failed)")
+        #expect(try msorch("invoke", "F").output == "1\n")
+        let wheel = """
+            import zipfile
+            with zipfile.ZipFile('tiny-1.0-py3-none-any.whl', 'w') as wheel:
+                wheel.writestr('tiny.py', 'answer = 42\\n')
+                wheel.writestr('tiny-1.0.dist-info/METADATA', 'Metadata-Version: 2.1\\nName: tiny\\nVersion: 1.0\\n')
+                wheel.writestr('tiny-1.0.dist-info/WHEEL', 'Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')
+                wheel.writestr('tiny-1.0.dist-info/RECORD', '')
+            """
+        try write("wheel.py", wheel)
+        _ = try BuiltExecutable.run(
+            "/bin/bash", ["-c", "python3 wheel.py"], in: folder.path, inheritingPath: true)
+        try write("f/requirements.txt", "\(folder.path)/tiny-1.0-py3-none-any.whl\n")
+        try write(
+            "f/handler.py",
+            "import tiny\n\ndef handle(event, context):\n    return tiny.answer\n")
+        let installed = try msorch("deploy")
+        #expect(installed.status == 0 && installed.error.contains("installing"), "\(installed)")
+        #expect(try msorch("invoke", "F").output == "42\n")
+        try stack(timeout: 4)
+        #expect(try !msorch("deploy").error.contains("installing"), "once per content")
+    }
+
+    @Test("destroy asks, init begins")
+    func beginningAndEnd() throws {
+        try stack()
+        #expect(try msorch("destroy", "--yes").status == 3)
+        _ = try msorch("deploy")
+        let asked = try msorch("destroy")
+        #expect(asked.status == 4 && asked.error.contains("2 queues and 0 messages"), "\(asked)")
+        #expect(try msorch("destroy", "--yes").status == 0)
+        #expect(!FileSystem.exists(folder.path + "/.msorch"))
+        #expect(try msorch("init").status == 4, "a stack is there already")
+        #expect(try msorch("init", "new").status == 0)
+        #expect(try msorch("-C", "new", "deploy").status == 0)
+        let hello = try msorch("-C", "new", "invoke", "Hello", "--payload", #"{"name": "Ada"}"#)
+        #expect(hello.output == "{\"greeting\": \"Hello, Ada!\"}\n")
+        _ = try msorch("-C", "new", "send", "Greetings", "{}")
+        #expect(try msorch("-C", "new", "drain").status == 0)
+        #expect(try msorch("status", "--stack", "new/stack.json").output.contains("Hello"))
+    }
+}
