@@ -66,6 +66,11 @@ let package = Package(
             name: "msorch", dependencies: ["Commands", "Posix"], swiftSettings: strict,
             linkerSettings: fullyStatic),
 
+        .executableTarget(
+            name: "in-process",
+            dependencies: ["Services", "StackModel", "QueueModel", "Posix", "JSON"],
+            path: "Benchmarks/InProcess", swiftSettings: strict, linkerSettings: fullyStatic),
+
         .target(
             name: "TestSupport", dependencies: ["JSON", "Posix"], path: "Tests/TestSupport",
             swiftSettings: strict),

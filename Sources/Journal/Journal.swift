@@ -83,6 +83,21 @@ package final class Journal<State: JournaledState>: Sendable {
         }
     }
 
+    /// Ends the journal for everybody who has it open: once `check` has passed, each further use
+    /// throws `removed`. Then `bury` takes the folder away. All of it happens alone.
+    package func end(
+        check: (JournalSession<State>) throws -> Void, bury: () throws -> Void
+    ) throws {
+        try session.withLock { session in
+            try Self.lock(lockFile, options)
+            defer { lockFile.unlock() }
+            try session.catchUp()
+            try check(session)
+            try session.markEnded()
+            try bury()
+        }
+    }
+
     /// Looks at the newest state.
     package func read<R: Sendable>(_ body: (JournalSession<State>) throws -> R) throws -> R {
         try session.withLock { session in

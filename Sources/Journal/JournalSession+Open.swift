@@ -23,6 +23,7 @@ extension JournalSession {
         }
         if segments.isEmpty { try begin() }
         let current = try storing { () throws(SystemError) in try readGeneration() }
+        guard current != Self.ended else { throw .removed }
         guard let newest = segments.last else { preconditionFailure("begin makes a segment") }
         segment = newest
         try storing { () throws(SystemError) in
@@ -50,6 +51,7 @@ extension JournalSession {
             current = try readGeneration()
             size = try file.status().size
         }
+        guard current != Self.ended else { throw .removed }
         if current != generation {
             try reload()
         } else if size != end {
@@ -182,6 +184,15 @@ extension JournalSession {
         let numbers = String(decoding: text, as: UTF8.self).split(separator: " ")
         if numbers.count == 2, let n = UInt64(numbers[1]) { durable = max(durable, n) }
         return numbers.first.flatMap { UInt64($0) } ?? 0
+    }
+
+    /// The generation of a journal that was ended.
+    static var ended: UInt64 { .max }
+
+    /// From here on nobody can use the journal, not even who has it open.
+    func markEnded() throws(JournalError) {
+        let text = Array(Self.digits(Self.ended).utf8)
+        try storing { () throws(SystemError) in try lockFile.writeAll(text, at: 0) }
     }
 
     /// Tells later writers what is on the disk, so that they know damage from an unfinished write.

@@ -60,6 +60,8 @@ package enum JournalError: Error, Equatable, Sendable {
     case damaged(file: String, offset: UInt64, reason: String)
     /// Another process has held the lock for longer than `JournalOptions.lockTimeout`.
     case busy(holder: Int32?)
+    /// The journal was ended, maybe by another process: it has no folder any more.
+    case removed
     /// The system refused. What was asked for was not acknowledged and is not there.
     case storage(SystemError)
     /// A sync failed, and the record did not make it into the segment's replacement.

@@ -1,10 +1,12 @@
 import JSON
+import Journal
 import Posix
 import QueueModel
-import Services
 import Synchronization
 import TestSupport
 import Testing
+
+@testable import Services
 
 @Suite struct QueueDirectoryTests {
     private func entry(_ body: String) -> SendEntry {
@@ -104,5 +106,39 @@ import Testing
         #expect(statistics.counters.received == 1)
         #expect(statistics.counters.deleted == 1)
         #expect(statistics.counts.visible == 0)
+    }
+
+    @Test("who has a removed queue open cannot send into its grave; a new one begins anew")
+    func removed() throws {
+        let folder = try TemporaryFolder("removed")
+        let mine = QueueDirectory(stateDirectory: folder.path)
+        try mine.create("Q", QueueSettings())
+        let open = try mine.queue("Q")
+        let other = QueueDirectory(stateDirectory: folder.path)
+        try other.remove("Q", force: false)
+        let entry = SendEntry(escapedBody: Array("x".utf8), size: 1)
+        #expect(throws: JournalError.removed) { try open.send([entry]) }
+        #expect(try other.names().isEmpty)
+        try other.create("Q", QueueSettings())
+        #expect(try other.queue("Q").send([entry]).count == 1)
+        #expect(throws: JournalError.removed) { try open.send([entry]) }
+        mine.forget("Q")
+        #expect(try mine.queue("Q").messageCount == 1)
+    }
+
+    @Test("a removal that was cut after its first step is finished by whoever comes next")
+    func cutRemoval() throws {
+        let folder = try TemporaryFolder("cut")
+        let queues = QueueDirectory(stateDirectory: folder.path)
+        try queues.create("Q", QueueSettings())
+        struct Cut: Error {}
+        let queue = try queues.queue("Q")
+        #expect(throws: Cut.self) {
+            try queue.journal.end(check: { _ in }, bury: { throw Cut() })
+        }
+        let later = QueueDirectory(stateDirectory: folder.path)
+        #expect(throws: QueueError.self) { try later.queue("Q") }
+        #expect(try later.names().isEmpty)
+        try later.create("Q", QueueSettings())
     }
 }

@@ -126,6 +126,10 @@ extension CommandError {
             self.init(
                 .inputOutput, "The queue has been locked by \(who) for over 5 seconds.",
                 hint: holder.map { "See 'ps -p \($0)'." })
+        case .removed:
+            self.init(
+                .notFound, "The queue \(queue.map { "'\($0)' " } ?? "")was removed meanwhile.",
+                hint: "What was not acknowledged was not sent.")
         case .storage(let error):
             self.init(
                 .inputOutput, "\(error).",

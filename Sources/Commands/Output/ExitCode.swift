@@ -1,5 +1,5 @@
 /// How a command ended, as a shell sees it (docs/cli.md).
-package enum ExitCode: Int32, Sendable {
+package enum ExitCode: Int32, Sendable, CaseIterable {
     case success = 0
     /// The work was done, and it failed.
     case failure = 1

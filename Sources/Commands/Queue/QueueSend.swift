@@ -27,9 +27,9 @@ extension Command {
                     "deduplication-id", "ID", "FIFO: what makes the message the same as another."),
             ],
             examples: [
-                "msorch send OrderQueue '{\"order_id\": 1}'",
-                "msorch send OrderQueue urgent --attributes '{\"priority\": 9, \"from\": \"web\"}'",
-                "seq 100000 | msorch send OrderQueue -",
+                "msorch \(path.joined(separator: " ")) OrderQueue '{\"order_id\": 1}'",
+                "msorch \(path.joined(separator: " ")) OrderQueue urgent --attributes '{\"priority\": 9, \"from\": \"web\"}'",
+                "seq 100000 | msorch \(path.joined(separator: " ")) OrderQueue -",
             ],
             run: { invocation in
                 let queue = try invocation.queues().queue(invocation.arguments[0])

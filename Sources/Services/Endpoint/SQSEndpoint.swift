@@ -1,6 +1,7 @@
 import Crypto
 import HTTP
 import JSON
+import Journal
 import Posix
 import QueueModel
 import Synchronization
@@ -29,7 +30,14 @@ package final class SQSEndpoint: Sendable {
         do {
             let result = try perform(request, isCancelled)
             return response(200, result, id)
-        } catch let error as SQSError {
+        } catch {
+            return refusal(error, id)
+        }
+    }
+
+    private func refusal(_ error: any Error, _ id: String) -> HTTPResponse {
+        switch error {
+        case let error as SQSError:
             var response = response(
                 error.status,
                 [
@@ -38,7 +46,8 @@ package final class SQSEndpoint: Sendable {
                 ], id)
             response.headers["x-amzn-query-error"] = "\(error.queryCode);Sender"
             return response
-        } catch {
+        case JournalError.removed: return refusal(SQSError.queueDoesNotExist, id)
+        default:
             return response(
                 500,
                 [

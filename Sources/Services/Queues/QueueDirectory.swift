@@ -36,9 +36,14 @@ package final class QueueDirectory: Sendable {
             guard Self.isValid(name), FileSystem.isDirectory("\(folder)/\(name)") else {
                 throw QueueError.noSuchQueue(name, existing: try names())
             }
-            let queue = try load(name)
-            open[name] = queue
-            return queue
+            do {
+                let queue = try load(name)
+                open[name] = queue
+                return queue
+            } catch QueueError.journal(.removed, _) {
+                try bury(name)  // a removal that was cut short
+                throw QueueError.noSuchQueue(name, existing: try names())
+            }
         }
     }
 
@@ -47,7 +52,14 @@ package final class QueueDirectory: Sendable {
         guard Self.isValid(name), name.hasSuffix(".fifo") == settings.isFIFO else {
             throw QueueError.invalidName(name)
         }
-        guard !FileSystem.isDirectory("\(folder)/\(name)") else { throw QueueError.exists(name) }
+        if FileSystem.isDirectory("\(folder)/\(name)") {
+            do {
+                _ = try queue(name)
+                throw QueueError.exists(name)
+            } catch QueueError.noSuchQueue {
+                // It was being removed, and is gone now.
+            }
+        }
         let queue = try load(name)
         try queue.set(settings)
         try FileSystem.syncDirectory(folder)
@@ -56,11 +68,29 @@ package final class QueueDirectory: Sendable {
     /// Removes a queue and its journal.
     /// - Throws: `holdsMessages` unless it is empty or `force` is set.
     package func remove(_ name: String, force: Bool) throws {
-        let count = try queue(name).messageCount
-        guard force || count == 0 else { throw QueueError.holdsMessages(name, count: count) }
-        open.withLock { $0[name] = nil }
-        // Out of sight in one step; what a crash leaves of it has a name that no queue can have.
+        let queue: Queue
+        do {
+            queue = try self.queue(name)
+        } catch QueueError.journal(.damaged, _) where force {
+            return try bury(name)
+        }
+        try queue.journal.end { session in
+            let count = session.state.queue.messageCount
+            guard force || count == 0 else { throw QueueError.holdsMessages(name, count: count) }
+        } bury: {
+            try bury(name)
+        }
+        forget(name)
+    }
+
+    /// The next use of the queue opens it anew.
+    package func forget(_ name: String) { open.withLock { $0[name] = nil } }
+
+    /// Takes a queue's folder out of sight in one step; what a crash leaves of it has a name that
+    /// no queue can have.
+    private func bury(_ name: String) throws(SystemError) {
         let grave = "\(folder)/.removed-\(name)-\(ProcessEnvironment.processID)"
+        try FileSystem.removeTree(grave)
         try FileSystem.rename("\(folder)/\(name)", to: grave)
         try FileSystem.syncDirectory(folder)
         try FileSystem.removeTree(grave)
