@@ -137,8 +137,13 @@ struct ReferenceChecker {
         let target = queue["redrive"]?["deadLetterQueue"]
         require(target, in: .queues)
         guard let target, let other = target.text else { return }
+        let allowed = queues.first { $0.key == other }?.node["redriveAllow"]?.elements
         if other == name {
             report(target, "\(target.path) is the queue itself")
+        } else if let allowed, !allowed.contains(where: { $0.text == name }) {
+            report(
+                target,
+                "\(target.path) is '\(other)', whose redriveAllow does not name '\(name)'")
         } else if other.hasSuffix(".fifo") != isFIFO, queues.contains(where: { $0.key == other }) {
             report(
                 target,

@@ -74,6 +74,7 @@ package struct Invocation: Sendable {
     package var stateDirectory: String
     /// What the command does leaves its traces here.
     package let monitor: Monitor
+    package let queueDirectory: QueueDirectory
 
     package func has(_ flag: String) -> Bool { values[flag] != nil }
     package func text(_ option: String) -> String? { values[option] }

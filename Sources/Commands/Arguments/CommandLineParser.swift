@@ -66,9 +66,11 @@ struct CommandLineParser {
         let state =
             values["state-dir"] ?? ProcessEnvironment.value("MSORCH_STATE_DIR")
             ?? "\(FileSystem.parent(of: stackFile))/.msorch"
+        let monitor = Monitor(stateDirectory: state)
         return Invocation(
             arguments: arguments, values: values, output: output, stackFile: stackFile,
-            stateDirectory: state, monitor: Monitor(stateDirectory: state))
+            stateDirectory: state, monitor: monitor,
+            queueDirectory: QueueDirectory(stateDirectory: state, observe: monitor.observe))
     }
 
     /// Common options may stand before the command: `msorch -C DIR queue ls`.

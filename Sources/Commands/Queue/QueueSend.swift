@@ -9,7 +9,8 @@ extension Command {
     static let send = sending(["send"])
 
     private static func sending(_ path: [String]) -> Command {
-        Command(
+        let name = "msorch " + path.joined(separator: " ")
+        return Command(
             path: path, abstract: "Sends a message, or one for each line of standard input.",
             arguments: [
                 Argument(name: "QUEUE", help: "The queue's name."),
@@ -27,9 +28,9 @@ extension Command {
                     "deduplication-id", "ID", "FIFO: what makes the message the same as another."),
             ],
             examples: [
-                "msorch \(path.joined(separator: " ")) OrderQueue '{\"order_id\": 1}'",
-                "msorch \(path.joined(separator: " ")) OrderQueue urgent --attributes '{\"priority\": 9, \"from\": \"web\"}'",
-                "seq 100000 | msorch \(path.joined(separator: " ")) OrderQueue -",
+                "\(name) OrderQueue '{\"order_id\": 1}'",
+                "\(name) OrderQueue hi --attributes '{\"urgency\": 9}'",
+                "seq 100000 | \(name) OrderQueue -",
             ],
             run: { invocation in
                 let queue = try invocation.queues().queue(invocation.arguments[0])

@@ -4,14 +4,12 @@ import StackModel
 
 /// How commands come to the parts of a stack: each in one way, so that all of them are observed.
 extension Invocation {
-    func queues() -> QueueDirectory {
-        QueueDirectory(stateDirectory: stateDirectory, observe: monitor.observe)
-    }
+    func queues() -> QueueDirectory { queueDirectory }
 
     /// Metrics and logs of what was done. A failure here does not undo the work.
     func leaveTraces() {
         do {
-            try monitor.flush(QueueDirectory(stateDirectory: stateDirectory))
+            try monitor.flush(queueDirectory)
         } catch {
             output.note("Metrics and logs could not be written: \(error).")
         }

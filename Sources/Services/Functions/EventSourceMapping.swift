@@ -26,11 +26,12 @@ package final class EventSourceMapping: Sendable {
     private struct State {
         var tally = Tally()
         var isStopping = false
+        var isPolling = false
         var error: (any Error)?
     }
 
-    /// A receive waits this long before it looks whether it is to stop.
-    private static let receiveWait = Duration.seconds(1)
+    /// A receive waits this long before it looks whether it is to stop; a message wakes it.
+    private static let receiveWait = Duration.milliseconds(50)
     private static let throttlePause = Duration.milliseconds(200)
 
     package let trigger: Trigger
@@ -62,20 +63,25 @@ package final class EventSourceMapping: Sendable {
 
     /// Begins to deliver.
     func start() throws {
+        state.withLock { $0.isPolling = true }
         let thread = try Thread(name: "mapping") { [self] in
             do {
                 try poll()
             } catch {
                 state.withLock { $0.error = error }
             }
+            state.withLock { $0.isPolling = false }
+            state.signal()
         }
         thread.detach()
     }
 
-    /// Begins no further batch.
+    /// Begins no further batch; when this returns it holds no message but those of batches that
+    /// run.
     func stop() {
         state.withLock { $0.isStopping = true }
         state.signal()
+        state.wait { $0.isPolling ? nil : () }
     }
 
     private var isStopping: Bool { state.withLock { $0.isStopping } }
@@ -89,7 +95,7 @@ package final class EventSourceMapping: Sendable {
             guard mayGoOn else { return }
             let messages = try collect()
             guard !messages.isEmpty else { continue }
-            try deliver(messages)
+            if isStopping { try release(messages[...]) } else { try deliver(messages) }
         }
     }
 
@@ -105,7 +111,7 @@ package final class EventSourceMapping: Sendable {
             }
             let deliveries = try queue.receive(
                 upTo: min(10, trigger.batchSize - messages.count), wait: wait,
-                movingTo: runtime.queues, isCancelled: { self.isStopping })
+                movingTo: runtime.queues, isCounted: false, isCancelled: { self.isStopping })
             let now = runtime.clock.now()
             messages += try deliveries.map {
                 try SQSEvent.Message($0, at: now, arn: arn, region: runtime.deployment.stack.region)
@@ -133,12 +139,16 @@ package final class EventSourceMapping: Sendable {
 
     private func deliver(_ messages: [SQSEvent.Message]) throws {
         let (payload, count) = SQSEvent.make(messages, limit: FunctionLimits.payloadBytes)
-        for message in messages[count...] {
-            // What does not fit into this event comes with another one.
-            try queue.changeVisibility(of: message.handle, toSeconds: 0)
-        }
+        try release(messages[count...])  // what does not fit comes with another event
         state.withLock { $0.tally.running += 1 }
         invoke(Array(messages[..<count]), payload)
+    }
+
+    /// Gives messages back at once.
+    private func release(_ messages: ArraySlice<SQSEvent.Message>) throws {
+        for message in messages {
+            try queue.changeVisibility(of: message.handle, toSeconds: 0)
+        }
     }
 
     private func invoke(_ messages: [SQSEvent.Message], _ payload: [UInt8]) {

@@ -12,15 +12,20 @@ extension Queue {
     /// Receives, and waits for a message to come if there is none (long polling). The wait ends
     /// early when `isCancelled` says so.
     ///
-    /// - Parameter wait: 0 to 20 s; `nil` is the queue's own.
+    /// - Parameters:
+    ///   - wait: 0 to 20 s; `nil` is the queue's own.
+    ///   - isCounted: whether an empty one counts in the queue's metrics.
     package func receive(
         upTo limit: Int, timeoutSeconds: Int64? = nil, wait: Duration? = nil,
-        movingTo directory: QueueDirectory? = nil, isCancelled: () -> Bool = { false }
+        movingTo directory: QueueDirectory? = nil, isCounted: Bool = true,
+        isCancelled: () -> Bool = { false }
     ) throws -> [Delivery] {
         let deliveries = try waitAndReceive(
             upTo: limit, timeoutSeconds: timeoutSeconds, wait: wait, movingTo: directory,
             isCancelled: isCancelled)
-        observe(QueueActivity(queue: name, kind: .received(deliveries.count)))
+        if isCounted || !deliveries.isEmpty {
+            observe(QueueActivity(queue: name, kind: .received(deliveries.count)))
+        }
         return deliveries
     }
 
