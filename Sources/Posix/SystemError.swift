@@ -15,6 +15,10 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
         self.path = path
     }
 
+    package static func notFound(_ call: String, path: String) -> SystemError {
+        SystemError(call: call, code: ENOENT, path: path)
+    }
+
     /// The failure that `errno` holds right now.
     package static func last(_ call: String, path: String? = nil) -> SystemError {
         SystemError(call: call, code: errno, path: path)

@@ -106,16 +106,6 @@ package struct AlarmMonitor: Sendable {
 
 /// What changed lately.
 package enum AlarmHistory {
-    /// CloudWatch forgets after fourteen days.
-    package static let retention = Duration.seconds(14 * 86_400)
-
-    /// The changes that are still remembered at `now`, oldest first.
-    package static func retained(
-        _ transitions: [AlarmTransition], now: Timestamp
-    ) -> [AlarmTransition] {
-        transitions.filter { $0.time >= now - retention }.sorted { $0.time < $1.time }
-    }
-
     /// Where `alarm` stands after its last change; `nil` if it never changed.
     package static func state(
         of alarm: String, after transitions: [AlarmTransition]

@@ -26,57 +26,12 @@ package enum LambdaMetrics {
         both(function, "Throttles", 1, .count, time)
     }
 
-    /// How many environments were busy, seen whenever that number changed.
+    /// How many invocations ran at once, seen when one began.
     package static func concurrency(
-        function: String, running: Int, account: Int, unreserved: Int, time: Timestamp
+        function: String, running: Int, time: Timestamp
     ) -> [Datapoint] {
-        let running = Double(running)
-        return [
-            Datapoint(
-                metric("ConcurrentExecutions", function: function), .count, time, running),
-            Datapoint(metric("ConcurrentExecutions"), .count, time, Double(account)),
-            Datapoint(metric("UnreservedConcurrentExecutions"), .count, time, Double(unreserved)),
-        ]
-    }
-
-    /// An asynchronous event taken in.
-    package static func asyncEventReceived(function: String, time: Timestamp) -> [Datapoint] {
-        both(function, "AsyncEventsReceived", 1, .count, time)
-    }
-
-    /// How long an asynchronous event waited before its invocation.
-    package static func asyncEventAge(
-        function: String, age: Duration, time: Timestamp
-    ) -> [Datapoint] {
-        both(function, "AsyncEventAge", Double(age.wholeMilliseconds), .milliseconds, time)
-    }
-
-    /// An asynchronous event given up without success.
-    package static func asyncEventDropped(function: String, time: Timestamp) -> [Datapoint] {
-        both(function, "AsyncEventsDropped", 1, .count, time)
-    }
-
-    /// A dead letter or a destination record that could not be sent.
-    package static func deliveryFailure(
-        function: String, toDeadLetterQueue: Bool, time: Timestamp
-    ) -> [Datapoint] {
-        let name = toDeadLetterQueue ? "DeadLetterErrors" : "DestinationDeliveryFailures"
-        return both(function, name, 1, .count, time)
-    }
-
-    /// What an event source mapping polled and what became of it.
-    package static func eventSource(
-        mapping uuid: String, polled: Int, filteredOut: Int, invoked: Int, failed: Int,
-        deleted: Int, time: Timestamp
-    ) -> [Datapoint] {
-        [
-            ("PolledEventCount", polled), ("FilteredOutEventCount", filteredOut),
-            ("InvokedEventCount", invoked), ("FailedInvokeEventCount", failed),
-            ("DeletedEventCount", deleted),
-        ].map { name, value in
-            let metric = Metric(namespace, name, [Dimension("EventSourceMappingUUID", uuid)])
-            return Datapoint(metric, .count, time, Double(value))
-        }
+        let metric = metric("ConcurrentExecutions", function: function)
+        return [Datapoint(metric, .count, time, Double(running))]
     }
 
     private static func both(

@@ -62,8 +62,6 @@ extension CommandError {
             )
         case .codeTooLarge(let function, let limit):
             self.init(.usage, "The code of '\(function)' is larger than \(limit) bytes.")
-        case .noHandlerFile(let function, let path):
-            self.init(.usage, "The handler of '\(function)' is to be in \(path); it is not there.")
         case .noInterpreter(let function, let runtime, let programs):
             self.init(
                 .notFound,
@@ -110,7 +108,9 @@ extension CommandError {
                 .failure, "TooManyRequestsException: Rate Exceeded.",
                 hint: "All of the concurrency of '\(name)' is in use (reservedConcurrency).")
         case .cannotStart(let name, let reason):
-            self.init(.inputOutput, "'\(name)' could not be started: \(reason).")
+            self.init(
+                .inputOutput, "'\(name)' could not be started: \(reason).",
+                hint: "'msorch deploy' puts missing code back in its place.")
         case .stopped: self.init(.failure, "Stopped before the function was done.")
         }
     }

@@ -73,7 +73,8 @@ extension Command {
                     : "Add a trigger to a function in stack.json, or read it by "
                         + "'msorch poll \(name)'.")
         }
-        return invocation.arguments.isEmpty ? enabled : invocation.arguments
+        return invocation.arguments.isEmpty
+            ? enabled : enabled.filter { invocation.arguments.contains($0) }
     }
 }
 

@@ -110,7 +110,6 @@ package enum DeploymentError: Error, Sendable {
     case unreadable(String, String)
     case noCode(function: String, path: String)
     case codeTooLarge(function: String, limit: Int)
-    case noHandlerFile(function: String, path: String)
     case noInterpreter(function: String, runtime: String, programs: [String])
     case noPip(function: String, interpreter: String)
     /// What pip said.

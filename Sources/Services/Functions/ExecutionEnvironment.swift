@@ -87,6 +87,9 @@ final class ExecutionEnvironment: @unchecked Sendable {
     /// - Parameter pending: an invocation whose timeout covers this init phase, because one has
     ///   run out of time before.
     func start(for pending: PendingInvocation?, concurrency: Int) throws(SystemError) {
+        guard FileSystem.isDirectory(function.taskRoot) else {
+            throw .notFound("chdir", path: function.taskRoot)
+        }
         var limits = HTTPLimits()
         limits.bodyBytes = Self.bodyLimit
         let server = try HTTPServer(loop: host.loop, limits: limits) {
@@ -102,9 +105,15 @@ final class ExecutionEnvironment: @unchecked Sendable {
             environment: function.environment(
                 host, port: server.port, logStream: logStream, temporaryFolder: temporaryFolder),
             folder: function.taskRoot)
-        let process = try GuardedProcess(
-            description, temporaryFolder: temporaryFolder,
-            guardExecutable: host.guardExecutable)
+        let process: GuardedProcess
+        do throws(SystemError) {
+            process = try GuardedProcess(
+                description, temporaryFolder: temporaryFolder,
+                guardExecutable: host.guardExecutable)
+        } catch {
+            try? FileSystem.removeTree(temporaryFolder)
+            throw error
+        }
         self.process = process
         initStarted = SystemClock.monotonicNanoseconds()
         outputs = [(LineBuffer(), true), (LineBuffer(), true)]

@@ -59,11 +59,9 @@ package final class Monitor: Sendable {
             datapoints =
                 LambdaMetrics.invocation(
                     function: function, start: result.started, duration: .nanoseconds(nanoseconds),
-                    isError: result.failure != nil) + [
-                    Datapoint(
-                        LambdaMetrics.metric("ConcurrentExecutions", function: function),
-                        .count, result.started, Double(result.concurrentExecutions))
-                ]
+                    isError: result.failure != nil)
+                + LambdaMetrics.concurrency(
+                    function: function, running: result.concurrentExecutions, time: result.started)
         case .failure(.throttled):
             datapoints = LambdaMetrics.throttle(function: function, time: clock.now())
         case .failure: return
