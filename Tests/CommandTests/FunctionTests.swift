@@ -6,6 +6,9 @@ import Testing
 
 /// Functions that behave and functions that do not, invoked as a user does.
 @Suite struct FunctionTests {
+    private static let hasNode = (ProcessEnvironment.value("PATH") ?? "").split(separator: ":")
+        .contains { FileSystem.isExecutable("\($0)/node") }
+
     /// A stack of every fixture, deployed once.
     private static let stack = Result { try DeployedStack() }
 
@@ -41,6 +44,9 @@ import Testing
             add("node-broken", "nodejs", "broken.handler", "node")
             add("node-lacking", "nodejs", "nowhere.handler", "node")
             add("node-missing", "nodejs", "index.nowhere", "node")
+            if !FunctionTests.hasNode {
+                lambdas = JSONObject(lambdas.members.filter { !$0.key.hasPrefix("node-") })
+            }
             add("bootstrap", "provided.al2023", "", "bootstrap")
             add("silent", "provided", "", "silent")
             let json: JSONValue = ["lambdas": .object(lambdas), "queues": ["Known": [:]]]
@@ -191,7 +197,10 @@ import Testing
         ]
 
     @Test(
-        "a function error prints AWS's error object and exits with 1", arguments: failures.indices)
+        "a function error prints AWS's error object and exits with 1",
+        arguments: failures.indices.filter {
+            hasNode || !failures[$0].function.hasPrefix("node-")
+        })
     func failure(row: Int) throws {
         let (function, payload, type, message) = Self.failures[row]
         let result = try run(["invoke", function, "--payload", payload])
@@ -236,7 +245,9 @@ import Testing
             .compactMap { Int32($0) }
     }
 
-    @Test("Node.js: async, callback, no answer, nested, ESM, and requests for AWS")
+    @Test(
+        "Node.js: async, callback, no answer, nested, ESM, and requests for AWS",
+        .enabled(if: hasNode))
     func node() throws {
         let echo = try invoke("node-echo", "[1]")
         #expect(echo["payload"]?["event"] == [1])
