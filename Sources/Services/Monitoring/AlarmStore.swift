@@ -42,19 +42,22 @@ package struct AlarmStore: Sendable {
         try lock(file)
         defer { file.unlock() }
         let before = try transitions()
-        var changes: [AlarmTransition] = []
-        var result: [(definition: AlarmDefinition, state: AlarmState)] = []
-        for definition in Self.definitions(deployment.stack) {
+        let alarms = Self.definitions(deployment.stack).map { definition in
             let last =
                 AlarmHistory.state(of: definition.name, after: before)
                 ?? .initial(at: deployment.deployedAt)
-            let start = max(last.since, now - Self.lookBack)
             let range = Duration.seconds(definition.periodSeconds * definition.evaluationRange)
-            let datapoints = try metrics.read(from: start - range, to: now + .seconds(1))
+            let start = max(last.since, now - Self.lookBack)
+            return (definition: definition, last: last, start: start, from: start - range)
+        }
+        let datapoints = try metrics.read(
+            from: alarms.map(\.from).min() ?? now, to: now + .seconds(1))
+        var changes: [AlarmTransition] = []
+        let result = alarms.map { definition, last, start, _ in
             var monitor = AlarmMonitor(definition, last)
             changes += monitor.watch(
                 MetricSeries(definition.metric, in: datapoints), from: start, to: now)
-            result.append((definition, monitor.state))
+            return (definition: definition, state: monitor.state)
         }
         var bytes: [UInt8] = []
         for change in changes.sorted(by: { $0.time < $1.time }) {
