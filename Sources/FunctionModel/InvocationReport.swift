@@ -47,8 +47,12 @@ package struct InvocationReport: Equatable, Sendable {
         return line
     }
 
-    package static func initReportLine(milliseconds: Double, status: String) -> String {
-        "INIT_REPORT Init Duration: \(twoDigits(milliseconds)) ms\tPhase: init\tStatus: \(status)"
+    /// - Parameter phase: "init", or "invoke" where an invocation waited for it.
+    package static func initReportLine(
+        milliseconds: Double, phase: String, status: String
+    ) -> String {
+        "INIT_REPORT Init Duration: \(twoDigits(milliseconds)) ms\tPhase: \(phase)\t"
+            + "Status: \(status)"
     }
 
     private static func twoDigits(_ value: Double) -> String {

@@ -211,6 +211,16 @@ import Testing
         #expect(words.contains(message), "\(words)")
     }
 
+    @Test("a failed init phase is run again within the invocation, and both are reported")
+    func initPhase() throws {
+        let json = try invoke("lacking")
+        let log = (json["log"]?.arrayValue ?? []).compactMap(\.stringValue)
+        let reports = log.filter { $0.hasPrefix("INIT_REPORT ") }
+        #expect(reports.count == 2, "\(log)")
+        #expect(reports.last?.contains("\tPhase: invoke\tStatus: error\tError Type: ") == true)
+        #expect(log.last?.hasSuffix("Error Type: Runtime.ImportModuleError") == true)
+    }
+
     @Test("a timeout takes as long as it says, and its children with it")
     func timeout() throws {
         let file = try Self.stack.get().folder.path + "/hang.pids"

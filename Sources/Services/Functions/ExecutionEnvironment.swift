@@ -15,8 +15,8 @@ final class ExecutionEnvironment: @unchecked Sendable {
         case ready
         /// The invocation that ran is over.
         case finished
-        /// The process is gone; if it never became ready, why.
-        case ended(initFailure: InvocationFailure?)
+        /// The process is gone.
+        case ended(hasFailedInInit: Bool)
     }
 
     enum EndReason: Equatable {
@@ -64,18 +64,17 @@ final class ExecutionEnvironment: @unchecked Sendable {
     private var captured: [FunctionLogLine] = []
     private var capturedBytes = 0
 
+    /// - Parameter previous: an environment whose init phase failed, and whose log goes on.
     init(
-        _ function: DeployedFunction, _ host: FunctionHost,
+        _ function: DeployedFunction, _ host: FunctionHost, after previous: ExecutionEnvironment?,
         onEvent: @escaping (ExecutionEnvironment, Event) -> Void
     ) {
         self.function = function
         self.host = host
         self.onEvent = onEvent
-        logStream = Self.logStreamName(host.clock.now())
+        logStream = previous?.logStream ?? Self.logStreamName(host.clock.now())
+        captured = previous?.captured ?? []
     }
-
-    /// Whether the init phase ran out of time, so that an invocation may try once more.
-    var hasTimedOutInInit: Bool { endReason == .initTimeout }
 
     private static func logStreamName(_ now: Timestamp) -> String {
         let day = now.date.split(separator: "-").joined(separator: "/")
@@ -85,7 +84,7 @@ final class ExecutionEnvironment: @unchecked Sendable {
     /// Starts the process: the init phase.
     ///
     /// - Parameter pending: an invocation whose timeout covers this init phase, because one has
-    ///   run out of time before.
+    ///   failed before.
     func start(for pending: PendingInvocation?, concurrency: Int) throws(SystemError) {
         guard FileSystem.isDirectory(function.taskRoot) else {
             throw .notFound("chdir", path: function.taskRoot)
@@ -137,12 +136,6 @@ final class ExecutionEnvironment: @unchecked Sendable {
         initMilliseconds = nil
         watchMemory()
         deliver()
-    }
-
-    /// An invocation's answer is that the init phase failed.
-    func fail(_ pending: PendingInvocation, _ failure: InvocationFailure, concurrency: Int) {
-        begin(pending, concurrency: concurrency)
-        finish(.failure(failure))
     }
 
     /// Ends the process and all its descendants; `.ended` follows.
@@ -288,16 +281,16 @@ final class ExecutionEnvironment: @unchecked Sendable {
         runtime.exit()
         waiting = nil
         let failure = failure(status)
-        if running != nil {
-            finish(.failure(failure))
-        } else if !wasReady {
-            let status = hasTimedOutInInit ? "timeout" : failure.reportStatus
+        if !wasReady {
+            let phase = running == nil ? "init" : "invoke"
+            let status = endReason == .initTimeout ? "timeout" : failure.reportStatus
             log(
                 InvocationReport.initReportLine(
-                    milliseconds: milliseconds(since: initStarted), status: status))
+                    milliseconds: milliseconds(since: initStarted), phase: phase, status: status))
         }
+        if running != nil { finish(.failure(failure)) }
         self.process = nil
-        onEvent(self, .ended(initFailure: wasReady ? nil : failure))
+        onEvent(self, .ended(hasFailedInInit: !wasReady))
     }
 
     private func failure(_ status: ExitStatus) -> InvocationFailure {

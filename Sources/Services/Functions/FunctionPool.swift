@@ -73,10 +73,15 @@ package final class FunctionPool: @unchecked Sendable {
         }
     }
 
-    /// - Parameter pending: what the new environment is for; `nil` is whatever waits.
+    /// - Parameters:
+    ///   - pending: what the new environment is for; `nil` is whatever waits.
+    ///   - previous: whose init phase failed.
     @discardableResult
-    private func start(for pending: PendingInvocation?) -> Bool {
-        let environment = ExecutionEnvironment(function, host) { [weak self] environment, event in
+    private func start(
+        for pending: PendingInvocation?, after previous: ExecutionEnvironment? = nil
+    ) -> Bool {
+        let environment = ExecutionEnvironment(function, host, after: previous) {
+            [weak self] environment, event in
             self?.observe(environment, event)
         }
         let id = ObjectIdentifier(environment)
@@ -108,17 +113,12 @@ package final class FunctionPool: @unchecked Sendable {
             }
             idle.append((environment, reaper))
         case .finished: runningCount -= 1
-        case .ended(let initFailure):
+        case .ended(let hasFailedInInit):
             environments[id] = nil
             idle.removeAll { $0.environment === environment }
-            if starting.remove(id) != nil, let initFailure, !waiting.isEmpty {
-                let pending = waiting.removeFirst()
-                if environment.hasTimedOutInInit {
-                    start(for: pending)
-                } else {
-                    runningCount += 1
-                    environment.fail(pending, initFailure, concurrency: runningCount)
-                }
+            // As on AWS, the init phase gets a second chance as part of an invocation.
+            if starting.remove(id) != nil, hasFailedInInit, !waiting.isEmpty {
+                start(for: waiting.removeFirst(), after: environment)
             }
         }
         if onStopped == nil { distribute() } else { reportIfStopped() }
