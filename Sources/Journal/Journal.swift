@@ -14,23 +14,69 @@ package final class Journal<State: JournaledState>: Sendable {
         var generation: UInt64
     }
 
+    /// How far the records are, and who waits for them to be on the disk.
     private struct Commit {
         var appended: UInt64 = 0
         var durable: UInt64 = 0
-        var isSyncing = false
         var file: (any JournalFile)?
+        /// A repair could not bring every record over.
+        var hasLosses = false
+        var isSyncing = false
+        var waiters: [(n: UInt64, waiter: Waiter)] = []
     }
 
     private enum Turn {
-        case done
+        case done(hasLosses: Bool)
         case sync(upTo: UInt64, any JournalFile)
+        case wait(Waiter)
     }
+
+    /// Transactions that wait for their turn. Whoever leads does all of them with one lock.
+    private struct Line {
+        var transactions: [Transaction] = []
+        var isLed = false
+    }
+
+    private final class Transaction: @unchecked Sendable {
+        // Safe to share: its thread waits while another one runs it.
+        let waiter = Waiter()
+        private var work: (inout JournalSession<State>) -> Void
+        private var failure: (any Error) -> Void
+
+        init(
+            run: @escaping (inout JournalSession<State>) -> Void,
+            fail: @escaping (any Error) -> Void
+        ) {
+            work = run
+            failure = fail
+        }
+
+        func run(_ session: inout JournalSession<State>) {
+            work(&session)
+            forget()
+        }
+
+        func fail(_ error: any Error) {
+            failure(error)
+            forget()
+        }
+
+        /// Its thread's closures must not outlive the call that lent them.
+        private func forget() {
+            work = { _ in }
+            failure = { _ in }
+        }
+    }
+
+    /// Transactions that are done with one lock; the next ones wait for the next.
+    private static var lineLimit: Int { 256 }
 
     package let folder: String
     private let options: JournalOptions
     private let lockFile: any JournalFile
     private let session: Mutex<JournalSession<State>>
-    private let commit = ThreadCondition(Commit())
+    private let commit = Mutex(Commit())
+    private let line = Mutex(Line())
 
     /// Opens the journal in `folder`, or begins one.
     package init(
@@ -68,18 +114,59 @@ package final class Journal<State: JournaledState>: Sendable {
     package func transact<R: Sendable>(
         now: Timestamp, _ body: (inout JournalSession<State>) throws -> R
     ) throws -> (result: R, ticket: Ticket?) {
-        try session.withLock { session in
-            try Self.lock(lockFile, options)
-            defer { lockFile.unlock() }
-            try session.catchUp()
-            session.now = max(now, session.lastTime)
-            let before = session.lastN
-            defer { note(session) }
-            let result = try body(&session)
-            let appended = session.lastN
-            session.tidy()
-            let ticket = Ticket(n: appended, generation: session.generation)
-            return (result, appended > before ? ticket : nil)
+        try withoutActuallyEscaping(body) { body in
+            var outcome: Result<(result: R, ticket: Ticket?), any Error>?
+            let transaction = Transaction { session in
+                session.now = max(now, session.lastTime)
+                let before = session.lastN
+                outcome = Result {
+                    let result = try body(&session)
+                    let ticket = Ticket(n: session.lastN, generation: session.generation)
+                    return (result, session.lastN > before ? ticket : nil)
+                }
+            } fail: {
+                outcome = .failure($0)
+            }
+            carryOut(transaction)
+            guard let outcome else { preconditionFailure("a transaction ran, or failed") }
+            return try outcome.get()
+        }
+    }
+
+    /// Lines up, and leads if nobody does. Threads that come while one works are done together.
+    private func carryOut(_ transaction: Transaction) {
+        let leads = line.withLock { line in
+            line.transactions.append(transaction)
+            defer { line.isLed = true }
+            return !line.isLed
+        }
+        if !leads, transaction.waiter.wait() == .done { return }
+        let batch = line.withLock { line in
+            let batch = Array(line.transactions.prefix(Self.lineLimit))
+            line.transactions.removeFirst(batch.count)
+            return batch
+        }
+        run(batch)
+        for other in batch where other !== transaction { other.waiter.wake(.done) }
+        let next = line.withLock { line in
+            line.isLed = !line.transactions.isEmpty
+            return line.transactions.first
+        }
+        next?.waiter.wake(.lead)
+    }
+
+    private func run(_ batch: [Transaction]) {
+        session.withLock { session in
+            do {
+                try Self.lock(lockFile, options)
+                defer { lockFile.unlock() }
+                try session.catchUp()
+                for transaction in batch { transaction.run(&session) }
+                session.tidy()
+                note(session)
+            } catch {
+                for transaction in batch { transaction.fail(error) }
+            }
         }
     }
 
@@ -114,28 +201,71 @@ package final class Journal<State: JournaledState>: Sendable {
     /// - Throws: `storage` if the disk refuses, `notDurable` if the record was lost with a failed
     /// sync: in either case the record must not be acknowledged.
     package func waitDurable(_ ticket: Ticket) throws(JournalError) {
-        while true {
-            let turn: Turn = commit.wait { commit in
-                if commit.durable >= ticket.n { return .done }
-                guard !commit.isSyncing, let file = commit.file else { return nil }
-                commit.isSyncing = true
-                return .sync(upTo: commit.appended, file)
+        var turn = commit.withLock { commit in
+            if commit.durable >= ticket.n { return Turn.done(hasLosses: commit.hasLosses) }
+            if commit.isSyncing {
+                let waiter = Waiter()
+                commit.waiters.append((ticket.n, waiter))
+                return .wait(waiter)
             }
-            guard case .sync(let target, let file) = turn else { break }
-            defer {
-                commit.withLock { $0.isSyncing = false }
-                commit.signal()
-            }
-            do throws(SystemError) {
-                try file.sync()
-            } catch {
-                try repair()
-                continue
-            }
-            try confirm(target)
+            commit.isSyncing = true
+            return Self.turnToSync(commit)
         }
-        let isLost = session.withLock { $0.lost.remove(ticket.n) != nil }
-        if isLost { throw .notDurable }
+        while true {
+            switch turn {
+            case .done(let hasLosses):
+                guard hasLosses, session.withLock({ $0.lost.remove(ticket.n) != nil }) else {
+                    return
+                }
+                throw .notDurable
+            case .wait(let waiter):
+                let word = waiter.wait()
+                turn = commit.withLock { commit in
+                    word == .lead ? Self.turnToSync(commit) : .done(hasLosses: commit.hasLosses)
+                }
+            case .sync(let target, let file):
+                do throws(JournalError) {
+                    // Somebody else's sync may have covered this one's record meanwhile.
+                    if commit.withLock({ $0.durable < ticket.n }) { try sync(file, upTo: target) }
+                } catch {
+                    endSync()
+                    throw error
+                }
+                turn = commit.withLock { commit in
+                    commit.durable >= ticket.n
+                        ? .done(hasLosses: commit.hasLosses) : Self.turnToSync(commit)
+                }
+                if case .done = turn { endSync() }
+            }
+        }
+    }
+
+    private static func turnToSync(_ commit: Commit) -> Turn {
+        guard let file = commit.file else { preconditionFailure("what was appended has a file") }
+        return .sync(upTo: commit.appended, file)
+    }
+
+    /// One sync for everybody; a file that fails is replaced, and the next turn syncs that.
+    private func sync(_ file: any JournalFile, upTo target: UInt64) throws(JournalError) {
+        do throws(SystemError) {
+            try file.sync()
+        } catch {
+            return try repair()
+        }
+        try confirm(target)
+    }
+
+    /// Wakes those whose records are safe, and gives the next turn to one of the others.
+    private func endSync() {
+        let (done, next) = commit.withLock { commit in
+            let durable = commit.durable
+            let done = commit.waiters.filter { $0.n <= durable }
+            commit.waiters.removeAll { $0.n <= durable }
+            commit.isSyncing = !commit.waiters.isEmpty
+            return (done, commit.waiters.isEmpty ? nil : commit.waiters.removeFirst())
+        }
+        for (_, waiter) in done { waiter.wake(.done) }
+        next?.waiter.wake(.lead)
     }
 
     /// Blocks until everything that this process can see is on the disk.
@@ -190,6 +320,7 @@ package final class Journal<State: JournaledState>: Sendable {
             commit.appended = session.lastN
             commit.durable = max(commit.durable, session.durable)
             commit.file = session.file
+            commit.hasLosses = !session.lost.isEmpty
         }
     }
 
