@@ -14,9 +14,10 @@ package enum Digest {
     package static func sha256Hex(_ bytes: some Collection<UInt8>) -> String { hex(sha256(bytes)) }
 
     /// Lower-case hexadecimal.
-    package static func hex(_ bytes: some Sequence<UInt8>) -> String {
+    package static func hex(_ bytes: [UInt8]) -> String {
         let digits = Array("0123456789abcdef".utf8)
         var text: [UInt8] = []
+        text.reserveCapacity(2 * bytes.count)
         for byte in bytes {
             text.append(digits[Int(byte >> 4)])
             text.append(digits[Int(byte & 15)])

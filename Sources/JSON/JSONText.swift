@@ -115,6 +115,12 @@ package enum JSONText {
     /// The decoded bytes of a checked string's inside. A lone surrogate escape becomes U+FFFD; ask
     /// `hasLoneSurrogate` where that must be refused.
     package static func unescape(_ escaped: some Collection<UInt8>) -> [UInt8] {
+        escaped.withContiguousStorageIfAvailable(unescapeBytes)
+            ?? Array(escaped).withUnsafeBufferPointer(unescapeBytes)
+    }
+
+    private static func unescapeBytes(_ escaped: UnsafeBufferPointer<UInt8>) -> [UInt8] {
+        guard escaped.contains(UInt8(ascii: "\\")) else { return Array(escaped) }
         var output: [UInt8] = []
         output.reserveCapacity(escaped.count)
         var rest = escaped.makeIterator()

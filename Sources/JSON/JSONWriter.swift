@@ -15,11 +15,20 @@ package enum JSONWriter {
 
     /// Appends the escaped inside of a string, without quotes.
     package static func appendEscaped(_ utf8: some Sequence<UInt8>, to output: inout [UInt8]) {
-        for byte in utf8 {
+        // One step out of the generic code: bytes are looked at where their type is known.
+        let isDone: Void? = utf8.withContiguousStorageIfAvailable { escape($0, to: &output) }
+        if isDone == nil { Array(utf8).withUnsafeBufferPointer { escape($0, to: &output) } }
+    }
+
+    private static func escape(_ bytes: UnsafeBufferPointer<UInt8>, to output: inout [UInt8]) {
+        var plain = 0
+        for (index, byte) in bytes.enumerated() {
+            guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else {
+                continue
+            }
+            output.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[plain..<index]))
+            plain = index + 1
             switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                output.append(UInt8(ascii: "\\"))
-                output.append(byte)
             case 0x0A: append("\\n", &output)
             case 0x0D: append("\\r", &output)
             case 0x09: append("\\t", &output)
@@ -27,9 +36,12 @@ package enum JSONWriter {
                 append("\\u00", &output)
                 output.append(hexDigits[Int(byte >> 4)])
                 output.append(hexDigits[Int(byte & 15)])
-            default: output.append(byte)
+            default:
+                output.append(UInt8(ascii: "\\"))
+                output.append(byte)
             }
         }
+        output.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[plain...]))
     }
 
     /// Appends ASCII text that needs no escaping, such as `,"id":`.
@@ -41,14 +53,22 @@ package enum JSONWriter {
     }
 
     /// Appends a decimal integer.
-    package static func appendInteger(_ value: some BinaryInteger, to output: inout [UInt8]) {
+    package static func appendInteger(_ value: Int64, to output: inout [UInt8]) {
         if value < 0 { output.append(UInt8(ascii: "-")) }
-        var magnitude = UInt64(value.magnitude)
+        appendInteger(value.magnitude, to: &output)
+    }
+
+    package static func appendInteger(_ value: Int, to output: inout [UInt8]) {
+        appendInteger(Int64(value), to: &output)
+    }
+
+    package static func appendInteger(_ value: UInt64, to output: inout [UInt8]) {
+        var rest = value
         let start = output.count
         repeat {
-            output.append(UInt8(ascii: "0") + UInt8(magnitude % 10))
-            magnitude /= 10
-        } while magnitude > 0
+            output.append(UInt8(ascii: "0") + UInt8(rest % 10))
+            rest /= 10
+        } while rest > 0
         output[start...].reverse()
     }
 }

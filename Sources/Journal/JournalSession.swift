@@ -49,9 +49,7 @@ package struct JournalSession<State: JournaledState>: Sendable {
     /// Appends one record and applies it: `members` is what follows `d`, such as `"op":"send",…`.
     /// - Throws: `storage` if the system refused; then nothing was appended.
     @discardableResult
-    package mutating func append(_ members: some Collection<UInt8>) throws(JournalError)
-        -> RecordLocation
-    {
+    package mutating func append(_ members: [UInt8]) throws(JournalError) -> RecordLocation {
         let n = nextN
         let (line, checksum) = RecordFrame.encode(
             n: n, time: now, durable: durable, members: members)

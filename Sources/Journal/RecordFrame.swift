@@ -52,7 +52,7 @@ package struct RecordFrame: Equatable, Sendable {
 
     /// The line of a record, with its newline. `members` is what follows `d`: `"op":"send",…`.
     package static func encode(
-        n: UInt64, time: Timestamp, durable: UInt64, members: some Collection<UInt8>
+        n: UInt64, time: Timestamp, durable: UInt64, members: [UInt8]
     ) -> (line: [UInt8], checksum: UInt32) {
         var line: [UInt8] = []
         line.reserveCapacity(members.count + 96)

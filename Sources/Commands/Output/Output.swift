@@ -23,9 +23,9 @@ package struct Output: Sendable {
     }
 
     /// A result: as one line of JSON, or as text.
-    package func result(_ json: JSONValue, text: () -> String?) throws(BrokenPipe) {
+    package func result(_ json: @autoclosure () throws -> JSONValue, text: () -> String?) throws {
         switch format {
-        case .json: try data(json.serialized())
+        case .json: try data(json().serialized())
         case .text, .csv: if let text = text() { try data(text) }
         }
     }

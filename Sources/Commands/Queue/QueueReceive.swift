@@ -43,9 +43,7 @@ extension Command {
                         upTo: limit, timeoutSeconds: invocation.number("visibility-timeout"),
                         wait: .seconds(wait), movingTo: directory,
                         isCancelled: { Signals.termination != nil })
-                    for delivery in deliveries {
-                        try invocation.output.result(try delivery.json) { delivery.text }
-                    }
+                    try write(deliveries, invocation.output)
                     guard !deliveries.isEmpty else { return }
                     if invocation.has("delete") {
                         for outcome in try queue.delete(deliveries.map(\.received.handle.text)) {
@@ -55,12 +53,25 @@ extension Command {
                 } while isAll && Signals.termination == nil
             })
     }
+
+    /// One line a message, all of a batch at once.
+    private static func write(_ deliveries: [Queue.Delivery], _ output: Output) throws {
+        var lines: [UInt8] = []
+        for delivery in deliveries {
+            switch output.format {
+            case .json: try delivery.json.append(to: &lines)
+            case .text, .csv: delivery.appendText(to: &lines)
+            }
+            lines.append(0x0A)
+        }
+        try output.data(lines)
+    }
 }
 
 extension Queue.Delivery {
-    var text: String {
-        "\(received.entry.messageID)  receive \(received.receiveCount)  "
-            + String(decoding: body, as: UTF8.self)
+    fileprivate func appendText(to line: inout [UInt8]) {
+        line += "\(received.entry.messageID)  receive \(received.receiveCount)  ".utf8
+        line += body
     }
 
     /// ReceiveMessage's own shape, one object a message.
