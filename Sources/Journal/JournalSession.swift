@@ -50,6 +50,27 @@ package struct JournalSession<State: JournaledState>: Sendable {
     /// - Throws: `storage` if the system refused; then nothing was appended.
     @discardableResult
     package mutating func append(_ members: [UInt8]) throws(JournalError) -> RecordLocation {
+        let (location, line) = try write(members)
+        do throws(StateError) {
+            try apply(line.dropLast(), n: lastN, time: now, at: location)
+        } catch {
+            preconditionFailure("a state takes the records that it decided on: \(error.message)")
+        }
+        return location
+    }
+
+    /// As above, for who has the record at hand: `change` does what applying the line would do.
+    package mutating func append(
+        _ members: [UInt8],
+        applying change: (inout State, _ n: UInt64, Timestamp, RecordLocation) -> Void
+    ) throws(JournalError) {
+        let (location, _) = try write(members)
+        change(&state, lastN, now, location)
+    }
+
+    private mutating func write(
+        _ members: [UInt8]
+    ) throws(JournalError) -> (location: RecordLocation, line: [UInt8]) {
         let n = nextN
         let (line, checksum) = RecordFrame.encode(
             n: n, time: now, durable: durable, members: members)
@@ -65,12 +86,7 @@ package struct JournalSession<State: JournaledState>: Sendable {
         let location = RecordLocation(segment: segment, offset: end, length: UInt32(line.count))
         accept(n: n, time: now, checksum: checksum, length: UInt64(line.count))
         unsynced.append((n, checksum))
-        do throws(StateError) {
-            try apply(line.dropLast(), n: n, time: now, at: location)
-        } catch {
-            preconditionFailure("a state takes the records that it decided on: \(error.message)")
-        }
-        return location
+        return (location, line)
     }
 
     /// The line of a record, without its newline.

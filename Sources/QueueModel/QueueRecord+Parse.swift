@@ -24,7 +24,9 @@ extension QueueRecord {
         }
     }
 
+    /// Where `op` stands: behind three numbers in the lines that we write, anywhere in others.
     private static func operation(_ scanner: inout JSONScanner) throws(JSONError) -> Range<Int>? {
+        if let known = operationBehindNumbers(scanner.bytes) { return known }
         var operation: Range<Int>?
         try scanner.object { (key, scanner) throws(JSONError) in
             if scanner.matches(key, "op") {
@@ -34,6 +36,24 @@ extension QueueRecord {
             }
         }
         return operation
+    }
+
+    private static func operationBehindNumbers(_ line: UnsafeRawBufferPointer) -> Range<Int>? {
+        let key: StaticString = ",\"op\":\""
+        let limit = min(line.count - key.utf8CodeUnitCount, 100)
+        var at = 0
+        while at < limit {
+            if line[at] == UInt8(ascii: ","), line[at + 2] == UInt8(ascii: "o") {
+                let start = at + key.utf8CodeUnitCount
+                let isKey = (at..<start).allSatisfy { line[$0] == key.utf8Start[$0 - at] }
+                guard isKey, let end = line[start...].firstIndex(of: UInt8(ascii: "\"")) else {
+                    return nil
+                }
+                return start..<end
+            }
+            at += 1
+        }
+        return nil
     }
 
     /// Sends and takes: bodies are carried as they stand.

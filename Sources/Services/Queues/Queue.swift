@@ -46,7 +46,7 @@ package final class Queue: Sendable {
     package func set(_ settings: QueueSettings) throws {
         try commit { session in
             if session.state.queue.settings != settings {
-                try session.append(QueueRecord.set(settings).members)
+                try session.append(.set(settings))
             }
         }
     }
@@ -66,7 +66,7 @@ package final class Queue: Sendable {
                 let ids = batch.map { _ in RandomBytes.uuid() }
                 let (record, outcome) = session.state.queue.send(
                     batch, at: session.now, n: session.nextN, messageIDs: ids)
-                if let record { try session.append(record.members) }
+                if let record { try session.append(record) }
                 outcomes.append(outcome)
             }
             return outcomes
@@ -86,13 +86,13 @@ package final class Queue: Sendable {
     func receiveNow(upTo limit: Int, timeoutSeconds: Int64?) throws -> [Delivery] {
         let (messages, ticket) = try journal.transact(now: clock.now()) { session in
             while let record = session.state.queue.deadLetters(at: session.now) {
-                try session.append(record.members)
+                try session.append(record)
             }
             var stream = JournalStream(session)
             let (record, messages) = try session.state.queue.receive(
                 upTo: limit, timeoutSeconds: timeoutSeconds, at: session.now,
                 bits: (0..<limit).map { _ in RandomBytes.uint64() }, stream: &stream)
-            if let record { try session.append(record.members) }
+            if let record { try session.append(record) }
             return zip(messages, try Self.messages(messages.map(\.entry), session))
                 .map { Delivery(received: $0, message: $1) }
         }
@@ -135,7 +135,7 @@ package final class Queue: Sendable {
                     return .failure(error)
                 }
             }
-            if !places.isEmpty { try session.append(QueueRecord.delete(places).members) }
+            if !places.isEmpty { try session.append(.delete(places)) }
             return outcomes
         }
         let count = outcomes.count { (try? $0.get()) != nil }
@@ -147,7 +147,7 @@ package final class Queue: Sendable {
         try commit(isDurable: { _ in false }) { session in
             let change = try session.state.queue.changeVisibility(
                 handle, toSeconds: seconds, at: session.now)
-            try session.append(QueueRecord.visibility([change]).members)
+            try session.append(.visibility([change]))
         }
     }
 
@@ -155,7 +155,7 @@ package final class Queue: Sendable {
     package func purge() throws {
         try commit { session in
             let record = try session.state.queue.purge(name, at: session.now)
-            try session.append(record.members)
+            try session.append(record)
         }
     }
 

@@ -132,13 +132,13 @@ package final class QueueDirectory: Sendable {
                 guard last < transfer.number else { return }
                 let record = QueueRecord.take(
                     from: origin, number: transfer.number, messages)
-                try session.append(record.members)
+                try session.append(record)
             }
             try giver.commit(isDurable: { _ in false }) { session in
                 guard
                     session.state.queue.transfers.contains(where: { $0.number == transfer.number })
                 else { return }
-                try session.append(QueueRecord.transferred(number: transfer.number).members)
+                try session.append(.transferred(number: transfer.number))
             }
         }
     }

@@ -23,6 +23,15 @@ package struct QueueJournalState: JournaledState, Equatable {
     }
 }
 
+extension JournalSession where State == QueueJournalState {
+    /// Appends what was decided, and applies it as it stands: its line, read back, says the same.
+    mutating func append(_ record: QueueRecord) throws(JournalError) {
+        try append(record.members) { state, n, time, location in
+            state.queue.apply(record, n: n, time: time, at: RecordPlace(location))
+        }
+    }
+}
+
 extension RecordPlace {
     init(_ location: RecordLocation) {
         self.init(
