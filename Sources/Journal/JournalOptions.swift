@@ -2,6 +2,8 @@
 package struct JournalOptions: Sendable {
     /// A segment that has reached this size is sealed and followed by the next.
     package var segmentBytes: UInt64 = 64 * 1024 * 1024
+    /// Segments that hold nothing the state still needs are kept up to this many bytes, as history.
+    package var historyBytes: UInt64 = 64 * 1024 * 1024
     /// No checkpoint is due before so many bytes were appended.
     package var checkpointBytes: UInt64 = 1024 * 1024
     /// How long to wait for other processes' transactions before saying who holds the lock.

@@ -14,6 +14,10 @@ package protocol JournaledState: Sendable {
         _ line: UnsafeRawBufferPointer, n: UInt64, time: Timestamp, at location: RecordLocation
     ) throws(StateError)
 
+    /// The oldest segment that holds a record which this state may still read; `nil` if it needs
+    /// none. Older ones may be deleted.
+    var oldestSegment: UInt64? { get }
+
     /// The members of a base record: `"op":"base",…`. Applied to a fresh state it gives this one
     /// back.
     func encodeBase(to bytes: inout [UInt8])

@@ -33,6 +33,8 @@ struct Tally: JournaledState, Equatable {
         }
     }
 
+    var oldestSegment: UInt64? { 0 }
+
     func encodeBase(to bytes: inout [UInt8]) { Self.encode("base", values, to: &bytes) }
 
     static func add(_ values: Int64...) -> [UInt8] {

@@ -141,4 +141,71 @@ import Testing
         #expect(try later.names().isEmpty)
         try later.create("Q", QueueSettings())
     }
+
+    /// Small segments, so that a test rolls many.
+    private static var smallSegments: JournalOptions {
+        var options = JournalOptions()
+        options.segmentBytes = 20_000
+        options.historyBytes = 30_000
+        options.checkpointBytes = 4_000
+        return options
+    }
+
+    private func work(_ queue: Queue, messages: Int) throws {
+        for batch in 0..<(messages / 10) {
+            let entries = (0..<10).map {
+                entry("message \(batch * 10 + $0) " + String(repeating: "x", count: 100))
+            }
+            for outcome in try queue.send(entries) { _ = try outcome.get() }
+            let received = try queue.receive(upTo: 10, wait: .zero)
+            for outcome in try queue.delete(received.map(\.received.handle.text)) {
+                try outcome.get()
+            }
+        }
+    }
+
+    @Test("what went through gives its space back, and the journal that is left is whole")
+    func reclaimed() throws {
+        let folder = try TemporaryFolder("reclaimed")
+        let queues = QueueDirectory(stateDirectory: folder.path, options: Self.smallSegments)
+        try queues.create("Q", QueueSettings())
+        let queue = try queues.queue("Q")
+        try work(queue, messages: 3000)
+        let statistics = try queue.statistics()
+        #expect(statistics.counters.deleted == 3000)
+        #expect(statistics.journalBytes < 100_000, "\(statistics.journalBytes)")
+        #expect(try queues.verify("Q").problems.isEmpty)
+        let again = QueueDirectory(stateDirectory: folder.path, options: Self.smallSegments)
+        #expect(try again.queue("Q").statistics().counters == statistics.counters)
+        _ = try again.queue("Q").send([entry("last")])
+        #expect(try queue.receive(upTo: 10, wait: .zero).map(\.body) == [Array("last".utf8)])
+    }
+
+    @Test("a message that stays keeps its segment, and is there when its time comes")
+    func straggler() throws {
+        let folder = try TemporaryFolder("straggler")
+        let queues = QueueDirectory(stateDirectory: folder.path, options: Self.smallSegments)
+        try queues.create("Q", QueueSettings())
+        let queue = try queues.queue("Q")
+        _ = try queue.send([entry("first")])
+        let first = try #require(try queue.receive(upTo: 1, timeoutSeconds: 43_200).first)
+        try work(queue, messages: 1000)
+        try queue.changeVisibility(of: first.received.handle.text, toSeconds: 0)
+        #expect(try queue.receive(upTo: 1, wait: .zero).map(\.body) == [Array("first".utf8)])
+        #expect(try queues.verify("Q").problems.isEmpty)
+    }
+
+    @Test("two processes' views of one journal survive each other's deletions")
+    func reclaimedBeside() throws {
+        let folder = try TemporaryFolder("beside")
+        let mine = QueueDirectory(stateDirectory: folder.path, options: Self.smallSegments)
+        try mine.create("Q", QueueSettings())
+        let other = QueueDirectory(stateDirectory: folder.path, options: Self.smallSegments)
+        let idle = try other.queue("Q")
+        try work(try mine.queue("Q"), messages: 1000)
+        #expect(try idle.receive(upTo: 1, wait: .zero).isEmpty)
+        try work(idle, messages: 1000)
+        try work(try mine.queue("Q"), messages: 100)
+        #expect(try idle.statistics().counters.deleted == 2100)
+    }
 }

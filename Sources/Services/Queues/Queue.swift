@@ -12,12 +12,13 @@ package final class Queue: Sendable {
     let observe: QueueActivity.Observer
 
     init(
-        name: String, folder: String, clock: StackClock, observe: @escaping QueueActivity.Observer
+        name: String, folder: String, clock: StackClock, options: JournalOptions,
+        observe: @escaping QueueActivity.Observer
     ) throws(JournalError) {
         self.name = name
         self.clock = clock
         self.observe = observe
-        journal = try Journal(folder: folder)
+        journal = try Journal(folder: folder, options: options)
     }
 
     /// A message as it was handed out.

@@ -8,6 +8,7 @@ import Synchronization
 package final class QueueDirectory: Sendable {
     private let folder: String
     private let clock: StackClock
+    private let options: JournalOptions
     private let observe: QueueActivity.Observer
     private let open = Mutex<[String: Queue]>([:])
 
@@ -16,10 +17,12 @@ package final class QueueDirectory: Sendable {
     ///   - observe: gets what the queues do, for their metrics; from any thread.
     package init(
         stateDirectory: String, clock: StackClock = StackClock(),
+        options: JournalOptions = JournalOptions(),
         observe: @escaping QueueActivity.Observer = { _ in }
     ) {
         folder = "\(stateDirectory)/queues"
         self.clock = clock
+        self.options = options
         self.observe = observe
     }
 
@@ -146,7 +149,8 @@ package final class QueueDirectory: Sendable {
     private func load(_ name: String) throws -> Queue {
         do throws(JournalError) {
             return try Queue(
-                name: name, folder: "\(folder)/\(name)", clock: clock, observe: observe)
+                name: name, folder: "\(folder)/\(name)", clock: clock, options: options,
+                observe: observe)
         } catch {
             throw QueueError.journal(error, queue: name)
         }

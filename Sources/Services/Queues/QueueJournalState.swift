@@ -18,6 +18,8 @@ package struct QueueJournalState: JournaledState, Equatable {
         }
     }
 
+    package var oldestSegment: UInt64? { queue.oldestSegment }
+
     package func encodeBase(to bytes: inout [UInt8]) {
         bytes.append(contentsOf: QueueRecord.base(queue.json).members)
     }
@@ -54,12 +56,13 @@ struct JournalStream: MessageStream {
     private var index: UInt8
 
     init(_ session: JournalSession<QueueJournalState>) {
-        let head = session.state.queue.head
+        let last = session.endLocation
+        end = Head(segment: last.segment, offset: last.offset, index: 0)
+        // Where nothing waits, the head may stand in a segment that is gone.
+        let head = session.state.queue.streamed > 0 ? session.state.queue.head : end
         cursor = session.records(
             from: RecordLocation(segment: head.segment, offset: head.offset, length: 0))
         index = head.index
-        let last = session.endLocation
-        end = Head(segment: last.segment, offset: last.offset, index: 0)
     }
 
     mutating func next() throws -> (entry: StreamEntry, after: Head)? {
