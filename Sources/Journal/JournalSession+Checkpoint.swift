@@ -118,6 +118,7 @@ extension JournalSession {
         }
         bytesSinceCheckpoint = 0
         checkpointLength = UInt64(line.count)
+        keepReserve()
     }
 
     /// Seals the segment and begins the next with the whole state.
@@ -133,6 +134,7 @@ extension JournalSession {
         durable = max(durable, name)
         precondition(mine.allSatisfy { $0.n < name }, "a sealed segment was synced as a whole")
         reclaim()
+        keepReserve()
     }
 
     /// Deletes what is consumed and no longer worth keeping, the oldest first, each for good before

@@ -150,6 +150,7 @@ extension JournalSession {
         try storing { () throws(SystemError) in try lockFile.writeAll(Array(numbers.utf8), at: 0) }
         try writeSegment(name: 1, lines: [baseLine(n: 1)])
         segments = [1]
+        keepReserve()
     }
 
     /// The base record of the present state.

@@ -47,10 +47,14 @@ package struct JournalSession<State: JournaledState>: Sendable {
     }
 
     /// Appends one record and applies it: `members` is what follows `d`, such as `"op":"send",…`.
+    ///
+    /// - Parameter usesReserve: whether it may be written where a full disk has kept room.
     /// - Throws: `storage` if the system refused; then nothing was appended.
     @discardableResult
-    package mutating func append(_ members: [UInt8]) throws(JournalError) -> RecordLocation {
-        let (location, line) = try write(members)
+    package mutating func append(
+        _ members: [UInt8], usesReserve: Bool = false
+    ) throws(JournalError) -> RecordLocation {
+        let (location, line) = try write(members, usesReserve: usesReserve)
         do throws(StateError) {
             try apply(line.dropLast(), n: lastN, time: now, at: location)
         } catch {
@@ -61,15 +65,15 @@ package struct JournalSession<State: JournaledState>: Sendable {
 
     /// As above, for who has the record at hand: `change` does what applying the line would do.
     package mutating func append(
-        _ members: [UInt8],
+        _ members: [UInt8], usesReserve: Bool,
         applying change: (inout State, _ n: UInt64, Timestamp, RecordLocation) -> Void
     ) throws(JournalError) {
-        let (location, _) = try write(members)
+        let (location, _) = try write(members, usesReserve: usesReserve)
         change(&state, lastN, now, location)
     }
 
     private mutating func write(
-        _ members: [UInt8]
+        _ members: [UInt8], usesReserve: Bool
     ) throws(JournalError) -> (location: RecordLocation, line: [UInt8]) {
         let n = nextN
         let (line, checksum) = RecordFrame.encode(
@@ -78,15 +82,50 @@ package struct JournalSession<State: JournaledState>: Sendable {
             throw .recordTooLarge(bytes: line.count)
         }
         do throws(SystemError) {
-            try file.writeAll(line, at: end)
+            try writeAtEnd(line)
         } catch {
-            try? file.truncate(to: end)
-            throw .storage(error)
+            guard usesReserve, error.isNoSpace, releaseReserve() else { throw .storage(error) }
+            try storing { () throws(SystemError) in try writeAtEnd(line) }
         }
         let location = RecordLocation(segment: segment, offset: end, length: UInt32(line.count))
         accept(n: n, time: now, checksum: checksum, length: UInt64(line.count))
         unsynced.append((n, checksum))
         return (location, line)
+    }
+
+    /// Writes all of it, or leaves the file as it was.
+    private func writeAtEnd(_ line: [UInt8]) throws(SystemError) {
+        do throws(SystemError) {
+            try file.writeAll(line, at: end)
+        } catch {
+            try? file.truncate(to: end)
+            throw error
+        }
+    }
+
+    private var reservePath: String { "\(folder)/reserve" }
+
+    /// Keeps room for what must go on when the disk is full. Without it a journal works as well;
+    /// it is tried again whenever a segment or a checkpoint is written.
+    func keepReserve() {
+        if let file = try? storage.open(reservePath, creating: false),
+            let size = try? file.status().size, size >= UInt64(options.reserveBytes)
+        {
+            return
+        }
+        do throws(SystemError) {
+            let file = try storage.open(reservePath, creating: true)
+            try file.writeAll([UInt8](repeating: 0, count: options.reserveBytes), at: 0)
+            try file.sync()
+        } catch {
+            try? storage.remove(reservePath)
+        }
+    }
+
+    /// Gives the room away; whether there was any.
+    private func releaseReserve() -> Bool {
+        guard (try? storage.open(reservePath, creating: false)) != nil else { return false }
+        return (try? storage.remove(reservePath)) != nil
     }
 
     /// The line of a record, without its newline.

@@ -28,8 +28,18 @@ package struct QueueJournalState: JournaledState, Equatable {
 extension JournalSession where State == QueueJournalState {
     /// Appends what was decided, and applies it as it stands: its line, read back, says the same.
     mutating func append(_ record: QueueRecord) throws(JournalError) {
-        try append(record.members) { state, n, time, location in
+        try append(record.members, usesReserve: record.letsWorkGoOn) { state, n, time, location in
             state.queue.apply(record, n: n, time: time, at: RecordPlace(location))
+        }
+    }
+}
+
+extension QueueRecord {
+    /// Whether it takes messages out or on, and so is written also when the disk is full.
+    fileprivate var letsWorkGoOn: Bool {
+        switch self {
+        case .receive, .delete, .visibility, .purge, .transfer, .transferred: true
+        case .base, .send, .take, .set: false
         }
     }
 }

@@ -1,0 +1,65 @@
+import Foundation
+import JSON
+import Journal
+import Posix
+import TestSupport
+import Testing
+
+@Suite struct FullDiskTests {
+    private static let time = Timestamp(milliseconds: 1000)
+
+    private func add(
+        _ value: Int64, to journal: Journal<Tally>, usesReserve: Bool
+    ) throws {
+        let (_, ticket) = try journal.transact(now: Self.time) { session in
+            _ = try session.append(Tally.add(value), usesReserve: usesReserve)
+        }
+        if let ticket { try journal.waitDurable(ticket) }
+    }
+
+    @Test("a full disk refuses what needs room, lets the rest go on, and recovers with the room")
+    func full() throws {
+        let folder = try TemporaryFolder("full")
+        let storage = CappedStorage(cap: 60_000)
+        var options = JournalOptions()
+        options.reserveBytes = 20_000
+        options.checkpointBytes = 4_000
+        let journal = try Journal<Tally>(
+            folder: folder.path + "/j", options: options, storage: storage)
+        var sum: [Int64] = []
+        var next: Int64 = 0
+        var refusal: JournalError?
+        while refusal == nil, next < 10_000 {
+            do {
+                try add(next, to: journal, usesReserve: false)
+                sum.append(next)
+                next += 1
+            } catch let error as JournalError {
+                refusal = error
+            }
+        }
+        guard case .storage(let error) = refusal else {
+            Issue.record("the disk never was full: \(String(describing: refusal))")
+            return
+        }
+        #expect(error.isNoSpace)
+        for _ in 0..<100 {
+            try add(-1, to: journal, usesReserve: true)
+            sum.append(-1)
+        }
+        #expect(throws: JournalError.self, "the room is not for everybody") {
+            try add(7, to: journal, usesReserve: false)
+            try add(7, to: journal, usesReserve: false)
+            for _ in 0..<1000 { try add(7, to: journal, usesReserve: false) }
+        }
+        let known = try journal.read { $0.state.values }
+        #expect(known.starts(with: sum))
+        storage.setCap(1_000_000)
+        for value in 0..<200 { try add(Int64(value), to: journal, usesReserve: false) }
+        #expect(FileSystem.exists(folder.path + "/j/reserve"), "it is kept again")
+        let again = try Journal<Tally>(
+            folder: folder.path + "/j", options: options, storage: storage)
+        #expect(try again.read { $0.state.values }.starts(with: sum))
+        #expect(try Journal<Tally>.verify(folder: folder.path + "/j").problems.isEmpty)
+    }
+}
