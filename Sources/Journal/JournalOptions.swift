@@ -5,7 +5,7 @@ package struct JournalOptions: Sendable {
     /// Segments that hold nothing the state still needs are kept up to this many bytes, as history.
     package var historyBytes: UInt64 = 64 * 1024 * 1024
     /// Kept on the disk for records that make room or let others go on, should the disk be full.
-    package var reserveBytes = 128 * 1024
+    package var reserveBytes = 512 * 1024
     /// No checkpoint is due before so many bytes were appended.
     package var checkpointBytes: UInt64 = 1024 * 1024
     /// How long to wait for other processes' transactions before saying who holds the lock.

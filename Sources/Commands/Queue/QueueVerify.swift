@@ -6,10 +6,19 @@ extension Command {
     static let queueVerify = Command(
         path: ["queue", "verify"], abstract: "Checks every record of a queue's journal.",
         arguments: [Argument(name: "QUEUE", help: "The queue's name.")],
-        examples: ["msorch queue verify OrderQueue"],
+        options: [
+            .flag(
+                "repair",
+                "Make a new journal of what can be read, and put the damaged one aside untouched.")
+        ],
+        examples: ["msorch queue verify OrderQueue", "msorch queue verify OrderQueue --repair"],
         run: { invocation in
             let name = invocation.arguments[0]
-            let report = try invocation.queues().verify(name)
+            let queues = invocation.queues()
+            let report = try queues.verify(name)
+            if invocation.has("repair"), !report.problems.isEmpty {
+                return try write(try queues.repair(name), name, invocation.output)
+            }
             let problems = report.problems.map { problem -> JSONValue in
                 [
                     "file": .string(problem.file), "offset": .int(Int64(problem.offset)),
@@ -29,7 +38,29 @@ extension Command {
             guard report.problems.isEmpty else {
                 throw CommandError(
                     .damaged, "The journal of '\(name)' is damaged.",
-                    hint: "Nothing was changed. Keep a copy of the folder before anything else.")
+                    hint: "Nothing was changed. --repair makes a new journal of what can be read.")
             }
         })
+
+    private static func write(_ report: RepairReport, _ name: String, _ output: Output) throws {
+        let json: JSONValue = [
+            "kept": .int(report.kept), "original": .string(report.original),
+            "losses": .array(
+                report.losses.map {
+                    [
+                        "file": .string($0.file), "offset": .int(Int64($0.offset)),
+                        "bytes": .int($0.bytes),
+                    ]
+                }),
+        ]
+        try output.result(json) {
+            let losses = report.losses.map {
+                "lost: \($0.bytes) bytes of \($0.file) at byte \($0.offset)"
+            }
+            return (["\(report.kept) messages kept"] + losses).joined(separator: "\n")
+        }
+        output.note(
+            "A lost send is up to ten messages; a lost receive or delete makes messages come back. "
+                + "The damaged journal of \(name) is \(report.original).")
+    }
 }

@@ -147,9 +147,19 @@ package final class QueueDirectory: Sendable {
     }
 
     private func load(_ name: String) throws -> Queue {
+        try open(name, in: folderPath(of: name))
+    }
+
+    func folderPath(of name: String) -> String { "\(folder)/\(name)" }
+
+    /// A name that no queue can have.
+    func hiddenPath(_ name: String) -> String { "\(folder)/.\(name)" }
+
+    /// The queue of a journal anywhere.
+    func open(_ name: String, in folder: String) throws -> Queue {
         do throws(JournalError) {
             return try Queue(
-                name: name, folder: "\(folder)/\(name)", clock: clock, options: options,
+                name: name, folder: folder, clock: clock, options: options,
                 observe: observe)
         } catch {
             throw QueueError.journal(error, queue: name)
