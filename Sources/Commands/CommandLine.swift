@@ -9,7 +9,8 @@ package enum CommandLineTool {
         .deploy, .invoke, .drain, .status, .metrics, .logs, .alarms, .destroy, .initialize,
         .validate,
         .queueCreate, .queueList, .queueStatistics, .send, .queueSend, .poll, .queueReceive,
-        .queueDelete, .queueChangeVisibility, .queuePeek, .queuePurge, .queueVerify, .queueRemove,
+        .queueDelete, .queueChangeVisibility, .queuePeek, .queuePurge, .queueRedrive, .queueVerify,
+        .queueRemove,
         .completions,
     ]
 

@@ -150,7 +150,9 @@ extension QueueRecord {
         case "purge": return .purge
         case "set": return .set(QueueSettings(json: value["settings"] ?? .null))
         case "transfer":
-            return .transfer(number: number, target: value["to"]?.stringValue ?? "", places)
+            return .transfer(
+                number: number, target: value["to"]?.stringValue ?? "",
+                isMove: value["move"]?.boolValue ?? false, places)
         case "transferred": return .transferred(number: number)
         case let other:
             throw QueueRecordError(

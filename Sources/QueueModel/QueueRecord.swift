@@ -54,7 +54,8 @@ package enum QueueRecord: Equatable, Sendable {
     case visibility([(place: Place, visibleAt: Timestamp)])
     case purge
     case set(QueueSettings)
-    case transfer(number: UInt64, target: String, [Place])
+    /// Messages leave for another queue: dead letters, or with `isMove` those that go back.
+    case transfer(number: UInt64, target: String, isMove: Bool = false, [Place])
     case transferred(number: UInt64)
 
     package static func == (lhs: QueueRecord, rhs: QueueRecord) -> Bool {
@@ -87,13 +88,13 @@ package enum QueueRecord: Equatable, Sendable {
             Self.append("visibility", [("m", .array(list))], to: &output)
         case .purge: Self.append("purge", [], to: &output)
         case .set(let settings): Self.append("set", [("settings", settings.json)], to: &output)
-        case .transfer(let number, let target, let places):
-            Self.append(
-                "transfer",
-                [
-                    ("x", .int(Int64(number))), ("to", .string(target)),
-                    ("m", .array(places.map(\.json))),
-                ], to: &output)
+        case .transfer(let number, let target, let isMove, let places):
+            var members: [(String, JSONValue)] = [
+                ("x", .int(Int64(number))), ("to", .string(target)),
+                ("m", .array(places.map(\.json))),
+            ]
+            if isMove { members.append(("move", true)) }
+            Self.append("transfer", members, to: &output)
         case .transferred(let number):
             Self.append("transferred", [("x", .int(Int64(number)))], to: &output)
         }

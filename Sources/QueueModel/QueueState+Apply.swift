@@ -37,11 +37,16 @@ extension QueueState {
             head = Head(segment: place.segment, offset: place.offset, index: 0)
             lastPurge = time
         case .set(let settings): self.settings = settings
-        case .transfer(let number, let target, let places):
+        case .transfer(let number, let target, let isMove, let places):
             lastTransfer = max(lastTransfer, number)
             let messages = places.compactMap { release($0) }
-            counters.deadLettered += UInt64(messages.count)
-            transfers.append(Transfer(number: number, target: target, messages: messages))
+            if isMove {
+                counters.moved += UInt64(messages.count)
+            } else {
+                counters.deadLettered += UInt64(messages.count)
+            }
+            transfers.append(
+                Transfer(number: number, target: target, isMove: isMove, messages: messages))
         case .transferred(let number): transfers.removeAll { $0.number == number }
         }
     }

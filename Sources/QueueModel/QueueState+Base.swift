@@ -3,6 +3,13 @@ import JSON
 /// The whole state as one JSON object: what base records and checkpoints hold.
 extension QueueState {
     package var json: JSONValue {
+        var json = plainJSON
+        // What most queues never have is left out.
+        if counters.moved > 0 { json["moved"] = .int(Int64(counters.moved)) }
+        return .object(json)
+    }
+
+    private var plainJSON: JSONObject {
         [
             "format": .int(Self.format),
             "created": created.map { .int($0.milliseconds) } ?? .null,
@@ -21,6 +28,7 @@ extension QueueState {
                 transfers.map { transfer in
                     [
                         "x": .int(Int64(transfer.number)), "to": .string(transfer.target),
+                        "move": .bool(transfer.isMove),
                         "held": .array(transfer.messages.map(\.json)),
                     ]
                 }),
@@ -53,7 +61,7 @@ extension QueueState {
             sent: count(totals?["sent"]), received: count(totals?["received"]),
             deleted: count(totals?["deleted"]), expired: count(totals?["expired"]),
             purged: count(totals?["purged"]), deadLettered: count(totals?["deadLettered"]),
-            taken: count(totals?["taken"]))
+            taken: count(totals?["taken"]), moved: count(json["moved"]))
         for value in json["held"]?.arrayValue ?? [] {
             if let message = HeldMessage(json: value) { hold(message) }
         }
@@ -61,6 +69,7 @@ extension QueueState {
             transfers.append(
                 Transfer(
                     number: count(value["x"]), target: value["to"]?.stringValue ?? "",
+                    isMove: value["move"]?.boolValue ?? false,
                     messages: (value["held"]?.arrayValue ?? []).compactMap { HeldMessage(json: $0) }
                 ))
         }

@@ -15,6 +15,8 @@ package struct QueueState: Equatable, Sendable {
         package var deadLettered: UInt64 = 0
         /// Arrived from another queue's redrive; not counted as sent, as on AWS.
         package var taken: UInt64 = 0
+        /// Redriven: moved back to a source queue.
+        package var moved: UInt64 = 0
     }
 
     /// A deduplication id that still counts.
@@ -24,10 +26,11 @@ package struct QueueState: Equatable, Sendable {
         var time: Timestamp
     }
 
-    /// Messages on their way to a dead-letter queue.
+    /// Messages on their way to a dead-letter queue, or back from it.
     package struct Transfer: Equatable, Sendable {
         package var number: UInt64
         package var target: String
+        package var isMove: Bool
         package var messages: [HeldMessage]
     }
 

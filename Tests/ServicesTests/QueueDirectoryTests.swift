@@ -256,4 +256,73 @@ import Testing
             #expect(report.kept == bodies.count)
         }
     }
+
+    /// A source queue and its dead-letter queue, which holds `count` messages.
+    private func deadLetters(
+        _ folder: TemporaryFolder, _ count: Int
+    ) throws -> QueueDirectory {
+        let queues = QueueDirectory(stateDirectory: folder.path)
+        var settings = QueueSettings()
+        settings.redrivePolicy = .init(deadLetterQueue: "Dead", maxReceiveCount: 1)
+        try queues.create("Dead", QueueSettings())
+        try queues.create("Source", settings)
+        let source = try queues.queue("Source")
+        for number in 0..<count { _ = try source.send([entry("m\(number)")]) }
+        while try !source.receive(upTo: 10, timeoutSeconds: 0, wait: .zero, movingTo: queues)
+            .isEmpty
+        {}
+        return queues
+    }
+
+    @Test("redriven messages are new ones, none lost and none doubled")
+    func redrive() throws {
+        let folder = try TemporaryFolder("redrive")
+        let queues = try deadLetters(folder, 25)
+        let dead = try queues.queue("Dead")
+        #expect(try dead.messageCount == 25)
+        let old = try Set(dead.peek(upTo: 25).map(\.message.messageID))
+        let result = try queues.redrive(
+            "Dead", to: nil, rate: nil, isCancelled: { false }, progress: { _ in })
+        #expect(result.target == "Source" && result.count == 25)
+        #expect(try dead.messageCount == 0)
+        #expect(try dead.statistics().counters.moved == 25)
+        let back = try queues.queue("Source").peek(upTo: 50)
+        #expect(back.count == 25)
+        #expect(old.isDisjoint(with: back.map(\.message.messageID)))
+        #expect(back.allSatisfy { $0.message.receiveCount == 0 })
+        let bodies = back.map { String(decoding: $0.message.escapedBody, as: UTF8.self) }
+        #expect(Set(bodies) == Set((0..<25).map { "m\($0)" }))
+    }
+
+    @Test("a redrive that is cut after its intent is finished by the next, once")
+    func cutRedrive() throws {
+        let folder = try TemporaryFolder("cutredrive")
+        let queues = try deadLetters(folder, 5)
+        #expect(try queues.queue("Dead").beginMove(to: "Source", upTo: 10) == 5)
+        let later = QueueDirectory(stateDirectory: folder.path)
+        for _ in 0..<2 {
+            _ = try later.redrive(
+                "Dead", to: nil, rate: nil, isCancelled: { false }, progress: { _ in })
+        }
+        #expect(try later.queue("Source").messageCount == 5)
+        #expect(try later.queue("Dead").messageCount == 0)
+    }
+
+    @Test("where messages go back to must be clear")
+    func unclearRedrive() throws {
+        let queues = try deadLetters(try TemporaryFolder("unclear"), 1)
+        #expect(throws: QueueError.self) {
+            try queues.redrive(
+                "Source", to: nil, rate: nil, isCancelled: { false }, progress: { _ in })
+        }
+        try queues.create(
+            "Other.fifo",
+            {
+                var s = QueueSettings(); s.isFIFO = true; return s
+            }())
+        #expect(throws: SQSError.self) {
+            try queues.redrive(
+                "Dead", to: "Other.fifo", rate: nil, isCancelled: { false }, progress: { _ in })
+        }
+    }
 }

@@ -45,6 +45,17 @@ extension CommandError {
                 "The queue '\(name)' holds \(count) message\(count == 1 ? "" : "s"), "
                     + "and they would be lost.",
                 hint: "Nothing was changed. --force removes it all the same.")
+        case .unclearSource(let name, let sources):
+            self.init(
+                .usage,
+                sources.isEmpty
+                    ? "No queue sends its dead letters to '\(name)'."
+                    : "Several queues send their dead letters to '\(name)': "
+                        + "\(sources.joined(separator: ", ")).",
+                hint: "--to QUEUE says where its messages go.")
+        case .isBeingRedriven(let name, let holder):
+            let who = holder.map { "process \($0)" } ?? "another process"
+            self.init(.refused, "'\(name)' is being redriven by \(who).")
         case .journal(let error, let queue): self.init(error, queue: queue)
         }
     }

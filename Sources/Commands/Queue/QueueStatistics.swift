@@ -67,7 +67,8 @@ extension Command {
             "sent": number(counters.sent), "received": number(counters.received),
             "deleted": number(counters.deleted), "expired": number(counters.expired),
             "purged": number(counters.purged), "deadLettered": number(counters.deadLettered),
-            "taken": number(counters.taken), "journalBytes": number(statistics.journalBytes),
+            "taken": number(counters.taken), "moved": number(counters.moved),
+            "journalBytes": number(statistics.journalBytes),
             "tornFiles": .int(statistics.tornFiles), "settings": statistics.settings.json,
         ]
     }

@@ -1,3 +1,4 @@
+import Crypto
 import JSON
 import Journal
 import Posix
@@ -126,6 +127,12 @@ package final class QueueDirectory: Sendable {
                     if isFIFO { message.deduplicationID = message.messageID }
                     message.receiveCount = held.receiveCount
                     message.delaySeconds = 0
+                    guard transfer.isMove else { return message }
+                    // A redriven message is a new one.
+                    message.messageID = RandomBytes.uuid()
+                    message.sent = nil
+                    message.receiveCount = 0
+                    message.deduplicationID = isFIFO ? message.messageID : nil
                     return message
                 }
             }

@@ -7,5 +7,10 @@ package enum QueueError: Error, Sendable {
     case invalidName(String)
     /// Removing it would lose so many messages.
     case holdsMessages(String, count: UInt64)
+    /// No queue, or more than one, sends its dead letters there: where its messages go back to must
+    /// be said.
+    case unclearSource(String, sources: [String])
+    /// Another process redrives it.
+    case isBeingRedriven(String, holder: Int32?)
     case journal(JournalError, queue: String)
 }
