@@ -75,7 +75,7 @@ package enum QueueRecord: Equatable, Sendable {
                 "take", [("from", .string(giver)), ("x", .int(Int64(number)))], to: &output)
             JSONWriter.append(",", &output)
             Self.append(messages, to: &output)
-        case .receive(let receive): Self.append("receive", receive.members, to: &output)
+        case .receive(let receive): receive.append(to: &output)
         case .delete(let places):
             Self.append("delete", [("m", .array(places.map(\.json)))], to: &output)
         case .visibility(let changes):
@@ -212,27 +212,79 @@ func hexBits(_ bits: UInt64) -> JSONValue {
 func bits(_ json: JSONValue?) -> UInt64? { json?.stringValue.flatMap { UInt64($0, radix: 16) } }
 
 extension QueueRecord.Receive {
-    var members: [(String, JSONValue)] {
-        var members: [(String, JSONValue)] = [
-            ("until", .int(visibleAt.milliseconds)), ("head", head.json),
-        ]
+    /// The members of its record, `op` included; written by hand, since each message passes here.
+    func append(to output: inout [UInt8]) {
+        JSONWriter.append("\"op\":\"receive\",\"until\":", &output)
+        JSONWriter.appendInteger(visibleAt.milliseconds, to: &output)
+        JSONWriter.append(",\"head\":", &output)
+        Self.append(head.segment, head.offset, UInt64(head.index), to: &output)
         if !first.isEmpty {
-            let list = first.map { first -> JSONValue in
-                var object = first.entry.json.objectValue ?? JSONObject()
-                if let bits = first.bits { object["bits"] = hexBits(bits) }
-                return .object(object)
+            JSONWriter.append(",\"first\":[", &output)
+            for (index, first) in first.enumerated() {
+                if index > 0 { JSONWriter.append(",", &output) }
+                Self.append(first, to: &output)
             }
-            members.append(("first", .array(list)))
+            JSONWriter.append("]", &output)
         }
         if !again.isEmpty {
             let list = again.map { again -> JSONValue in
                 [.int(Int64(again.place.n)), .int(Int(again.place.index)), hexBits(again.bits)]
             }
-            members.append(("again", .array(list)))
+            JSONWriter.append(",\"again\":", &output)
+            JSONValue.array(list).append(to: &output)
         }
-        if expired > 0 { members.append(("expired", .int(Int64(expired)))) }
-        if !gone.isEmpty { members.append(("gone", .array(gone.map(\.json)))) }
-        return members
+        if expired > 0 {
+            JSONWriter.append(",\"expired\":", &output)
+            JSONWriter.appendInteger(expired, to: &output)
+        }
+        if !gone.isEmpty {
+            JSONWriter.append(",\"gone\":", &output)
+            JSONValue.array(gone.map(\.json)).append(to: &output)
+        }
+    }
+
+    private static func append(_ first: QueueRecord.FirstReceive, to output: inout [UInt8]) {
+        let entry = first.entry
+        JSONWriter.append("{\"m\":[", &output)
+        JSONWriter.appendInteger(entry.place.n, to: &output)
+        JSONWriter.append(",", &output)
+        JSONWriter.appendInteger(Int(entry.place.index), to: &output)
+        JSONWriter.append("],\"at\":", &output)
+        append(
+            entry.record.segment, entry.record.offset, UInt64(entry.record.length), to: &output)
+        JSONWriter.append(",\"id\":", &output)
+        JSONWriter.appendString(entry.messageID, to: &output)
+        JSONWriter.append(",\"sent\":", &output)
+        JSONWriter.appendInteger(entry.sent.milliseconds, to: &output)
+        if let group = entry.group {
+            JSONWriter.append(",\"group\":", &output)
+            JSONWriter.appendString(group, to: &output)
+        }
+        if entry.delaySeconds != 0 {
+            JSONWriter.append(",\"delay\":", &output)
+            JSONWriter.appendInteger(entry.delaySeconds, to: &output)
+        }
+        if entry.receiveCount != 0 {
+            JSONWriter.append(",\"receives\":", &output)
+            JSONWriter.appendInteger(entry.receiveCount, to: &output)
+        }
+        if let bits = first.bits {
+            JSONWriter.append(",\"bits\":", &output)
+            hexBits(bits).append(to: &output)
+        }
+        JSONWriter.append("}", &output)
+    }
+
+    private static func append(
+        _ first: UInt64, _ second: UInt64, _ third: UInt64, to output: inout [UInt8]
+    ) {
+        JSONWriter.append("[", &output)
+        JSONWriter.appendInteger(first, to: &output)
+        JSONWriter.append(",", &output)
+        JSONWriter.appendInteger(second, to: &output)
+        JSONWriter.append(",", &output)
+        JSONWriter.appendInteger(third, to: &output)
+        JSONWriter.append("]", &output)
     }
 
     init?(json: JSONValue) {

@@ -94,8 +94,8 @@ package final class Queue: Sendable {
                 upTo: limit, timeoutSeconds: timeoutSeconds, at: session.now,
                 bits: (0..<limit).map { _ in RandomBytes.uint64() }, stream: &stream)
             if let record { try session.append(record) }
-            return zip(messages, try Self.messages(messages.map(\.entry), session))
-                .map { Delivery(received: $0, message: $1) }
+            let bodies = try Self.messages(messages.map(\.entry), session, known: stream.seen)
+            return zip(messages, bodies).map { Delivery(received: $0, message: $1) }
         }
         // FIFO order must not be undone by power loss; a standard queue may deliver again.
         if let ticket, try settings.isFIFO { try wait(ticket) }
@@ -104,9 +104,10 @@ package final class Queue: Sendable {
 
     /// Reads messages' bodies and attributes from their records, each record once.
     static func messages(
-        _ entries: [StreamEntry], _ session: JournalSession<QueueJournalState>
+        _ entries: [StreamEntry], _ session: JournalSession<QueueJournalState>,
+        known: [RecordPlace: [QueueRecord.NewMessage]] = [:]
     ) throws -> [QueueRecord.NewMessage] {
-        var records: [RecordPlace: [QueueRecord.NewMessage]] = [:]
+        var records = known
         return try entries.map { entry in
             if records[entry.record] == nil {
                 let line = try session.read(RecordLocation(entry.record))

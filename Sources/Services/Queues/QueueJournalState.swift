@@ -64,6 +64,10 @@ struct JournalStream: MessageStream {
     private var record: RecordLine?
     private var messages: [QueueRecord.NewMessage] = []
     private var index: UInt8
+    /// The messages of the first records that were read, so that who takes them need not read
+    /// again.
+    private(set) var seen: [RecordPlace: [QueueRecord.NewMessage]] = [:]
+    private static let seenLimit = 10
 
     init(_ session: JournalSession<QueueJournalState>) {
         let last = session.endLocation
@@ -92,6 +96,9 @@ struct JournalStream: MessageStream {
             record = line
             if !isFirst { index = 0 }
             messages = try line.bytes.withUnsafeBytes { try QueueRecord.messages(in: $0) }
+            if !messages.isEmpty, seen.count < Self.seenLimit {
+                seen[RecordPlace(line.location)] = messages
+            }
         }
     }
 }
