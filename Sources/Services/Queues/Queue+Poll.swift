@@ -33,16 +33,20 @@ extension Queue {
         upTo limit: Int, timeoutSeconds: Int64?, wait: Duration?,
         movingTo directory: QueueDirectory?, isCancelled: () -> Bool
     ) throws -> [Delivery] {
-        var deliveries = try receiveNow(upTo: limit, timeoutSeconds: timeoutSeconds)
-        try directory?.finishTransfers(of: self)
+        func look() throws -> [Delivery] {
+            let received = try receiveNow(upTo: limit, timeoutSeconds: timeoutSeconds)
+            if received.hasTransfers { try directory?.finishTransfers(of: self) }
+            return received.deliveries
+        }
+        var deliveries = try look()
+        guard deliveries.isEmpty else { return deliveries }
         let patience = try wait ?? .seconds(settings.receiveWaitTimeSeconds)
-        guard deliveries.isEmpty, patience > .zero else { return deliveries }
+        guard patience > .zero else { return [] }
         let deadline = SystemClock.monotonicNanoseconds() + patience.nanoseconds
         let watch = try? DirectoryWatch(journal.folder)
         while !isCancelled() {
             // The watch stands before this look, so nothing slips between look and wait.
-            deliveries = try receiveNow(upTo: limit, timeoutSeconds: timeoutSeconds)
-            try directory?.finishTransfers(of: self)
+            deliveries = try look()
             let now = SystemClock.monotonicNanoseconds()
             guard deliveries.isEmpty, now < deadline else { return deliveries }
             let time = clock.now()

@@ -79,13 +79,21 @@ package final class Queue: Sendable {
         return outcomes
     }
 
+    /// What one look at the queue gave.
+    struct Received: Sendable {
+        var deliveries: [Delivery]
+        /// Dead letters wait to be carried to their queue.
+        var hasTransfers: Bool
+        fileprivate var isFIFO: Bool
+    }
+
     /// Receives what is visible now; moves dead letters out of the way first.
     ///
     /// - Parameters:
     ///   - limit: 1 to 10.
     ///   - timeoutSeconds: `nil` is the queue's own.
-    func receiveNow(upTo limit: Int, timeoutSeconds: Int64?) throws -> [Delivery] {
-        let (messages, ticket) = try journal.transact(now: clock.now()) { session in
+    func receiveNow(upTo limit: Int, timeoutSeconds: Int64?) throws -> Received {
+        let (received, ticket) = try journal.transact(now: clock.now()) { session in
             while let record = session.state.queue.deadLetters(at: session.now) {
                 try session.append(record)
             }
@@ -95,11 +103,14 @@ package final class Queue: Sendable {
                 bits: (0..<limit).map { _ in RandomBytes.uint64() }, stream: &stream)
             if let record { try session.append(record) }
             let bodies = try Self.messages(messages.map(\.entry), session, known: stream.seen)
-            return zip(messages, bodies).map { Delivery(received: $0, message: $1) }
+            return Received(
+                deliveries: zip(messages, bodies).map { Delivery(received: $0, message: $1) },
+                hasTransfers: !session.state.queue.transfers.isEmpty,
+                isFIFO: session.state.queue.settings.isFIFO)
         }
         // FIFO order must not be undone by power loss; a standard queue may deliver again.
-        if let ticket, try settings.isFIFO { try wait(ticket) }
-        return messages
+        if let ticket, received.isFIFO { try wait(ticket) }
+        return received
     }
 
     /// Reads messages' bodies and attributes from their records, each record once.
