@@ -9,7 +9,8 @@ package enum CommandLineTool {
         .deploy, .invoke, .drain, .status, .metrics, .logs, .alarms, .destroy, .initialize,
         .validate,
         .queueCreate, .queueList, .queueStatistics, .send, .queueSend, .poll, .queueReceive,
-        .queueDelete, .queueChangeVisibility, .queuePeek, .queuePurge, .queueRedrive, .queueVerify,
+        .queueDelete, .queueChangeVisibility, .queuePeek, .queuePurge, .queueRedrive, .queueExport,
+        .queueImport, .queueVerify,
         .queueRemove,
         .completions,
     ]

@@ -8,7 +8,8 @@ import JSON
 package struct RecordFrame: Equatable, Sendable {
     /// `,"crc":"xxxxxxxx"}`
     package static let suffixLength = 18
-    /// A longer line is damage: nothing that we write comes near (`semantics.md` 7.22).
+    /// A longer line is damage: nothing that we write comes near (a body of 1 MiB is up to 6 MiB
+    /// with its escapes).
     package static let maximumLength = 16 * 1024 * 1024
 
     package var n: UInt64

@@ -1,6 +1,7 @@
 /// A refusal in SQS's own words: shape name, query code, status and message.
 ///
-/// Source: botocore `sqs/2012-11-05`, and `semantics.md` section 1 for what it leaves out.
+/// Source: botocore `sqs/2012-11-05`; codes and words that it leaves out, as AWS was seen to
+/// answer.
 package struct SQSError: Error, Equatable, Sendable {
     /// The JSON protocol's `__type`, without its namespace.
     package var shape: String

@@ -190,6 +190,23 @@ package final class Queue: Sendable {
         }
     }
 
+    /// Visits every message that is there now, also those in flight and delayed, without the lock;
+    /// what comes meanwhile is left out, what goes meanwhile may still be seen.
+    package func forEachMessage(
+        _ visit: (_ entry: StreamEntry, QueueRecord.NewMessage) throws -> Void
+    ) throws {
+        let session = try journal.read { $0 }
+        let held = session.state.queue.held.values.sorted { $0.entry.place < $1.entry.place }
+        for message in held {
+            try visit(message.entry, try Self.messages([message.entry], session)[0])
+        }
+        var stream = JournalStream(session)
+        while let (entry, _) = try stream.next() {
+            // Delayed ones are held from their send on.
+            if entry.delaySeconds == 0 { try visit(entry, stream.message) }
+        }
+    }
+
     package func statistics() throws -> Statistics {
         let now = clock.now()
         let files = try FileSystem.list(journal.folder)

@@ -79,6 +79,9 @@ struct JournalStream: MessageStream {
         index = head.index
     }
 
+    /// What `next` gave last, with its body.
+    var message: QueueRecord.NewMessage { messages[Int(index) - 1] }
+
     mutating func next() throws -> (entry: StreamEntry, after: Head)? {
         while true {
             if let record, index < messages.count {

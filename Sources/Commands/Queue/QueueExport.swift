@@ -1,0 +1,104 @@
+import Crypto
+import JSON
+import Posix
+import QueueModel
+import Services
+
+extension Command {
+    static let queueExport = Command(
+        path: ["queue", "export"], abstract: "Writes every message of a queue as a line of JSON.",
+        arguments: [Argument(name: "QUEUE", help: "The queue's name.")],
+        examples: ["msorch queue export OrderQueue > orders.jsonl"],
+        run: { invocation in
+            let queue = try invocation.queues().queue(invocation.arguments[0])
+            var lines: [UInt8] = []
+            try queue.forEachMessage { entry, message in
+                try message.exported(entry).append(to: &lines)
+                lines.append(0x0A)
+                guard lines.count > chunkBytes else { return }
+                try invocation.output.data(lines)
+                lines.removeAll(keepingCapacity: true)
+            }
+            try invocation.output.data(lines)
+        })
+
+    static let queueImport = Command(
+        path: ["queue", "import"],
+        abstract: "Sends the messages that 'queue export' wrote, as new ones.",
+        arguments: [Argument(name: "QUEUE", help: "The queue's name.")],
+        examples: ["msorch queue import OrderQueue < orders.jsonl"],
+        run: { invocation in
+            let queue = try invocation.queues().queue(invocation.arguments[0])
+            var lines = LineSplitter()
+            var sent = 0
+            var failed = 0
+            var number = 0
+            while Signals.termination == nil {
+                let bytes = try StandardStream.input.read(upTo: chunkBytes)
+                let ready = bytes.isEmpty ? lines.finish() : lines.append(bytes)
+                var entries: [SendEntry] = []
+                var mistake: (any Error)?
+                for line in ready where mistake == nil {
+                    number += 1
+                    do {
+                        entries.append(try SendEntry(exported: line, number))
+                    } catch {
+                        mistake = error
+                    }
+                }
+                for start in stride(from: 0, to: entries.count, by: 1000) {
+                    let group = entries[start..<min(start + 1000, entries.count)]
+                    let batches = stride(from: group.startIndex, to: group.endIndex, by: 10).map {
+                        Array(group[$0..<min($0 + 10, group.endIndex)])
+                    }
+                    for outcome in try queue.sendBatches(batches).joined() {
+                        if (try? outcome.get()) == nil { failed += 1 } else { sent += 1 }
+                    }
+                }
+                if let mistake { throw mistake }
+                if bytes.isEmpty { break }
+            }
+            try invocation.output.result(["sent": .int(sent), "failed": .int(failed)]) { nil }
+            invocation.output.note("\(sent) sent.")
+            guard failed == 0 else {
+                throw CommandError(.failure, "\(failed) of \(number) messages were refused.")
+            }
+        })
+
+    private static let chunkBytes = 256 * 1024
+}
+
+extension QueueRecord.NewMessage {
+    fileprivate func exported(_ entry: StreamEntry) throws -> JSONValue {
+        let body = String(decoding: JSONText.unescape(escapedBody), as: UTF8.self)
+        var json: JSONObject = [
+            "MessageId": .string(messageID), "Body": .string(body),
+            "SentTimestamp": .string(String(entry.sent.milliseconds)),
+        ]
+        json["MessageGroupId"] = group.map { .string($0) }
+        json["MessageDeduplicationId"] = deduplicationID.map { .string($0) }
+        json["MessageAttributes"] = try attributes.map { try JSONValue.parse($0) }
+        return .object(json)
+    }
+}
+
+extension SendEntry {
+    fileprivate init(exported line: [UInt8], _ number: Int) throws {
+        guard let json = try? JSONValue.parse(line), let body = json["Body"]?.stringValue else {
+            throw CommandError(
+                .usage, "Line \(number) is not a message: an object with a Body is expected.",
+                hint: "'msorch queue export' writes such lines. Lines before it were sent.")
+        }
+        let attributes = try MessageAttributes(json["MessageAttributes"])
+        var escaped: [UInt8] = []
+        JSONWriter.appendEscaped(body.utf8, to: &escaped)
+        self.init(escapedBody: escaped, size: body.utf8.count + attributes.size)
+        hasInvalidCharacters = !MessageCharacters.areValid(Array(body.utf8))
+        group = json["MessageGroupId"]?.stringValue
+        deduplicationID = json["MessageDeduplicationId"]?.stringValue
+        if group != nil, deduplicationID == nil { contentDigest = Digest.sha256Hex(body.utf8) }
+        if !attributes.json.isEmpty {
+            self.attributes = Array(JSONValue.object(attributes.json).serialized().utf8)
+        }
+    }
+}
