@@ -5,6 +5,4 @@ package enum FunctionLimits {
     package static let initPhase = Duration.seconds(10)
     /// A log event; longer lines are cut into several (CloudWatch Logs quotas).
     package static let logEventBytes = 262_118
-    /// What a caller gets of an invocation's log (`X-Amz-Log-Result`).
-    package static let logTailBytes = 4096
 }

@@ -94,7 +94,7 @@ package final class Journal<State: JournaledState>: Sendable {
         var opened = try JournalSession<State>(
             folder: folder, storage: storage, options: options, lockFile: lockFile)
         opened.now = Timestamp(milliseconds: SystemClock.unixMilliseconds())
-        try Self.lock(lockFile, options)
+        try lockFile.lock(options)
         do throws(JournalError) {
             try opened.load()
         } catch {
@@ -158,7 +158,7 @@ package final class Journal<State: JournaledState>: Sendable {
     private func run(_ batch: [Transaction]) {
         session.withLock { session in
             do {
-                try Self.lock(lockFile, options)
+                try lockFile.lock(options)
                 defer { lockFile.unlock() }
                 try session.catchUp()
                 for transaction in batch { transaction.run(&session) }
@@ -176,7 +176,7 @@ package final class Journal<State: JournaledState>: Sendable {
         check: (JournalSession<State>) throws -> Void, bury: () throws -> Void
     ) throws {
         try session.withLock { session in
-            try Self.lock(lockFile, options)
+            try lockFile.lock(options)
             defer { lockFile.unlock() }
             try session.catchUp()
             try check(session)
@@ -188,7 +188,7 @@ package final class Journal<State: JournaledState>: Sendable {
     /// Looks at the newest state.
     package func read<R: Sendable>(_ body: (JournalSession<State>) throws -> R) throws -> R {
         try session.withLock { session in
-            try Self.lock(lockFile, options)
+            try lockFile.lock(options)
             defer { lockFile.unlock() }
             try session.catchUp()
             note(session)
@@ -280,7 +280,7 @@ package final class Journal<State: JournaledState>: Sendable {
             do throws(JournalError) {
                 let current = try storing { () throws(SystemError) in try session.readGeneration() }
                 if current != session.generation {
-                    try Self.lock(lockFile, options)
+                    try lockFile.lock(options)
                     defer { lockFile.unlock() }
                     try session.catchUp()
                     try session.syncHere()
@@ -300,7 +300,7 @@ package final class Journal<State: JournaledState>: Sendable {
     private func repair() throws(JournalError) {
         let result = session.withLock { session -> Result<Void, JournalError> in
             do throws(JournalError) {
-                try Self.lock(lockFile, options)
+                try lockFile.lock(options)
                 defer { lockFile.unlock() }
                 let generation = session.generation
                 try session.catchUp()
@@ -322,23 +322,5 @@ package final class Journal<State: JournaledState>: Sendable {
             commit.file = session.file
             commit.hasLosses = !session.lost.isEmpty
         }
-    }
-
-    /// Takes the lock between processes; says who holds it if that takes too long.
-    static func lock(
-        _ file: any JournalFile, _ options: JournalOptions
-    ) throws(JournalError) {
-        if try storing({ () throws(SystemError) in try file.tryLock() }) { return }
-        let deadline =
-            SystemClock.monotonicNanoseconds()
-            + UInt64(options.lockTimeout.wholeMilliseconds) * 1_000_000
-        var pause: UInt32 = 20
-        while SystemClock.monotonicNanoseconds() < deadline {
-            SystemClock.pause(microseconds: pause)
-            if try storing({ () throws(SystemError) in try file.tryLock() }) { return }
-            pause = min(pause * 2, 1000)
-        }
-        let status = try storing { () throws(SystemError) in try file.status() }
-        throw .busy(holder: FileSystem.lockHolder(of: status))
     }
 }

@@ -1,3 +1,4 @@
+import JSON
 import Posix
 
 /// The calls that a journal makes on files: the real ones, or a test's.
@@ -69,6 +70,22 @@ private final class DiskFile: JournalFile {
 }
 
 extension JournalFile {
+    /// Takes the lock between processes; says who holds it if that takes too long.
+    func lock(_ options: JournalOptions) throws(JournalError) {
+        if try storing({ () throws(SystemError) in try tryLock() }) { return }
+        let deadline =
+            SystemClock.monotonicNanoseconds()
+            + UInt64(options.lockTimeout.wholeMilliseconds) * 1_000_000
+        var pause: UInt32 = 20
+        while SystemClock.monotonicNanoseconds() < deadline {
+            SystemClock.pause(microseconds: pause)
+            if try storing({ () throws(SystemError) in try tryLock() }) { return }
+            pause = min(pause * 2, 1000)
+        }
+        let status = try storing { () throws(SystemError) in try self.status() }
+        throw .busy(holder: FileSystem.lockHolder(of: status))
+    }
+
     /// Writes all of `bytes`, or fails; what was written by then is the caller's to undo.
     func writeAll(_ bytes: [UInt8], at offset: UInt64) throws(SystemError) {
         var done = 0

@@ -16,20 +16,11 @@ package enum Salvage {
         let lockFile = try storing { () throws(SystemError) in
             try storage.open("\(folder)/lock", creating: true)
         }
-        try lock(lockFile)
+        try lockFile.lock(JournalOptions())
         defer { lockFile.unlock() }
         try body()
         try storing { () throws(SystemError) in
             try lockFile.writeAll(Array(String(UInt64.max).utf8), at: 0)
-        }
-    }
-
-    private static func lock(_ file: any JournalFile) throws(JournalError) {
-        let deadline =
-            SystemClock.monotonicNanoseconds() + JournalOptions().lockTimeout.nanoseconds
-        while try !storing({ () throws(SystemError) in try file.tryLock() }) {
-            guard SystemClock.monotonicNanoseconds() < deadline else { throw .busy(holder: nil) }
-            SystemClock.pause(microseconds: 1000)
         }
     }
 

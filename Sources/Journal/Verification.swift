@@ -27,7 +27,7 @@ extension Journal {
         let lockFile = try storing { () throws(SystemError) in
             try storage.open("\(folder)/lock", creating: true)
         }
-        try lock(lockFile, JournalOptions())
+        try lockFile.lock(JournalOptions())
         defer { lockFile.unlock() }
         let names = try storing { () throws(SystemError) in try storage.list(folder) }
         var report = Verification()

@@ -26,7 +26,6 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
 
     package var isNotFound: Bool { code == ENOENT }
     package var isNoSpace: Bool { code == ENOSPC || code == EDQUOT || code == EFBIG }
-    package var isDenied: Bool { code == EACCES || code == EPERM || code == EROFS }
 
     /// The system's name of a signal: "Segmentation fault".
     package static func signalName(_ number: Int32) -> String {

@@ -92,11 +92,6 @@ package struct SQSError: Error, Equatable, Sendable {
             shape: "InvalidAttributeName", queryCode: "InvalidAttributeName",
             message: "Unknown Attribute \(name).")
     }
-    package static func invalidAttributeValue(_ name: String) -> SQSError {
-        SQSError(
-            shape: "InvalidAttributeValue", queryCode: "InvalidAttributeValue",
-            message: "Invalid value for the parameter \(name).")
-    }
     package static func purgeInProgress(_ queue: String) -> SQSError {
         prefixed(
             "PurgeQueueInProgress",

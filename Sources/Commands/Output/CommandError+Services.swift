@@ -112,8 +112,6 @@ extension CommandError {
                 .usage,
                 "The payload has \(bytes) bytes; Lambda takes up to "
                     + "\(FunctionLimits.payloadBytes).")
-        case .invalidPayload(let reason):
-            self.init(.usage, "The payload is not JSON: \(reason).")
         case .throttled(let name):
             self.init(
                 .failure, "TooManyRequestsException: Rate Exceeded.",

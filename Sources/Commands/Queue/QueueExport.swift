@@ -1,4 +1,3 @@
-import Crypto
 import JSON
 import Posix
 import QueueModel
@@ -47,11 +46,8 @@ extension Command {
                     }
                 }
                 for start in stride(from: 0, to: entries.count, by: 1000) {
-                    let group = entries[start..<min(start + 1000, entries.count)]
-                    let batches = stride(from: group.startIndex, to: group.endIndex, by: 10).map {
-                        Array(group[$0..<min($0 + 10, group.endIndex)])
-                    }
-                    for outcome in try queue.sendBatches(batches).joined() {
+                    let group = Array(entries[start..<min(start + 1000, entries.count)])
+                    for outcome in try queue.sendBulk(group) {
                         if (try? outcome.get()) == nil { failed += 1 } else { sent += 1 }
                     }
                 }
@@ -89,16 +85,10 @@ extension SendEntry {
                 .usage, "Line \(number) is not a message: an object with a Body is expected.",
                 hint: "'msorch queue export' writes such lines. Lines before it were sent.")
         }
-        let attributes = try MessageAttributes(json["MessageAttributes"])
-        var escaped: [UInt8] = []
-        JSONWriter.appendEscaped(body.utf8, to: &escaped)
-        self.init(escapedBody: escaped, size: body.utf8.count + attributes.size)
-        hasInvalidCharacters = !MessageCharacters.areValid(Array(body.utf8))
-        group = json["MessageGroupId"]?.stringValue
-        deduplicationID = json["MessageDeduplicationId"]?.stringValue
-        if group != nil, deduplicationID == nil { contentDigest = Digest.sha256Hex(body.utf8) }
-        if !attributes.json.isEmpty {
-            self.attributes = Array(JSONValue.object(attributes.json).serialized().utf8)
-        }
+        self.init(
+            body: Array(body.utf8),
+            attributes: try MessageAttributes(json["MessageAttributes"]),
+            group: json["MessageGroupId"]?.stringValue,
+            deduplicationID: json["MessageDeduplicationId"]?.stringValue)
     }
 }

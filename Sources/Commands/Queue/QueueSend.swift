@@ -89,14 +89,9 @@ extension Command {
         func deliver(_ ready: [[UInt8]]) throws {
             var rest = ready[...]
             while !rest.isEmpty, Signals.termination == nil {
-                let group = Array(rest.prefix(1000))
+                let entries = rest.prefix(1000).map { SendEntry(text: $0, attributes, invocation) }
                 rest = rest.dropFirst(1000)
-                let batches = stride(from: 0, to: group.count, by: 10).map { start in
-                    group[start..<min(start + 10, group.count)].map {
-                        SendEntry(text: $0, attributes, invocation)
-                    }
-                }
-                for outcome in try queue.sendBatches(batches).joined() {
+                for outcome in try queue.sendBulk(entries) {
                     number += 1
                     switch outcome {
                     case .success: sent += 1
@@ -165,17 +160,9 @@ struct LineSplitter {
 extension SendEntry {
     /// A body as it was typed, and what the options say of it.
     init(text: [UInt8], _ attributes: MessageAttributes, _ invocation: Invocation) {
-        var escaped: [UInt8] = []
-        escaped.reserveCapacity(text.count)
-        JSONWriter.appendEscaped(text, to: &escaped)
-        self.init(escapedBody: escaped, size: text.count + attributes.size)
-        if !attributes.json.isEmpty {
-            self.attributes = Array(JSONValue.object(attributes.json).serialized().utf8)
-        }
-        hasInvalidCharacters = !MessageCharacters.areValid(text)
+        self.init(
+            body: text, attributes: attributes, group: invocation.text("group"),
+            deduplicationID: invocation.text("deduplication-id"))
         delaySeconds = invocation.number("delay")
-        group = invocation.text("group")
-        deduplicationID = invocation.text("deduplication-id")
-        if group != nil, deduplicationID == nil { contentDigest = Digest.sha256Hex(text) }
     }
 }

@@ -30,6 +30,9 @@ extension Command {
                 invocation.output.note("Waiting for another deploy to end\(who).")
             }
             let plan = try deployer.plan(json, folder: FileSystem.parent(of: path))
+            if invocation.output.format == .text, !plan.diff.isEmpty {
+                try invocation.output.data(plan.diff.entries.map(\.text).joined(separator: "\n"))
+            }
             if !isPlan {
                 try deployer.apply(plan, force: invocation.has("force")) {
                     invocation.output.note($0)
@@ -39,9 +42,7 @@ extension Command {
                 "name": .string(plan.stack.name), "applied": .bool(!isPlan),
                 "changes": .array(plan.diff.entries.map(\.json)),
             ]
-            try invocation.output.result(result) {
-                plan.diff.isEmpty ? nil : plan.diff.entries.map(\.text).joined(separator: "\n")
-            }
+            try invocation.output.result(result) { nil }
             for line in interpreters(plan) where !isPlan && !plan.diff.isEmpty {
                 invocation.output.note(line)
             }

@@ -63,21 +63,14 @@ extension SQSEndpoint {
         let body = try call.required("MessageBody")
         let attributes = try MessageAttributes(call.json["MessageAttributes"])
         let system = try systemAttributes(call)
-        var escaped: [UInt8] = []
-        JSONWriter.appendEscaped(body.utf8, to: &escaped)
-        var entry = SendEntry(escapedBody: escaped, size: body.utf8.count + attributes.size)
-        entry.hasInvalidCharacters =
-            !MessageCharacters.areValid(Array(body.utf8))
-            || call.hasLoneSurrogate && body.unicodeScalars.contains("\u{FFFD}")
+        var entry = SendEntry(
+            body: Array(body.utf8), attributes: attributes,
+            group: try call.text("MessageGroupId"),
+            deduplicationID: try call.text("MessageDeduplicationId"))
+        if call.hasLoneSurrogate, body.unicodeScalars.contains("\u{FFFD}") {
+            entry.hasInvalidCharacters = true
+        }
         entry.delaySeconds = try call.integer("DelaySeconds")
-        entry.group = try call.text("MessageGroupId")
-        entry.deduplicationID = try call.text("MessageDeduplicationId")
-        if entry.group != nil, entry.deduplicationID == nil {
-            entry.contentDigest = Digest.sha256Hex(body.utf8)
-        }
-        if !attributes.json.isEmpty {
-            entry.attributes = Array(JSONValue.object(attributes.json).serialized().utf8)
-        }
         entry.traceHeader = system?.attributes.first.map {
             String(decoding: $0.value, as: UTF8.self)
         }

@@ -40,25 +40,28 @@ extension ExecutionEnvironment {
     private func response(
         _ request: HTTPRequest, _ responder: HTTPResponder
     ) throws(RuntimeAPIError) {
-        try runtime.call(.response(requestID: requestID(request)))
-        guard request.body.count <= FunctionLimits.payloadBytes else {
-            finish(.failure(.responseTooLarge))
-            throw .tooLarge
-        }
-        responder.respond(.accepted)
-        finish(.response(request.body))
+        let call = RuntimeState.Call.response(requestID: requestID(request))
+        try conclude(call, .response(request.body), request, responder)
     }
 
     private func error(
         _ request: HTTPRequest, _ responder: HTTPResponder
     ) throws(RuntimeAPIError) {
-        try runtime.call(.error(requestID: requestID(request)))
+        let call = RuntimeState.Call.error(requestID: requestID(request))
+        try conclude(call, .failure(reported(request)), request, responder)
+    }
+
+    private func conclude(
+        _ call: RuntimeState.Call, _ outcome: Outcome, _ request: HTTPRequest,
+        _ responder: HTTPResponder
+    ) throws(RuntimeAPIError) {
+        try runtime.call(call)
         guard request.body.count <= FunctionLimits.payloadBytes else {
             finish(.failure(.responseTooLarge))
             throw .tooLarge
         }
         responder.respond(.accepted)
-        finish(.failure(reported(request)))
+        finish(outcome)
     }
 
     private func initError(

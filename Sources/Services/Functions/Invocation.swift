@@ -37,7 +37,6 @@ package struct InvocationResult: Sendable {
 package enum InvocationError: Error, Equatable, Sendable {
     case noSuchFunction(String, existing: [String])
     case payloadTooLarge(bytes: Int)
-    case invalidPayload(String)
     /// `reservedConcurrency` is used up, or too many wait already.
     case throttled(functionName: String)
     case cannotStart(functionName: String, reason: String)

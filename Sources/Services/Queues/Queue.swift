@@ -57,6 +57,15 @@ package final class Queue: Sendable {
         try sendBatches([entries])[0]
     }
 
+    /// Sends any number of entries, ten a record, with one lock and one sync for them all.
+    package func sendBulk(_ entries: [SendEntry]) throws -> [Result<SentMessage, SQSError>] {
+        let starts = stride(from: 0, to: entries.count, by: QueueLimits.batchEntries)
+        let batches = starts.map { start in
+            Array(entries[start..<min(start + QueueLimits.batchEntries, entries.count)])
+        }
+        return try sendBatches(batches).flatMap { $0 }
+    }
+
     /// Sends several batches, one record each, with one lock and one sync for them all.
     package func sendBatches(
         _ batches: [[SendEntry]]
