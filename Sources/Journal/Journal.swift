@@ -79,8 +79,10 @@ package final class Journal<State: JournaledState>: Sendable {
     private let line = Mutex(Line())
 
     /// Opens the journal in `folder`, or begins one.
+    ///
+    /// - Parameter now: the clock; a journal that begins says so.
     package init(
-        folder: String, options: JournalOptions = JournalOptions(),
+        folder: String, at now: Timestamp, options: JournalOptions = JournalOptions(),
         storage: any JournalStorage = DiskStorage()
     ) throws(JournalError) {
         self.folder = folder
@@ -93,7 +95,7 @@ package final class Journal<State: JournaledState>: Sendable {
         }
         var opened = try JournalSession<State>(
             folder: folder, storage: storage, options: options, lockFile: lockFile)
-        opened.now = Timestamp(milliseconds: SystemClock.unixMilliseconds())
+        opened.now = now
         try lockFile.lock(options)
         do throws(JournalError) {
             try opened.load()

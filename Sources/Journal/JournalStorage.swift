@@ -1,13 +1,17 @@
 import JSON
 import Posix
 
-/// The calls that a journal makes on files: the real ones, or a test's.
+/// The calls that journals and their folders make on files: the real ones, or a test's.
 package protocol JournalStorage: Sendable {
     func open(_ path: String, creating: Bool) throws(SystemError) -> any JournalFile
     func list(_ folder: String) throws(SystemError) -> [String]
+    /// Whether a folder is there; one that cannot be asked about is an error.
+    func isDirectory(_ path: String) throws(SystemError) -> Bool
     func makeDirectory(_ folder: String) throws(SystemError)
     func rename(_ source: String, to target: String) throws(SystemError)
     func remove(_ path: String) throws(SystemError)
+    /// Removes a folder with all that is in it, file by file. Not an error if there is none.
+    func removeTree(_ folder: String) throws(SystemError)
     func syncDirectory(_ folder: String) throws(SystemError)
 }
 
@@ -35,6 +39,9 @@ package struct DiskStorage: JournalStorage {
     package func list(_ folder: String) throws(SystemError) -> [String] {
         try FileSystem.list(folder)
     }
+    package func isDirectory(_ path: String) throws(SystemError) -> Bool {
+        try FileSystem.hasDirectory(path)
+    }
     package func makeDirectory(_ folder: String) throws(SystemError) {
         try FileSystem.makeDirectory(folder)
     }
@@ -42,6 +49,9 @@ package struct DiskStorage: JournalStorage {
         try FileSystem.rename(source, to: target)
     }
     package func remove(_ path: String) throws(SystemError) { try FileSystem.remove(path) }
+    package func removeTree(_ folder: String) throws(SystemError) {
+        try FileSystem.removeTree(folder)
+    }
     package func syncDirectory(_ folder: String) throws(SystemError) {
         try FileSystem.syncDirectory(folder)
     }

@@ -14,6 +14,16 @@ package enum FileSystem {
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
+    /// As above, but a folder that cannot be asked about is an error, not absent.
+    package static func hasDirectory(_ path: String) throws(SystemError) -> Bool {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            if errno == ENOENT || errno == ENOTDIR { return false }
+            throw .last("stat", path: path)
+        }
+        return status.st_mode & S_IFMT == S_IFDIR
+    }
+
     /// The names in a folder, sorted, without `.` and `..`.
     package static func list(_ folder: String) throws(SystemError) -> [String] {
         guard let stream = opendir(folder) else { throw .last("opendir", path: folder) }

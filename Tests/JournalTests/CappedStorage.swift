@@ -40,6 +40,8 @@ final class CappedStorage: JournalStorage {
         CappedFile(try files.open(path, creating: creating), path, self)
     }
     func list(_ folder: String) throws(SystemError) -> [String] { try files.list(folder) }
+    func isDirectory(_ path: String) throws(SystemError) -> Bool { try files.isDirectory(path) }
+    func removeTree(_ folder: String) throws(SystemError) { try files.removeTree(folder) }
     func makeDirectory(_ folder: String) throws(SystemError) { try files.makeDirectory(folder) }
     func rename(_ source: String, to target: String) throws(SystemError) {
         try files.rename(source, to: target)

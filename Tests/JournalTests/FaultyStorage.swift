@@ -43,6 +43,8 @@ final class FaultyStorage: JournalStorage {
         return FaultyFile(storage: self, file: try disk.open(path, creating: creating))
     }
     func list(_ folder: String) throws(SystemError) -> [String] { try disk.list(folder) }
+    func isDirectory(_ path: String) throws(SystemError) -> Bool { try disk.isDirectory(path) }
+    func removeTree(_ folder: String) throws(SystemError) { try disk.removeTree(folder) }
     func makeDirectory(_ folder: String) throws(SystemError) { try disk.makeDirectory(folder) }
     func rename(_ source: String, to target: String) throws(SystemError) {
         try check(.rename)

@@ -62,3 +62,14 @@ extension Journal where State == Tally {
 
     var values: [Int64] { get throws { try read { $0.state.values } } }
 }
+
+extension Journal<Tally> {
+    /// Opens it at the dawn of time.
+    convenience init(
+        folder: String, options: JournalOptions = JournalOptions(),
+        storage: any JournalStorage = DiskStorage()
+    ) throws(JournalError) {
+        try self.init(
+            folder: folder, at: Timestamp(milliseconds: 0), options: options, storage: storage)
+    }
+}

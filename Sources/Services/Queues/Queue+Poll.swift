@@ -49,7 +49,7 @@ extension Queue {
             deliveries = try look()
             let now = SystemClock.monotonicNanoseconds()
             guard deliveries.isEmpty, now < deadline else { return deliveries }
-            let time = clock.now()
+            let time = environment.clock.now()
             let wake = try journal.read { $0.state.queue.nextWake(after: time) }
             var pause = Duration.nanoseconds(Int64(deadline - now))
             pause = min(pause, watch == nil ? Self.fallbackWait : Self.longestWait)

@@ -1,4 +1,3 @@
-import Crypto
 import JSON
 import Journal
 import Posix
@@ -8,17 +7,19 @@ import QueueModel
 package final class Queue: Sendable {
     package let name: String
     let journal: Journal<QueueJournalState>
-    let clock: StackClock
+    let environment: QueueEnvironment
     let observe: QueueActivity.Observer
 
     init(
-        name: String, folder: String, clock: StackClock, options: JournalOptions,
+        name: String, folder: String, environment: QueueEnvironment, options: JournalOptions,
         observe: @escaping QueueActivity.Observer
     ) throws(JournalError) {
         self.name = name
-        self.clock = clock
+        self.environment = environment
         self.observe = observe
-        journal = try Journal(folder: folder, options: options)
+        journal = try Journal(
+            folder: folder, at: environment.clock.now(), options: options,
+            storage: environment.storage)
     }
 
     /// A message as it was handed out.
@@ -73,7 +74,7 @@ package final class Queue: Sendable {
         let outcomes = try commit { session in
             var outcomes: [[Result<SentMessage, SQSError>]] = []
             for batch in batches {
-                let ids = batch.map { _ in RandomBytes.uuid() }
+                let ids = batch.map { _ in environment.messageID() }
                 let (record, outcome) = session.state.queue.send(
                     batch, at: session.now, n: session.nextN, messageIDs: ids)
                 if let record { try session.append(record) }
@@ -102,14 +103,14 @@ package final class Queue: Sendable {
     ///   - limit: 1 to 10.
     ///   - timeoutSeconds: `nil` is the queue's own.
     func receiveNow(upTo limit: Int, timeoutSeconds: Int64?) throws -> Received {
-        let (received, ticket) = try journal.transact(now: clock.now()) { session in
+        let (received, ticket) = try journal.transact(now: environment.clock.now()) { session in
             while let record = session.state.queue.deadLetters(at: session.now) {
                 try session.append(record)
             }
             var stream = JournalStream(session)
             let (record, messages) = try session.state.queue.receive(
                 upTo: limit, timeoutSeconds: timeoutSeconds, at: session.now,
-                bits: (0..<limit).map { _ in RandomBytes.uint64() }, stream: &stream)
+                bits: (0..<limit).map { _ in environment.randomBits() }, stream: &stream)
             if let record { try session.append(record) }
             let bodies = try Self.messages(messages.map(\.entry), session, known: stream.seen)
             return Received(
@@ -185,7 +186,7 @@ package final class Queue: Sendable {
     package func peek(upTo limit: Int) throws -> [(
         entry: StreamEntry, message: QueueRecord.NewMessage
     )] {
-        let now = clock.now()
+        let now = environment.clock.now()
         return try journal.read { session in
             let held = session.state.queue.held.values.filter { $0.visibleAt <= now }
                 .sorted { $0.visibleAt < $1.visibleAt }
@@ -217,8 +218,8 @@ package final class Queue: Sendable {
     }
 
     package func statistics() throws -> Statistics {
-        let now = clock.now()
-        let files = try FileSystem.list(journal.folder)
+        let now = environment.clock.now()
+        let files = try environment.storage.list(journal.folder)
         return try journal.read { session in
             let queue = session.state.queue
             let counts = queue.counts(at: now)
@@ -230,7 +231,7 @@ package final class Queue: Sendable {
             var bytes: UInt64 = 0
             for name in session.segmentNames {
                 let path = "\(session.folderPath)/\(SegmentName.file(name))"
-                bytes += try FileDescriptor(reading: path).status().size
+                bytes += try environment.storage.open(path, creating: false).status().size
             }
             return Statistics(
                 counts: counts, counters: queue.counters, settings: queue.settings,
@@ -251,7 +252,7 @@ package final class Queue: Sendable {
             var stream = JournalStream(session)
             let (record, messages) = try session.state.queue.receive(
                 upTo: limit, timeoutSeconds: Self.moveSeconds, at: session.now,
-                bits: (0..<limit).map { _ in RandomBytes.uint64() },
+                bits: (0..<limit).map { _ in environment.randomBits() },
                 stream: &stream)
             if let record { try session.append(record) }
             guard !messages.isEmpty else { return 0 }
@@ -270,7 +271,7 @@ package final class Queue: Sendable {
 
     /// What is there now, and when the next message becomes visible by itself.
     package func outlook() throws -> (counts: QueueState.Counts, nextWake: Timestamp?) {
-        let now = clock.now()
+        let now = environment.clock.now()
         return try journal.read { session in
             (session.state.queue.counts(at: now), session.state.queue.nextWake(after: now))
         }
@@ -287,7 +288,7 @@ package final class Queue: Sendable {
         isDurable: (QueueSettings) -> Bool = { _ in true },
         _ body: (inout JournalSession<QueueJournalState>) throws -> R
     ) throws -> R {
-        let (result, ticket) = try journal.transact(now: clock.now()) { session in
+        let (result, ticket) = try journal.transact(now: environment.clock.now()) { session in
             let result = try body(&session)
             let settings = session.state.queue.settings
             return (result, settings.durability == .fsync && isDurable(settings))

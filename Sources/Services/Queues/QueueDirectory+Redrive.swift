@@ -21,11 +21,12 @@ extension QueueDirectory {
         guard name != target, try queue(target).settings.isFIFO == source.settings.isFIFO else {
             throw SQSError.invalidParameter("A message cannot be moved from \(name) to \(target).")
         }
-        let lock = try FileDescriptor(appendingTo: folderPath(of: name) + "/redrive.lock")
+        let lock = try storage.open(folderPath(of: name) + "/redrive.lock", creating: true)
         guard try lock.tryLock() else {
             let holder = FileSystem.lockHolder(of: try lock.status())
             throw QueueError.isBeingRedriven(name, holder: holder)
         }
+        defer { lock.unlock() }
         try finishTransfers(of: source)
         let start = SystemClock.monotonicNanoseconds()
         var count = 0

@@ -1,4 +1,3 @@
-import Crypto
 import JSON
 import Journal
 import Posix
@@ -8,7 +7,7 @@ import Synchronization
 /// All queues of one state directory.
 package final class QueueDirectory: Sendable {
     private let folder: String
-    private let clock: StackClock
+    let environment: QueueEnvironment
     private let options: JournalOptions
     private let observe: QueueActivity.Observer
     private let open = Mutex<[String: Queue]>([:])
@@ -17,27 +16,29 @@ package final class QueueDirectory: Sendable {
     ///   - stateDirectory: the folder `.msorch`; made when the first queue is.
     ///   - observe: gets what the queues do, for their metrics; from any thread.
     package init(
-        stateDirectory: String, clock: StackClock = StackClock(),
+        stateDirectory: String, environment: QueueEnvironment = QueueEnvironment(),
         options: JournalOptions = JournalOptions(),
         observe: @escaping QueueActivity.Observer = { _ in }
     ) {
         folder = "\(stateDirectory)/queues"
-        self.clock = clock
+        self.environment = environment
         self.options = options
         self.observe = observe
     }
 
+    var storage: any JournalStorage { environment.storage }
+
     /// The queues there are, sorted.
     package func names() throws -> [String] {
-        guard FileSystem.isDirectory(folder) else { return [] }
-        return try FileSystem.list(folder).filter { !$0.hasPrefix(".") }
+        guard try storage.isDirectory(folder) else { return [] }
+        return try storage.list(folder).filter { !$0.hasPrefix(".") }
     }
 
     /// - Throws: `QueueError.noSuchQueue`.
     package func queue(_ name: String) throws -> Queue {
         try open.withLock { open in
             if let queue = open[name] { return queue }
-            guard Self.isValid(name), FileSystem.isDirectory("\(folder)/\(name)") else {
+            guard Self.isValid(name), try storage.isDirectory("\(folder)/\(name)") else {
                 throw QueueError.noSuchQueue(name, existing: try names())
             }
             do {
@@ -56,7 +57,7 @@ package final class QueueDirectory: Sendable {
         guard Self.isValid(name), name.hasSuffix(".fifo") == settings.isFIFO else {
             throw QueueError.invalidName(name)
         }
-        if FileSystem.isDirectory("\(folder)/\(name)") {
+        if try storage.isDirectory("\(folder)/\(name)") {
             do {
                 _ = try queue(name)
                 throw QueueError.exists(name)
@@ -66,7 +67,7 @@ package final class QueueDirectory: Sendable {
         }
         let queue = try load(name)
         try queue.set(settings)
-        try FileSystem.syncDirectory(folder)
+        try storage.syncDirectory(folder)
     }
 
     /// Removes a queue and its journal.
@@ -93,11 +94,11 @@ package final class QueueDirectory: Sendable {
     /// Takes a queue's folder out of sight in one step; what a crash leaves of it has a name that
     /// no queue can have.
     private func bury(_ name: String) throws(SystemError) {
-        let grave = "\(folder)/.removed-\(name)-\(ProcessEnvironment.processID)"
-        try FileSystem.removeTree(grave)
-        try FileSystem.rename("\(folder)/\(name)", to: grave)
-        try FileSystem.syncDirectory(folder)
-        try FileSystem.removeTree(grave)
+        let grave = "\(folder)/.removed-\(name)-\(environment.processID)"
+        try storage.removeTree(grave)
+        try storage.rename("\(folder)/\(name)", to: grave)
+        try storage.syncDirectory(folder)
+        try storage.removeTree(grave)
     }
 
     /// Checks a queue's whole journal, also one that no longer opens.
@@ -105,7 +106,8 @@ package final class QueueDirectory: Sendable {
         guard try names().contains(name) else {
             throw QueueError.noSuchQueue(name, existing: try names())
         }
-        return try Journal<QueueJournalState>.verify(folder: "\(folder)/\(name)")
+        return try Journal<QueueJournalState>.verify(
+            folder: "\(folder)/\(name)", storage: storage)
     }
 
     /// Carries out the moves to dead-letter queues that are decided but not confirmed. The taker
@@ -129,7 +131,7 @@ package final class QueueDirectory: Sendable {
                     message.delaySeconds = 0
                     guard transfer.isMove else { return message }
                     // A redriven message is a new one.
-                    message.messageID = RandomBytes.uuid()
+                    message.messageID = environment.messageID()
                     message.sent = nil
                     message.receiveCount = 0
                     message.deduplicationID = isFIFO ? message.messageID : nil
@@ -166,7 +168,7 @@ package final class QueueDirectory: Sendable {
     func open(_ name: String, in folder: String) throws -> Queue {
         do throws(JournalError) {
             return try Queue(
-                name: name, folder: folder, clock: clock, options: options,
+                name: name, folder: folder, environment: environment, options: options,
                 observe: observe)
         } catch {
             throw QueueError.journal(error, queue: name)

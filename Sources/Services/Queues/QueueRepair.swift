@@ -27,18 +27,18 @@ extension QueueDirectory {
     package func repair(_ name: String) throws -> RepairReport {
         let path = folderPath(of: name)
         let copy = hiddenPath("repair-\(name)")
-        let aside = hiddenPath("damaged-\(name)-\(StackClock().now().milliseconds)")
+        let aside = hiddenPath("damaged-\(name)-\(environment.clock.now().milliseconds)")
         var report = RepairReport()
-        try FileSystem.removeTree(copy)
-        try Salvage.replace(folder: path) {
+        try storage.removeTree(copy)
+        try Salvage.replace(folder: path, storage: storage) {
             let state = try fold(path, &report)
             let queue = try open(name, in: copy)
             try queue.set(state.settings)
             try write(state, from: path, to: queue, &report)
             try queue.settle()
-            try FileSystem.rename(path, to: aside)
-            try FileSystem.rename(copy, to: path)
-            try FileSystem.syncDirectory(FileSystem.parent(of: path))
+            try storage.rename(path, to: aside)
+            try storage.rename(copy, to: path)
+            try storage.syncDirectory(FileSystem.parent(of: path))
         }
         forget(name)
         report.original = aside
@@ -48,7 +48,7 @@ extension QueueDirectory {
     /// The state that the good records make; a segment's base record sets it right again.
     private func fold(_ path: String, _ report: inout RepairReport) throws -> QueueState {
         var state = QueueState()
-        try Salvage.read(folder: path) { piece in
+        try Salvage.read(folder: path, storage: storage) { piece in
             switch piece {
             case .harmed(let file, let offset, let bytes):
                 report.losses.append(RepairReport.Loss(file: file, offset: offset, bytes: bytes))
@@ -75,9 +75,9 @@ extension QueueDirectory {
         for transfer in state.transfers {
             for message in transfer.messages { held[message.entry.place] = message }
         }
-        let now = StackClock().now()
+        let now = environment.clock.now()
         var kept = 0
-        try Salvage.read(folder: path) { piece in
+        try Salvage.read(folder: path, storage: storage) { piece in
             guard case .record(let line) = piece else { return }
             let messages =
                 (try? line.bytes.withUnsafeBytes { try QueueRecord.messages(in: $0) }) ?? []

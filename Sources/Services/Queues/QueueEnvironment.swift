@@ -1,0 +1,18 @@
+import Crypto
+import Journal
+import Posix
+
+/// What queues take from the world: time, files, randomness. By default the real ones; a simulator
+/// brings its own.
+package struct QueueEnvironment: Sendable {
+    package var clock = StackClock()
+    package var storage: any JournalStorage = DiskStorage()
+    /// 64 unpredictable bits: receipt handles rest on them.
+    package var randomBits: @Sendable () -> UInt64 = { RandomBytes.uint64() }
+    /// A fresh UUID.
+    package var messageID: @Sendable () -> String = { RandomBytes.uuid() }
+    /// Tells what processes leave for a moment from each other's.
+    package var processID: Int32 = ProcessEnvironment.processID
+
+    package init() {}
+}
