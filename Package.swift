@@ -47,6 +47,7 @@ let package = Package(
             providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
         .target(name: "CPosix"),
         module("Crypto", ["CCrypto"]),
+        module("Compression", ["CZlib"]),
         module("Posix", ["CPosix"]),
         module("HTTP", ["Posix"]),
         module("Journal", ["Posix", "JSON", "CZlib"]),
@@ -54,13 +55,13 @@ let package = Package(
             "Services",
             [
                 "Journal", "HTTP", "QueueModel", "StackModel", "FunctionModel", "Telemetry",
-                "Posix", "JSON", "Crypto",
+                "Posix", "JSON", "Crypto", "Compression",
             ]),
         module(
             "Commands",
             [
                 "Services", "Journal", "QueueModel", "StackModel", "FunctionModel", "Telemetry",
-                "Posix", "JSON", "Crypto",
+                "Posix", "JSON", "Crypto", "Compression",
             ]),
         .executableTarget(
             name: "msorch", dependencies: ["Commands", "Posix"], swiftSettings: strict,
@@ -81,6 +82,7 @@ let package = Package(
         tests("TelemetryTests", ["Telemetry", "JSON"]),
         tests("PosixTests", ["Posix", "msorch"]),
         tests("HTTPTests", ["HTTP", "Posix"]),
+        tests("CompressionTests", ["Compression"]),
         tests("JournalTests", ["Journal", "Posix", "JSON", "CPosix"]),
         tests(
             "ServicesTests",

@@ -19,16 +19,17 @@ import Testing
         "FunctionModel": ["JSON"],
         "Telemetry": ["JSON"],
         "Crypto": ["CCrypto"],
+        "Compression": ["CZlib"],
         "Posix": ["CPosix", "Glibc"],
         "HTTP": ["Posix"],
         "Journal": ["Posix", "JSON", "CZlib"],
         "Services": [
             "Journal", "HTTP", "QueueModel", "StackModel", "FunctionModel", "Telemetry", "Posix",
-            "JSON", "Crypto",
+            "JSON", "Crypto", "Compression",
         ],
         "Commands": [
             "Services", "Journal", "QueueModel", "StackModel", "FunctionModel", "Telemetry",
-            "Posix", "JSON", "Crypto",
+            "Posix", "JSON", "Crypto", "Compression",
         ],
         "msorch": ["Commands", "Posix"],
     ]

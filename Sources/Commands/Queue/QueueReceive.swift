@@ -27,6 +27,7 @@ extension Command {
                     "Hide what is received for so long (default: the queue's)."),
                 .flag("delete", "Delete each message once it is written out."),
                 .flag("all", "Go on until the queue has none."),
+                .flag("decompress", "Unpack what 'send --compress' packed; leave the others."),
             ],
             examples: [
                 "msorch \(path.joined(separator: " ")) OrderQueue --max 10 --delete",
@@ -43,7 +44,10 @@ extension Command {
                         upTo: limit, timeoutSeconds: invocation.number("visibility-timeout"),
                         wait: .seconds(wait), movingTo: directory,
                         isCancelled: { Signals.termination != nil })
-                    try write(deliveries, invocation.output)
+                    try write(
+                        invocation.has("decompress")
+                            ? try unpacked(deliveries, invocation.output) : deliveries,
+                        invocation.output)
                     guard !deliveries.isEmpty else { return }
                     if invocation.has("delete") {
                         for outcome in try queue.delete(deliveries.map(\.received.handle.text)) {
@@ -52,6 +56,23 @@ extension Command {
                     }
                 } while isAll && Signals.termination == nil
             })
+    }
+
+    /// The messages as they were before they were packed.
+    private static func unpacked(
+        _ deliveries: [Queue.Delivery], _ output: Output
+    ) throws -> [Queue.Delivery] {
+        try deliveries.map { delivery in
+            switch try WireCompression.unpack(delivery) {
+            case .unpacked(let unpacked): return unpacked
+            case .plain: return delivery
+            case .malformed:
+                output.note(
+                    "\(delivery.received.entry.messageID) says that it is "
+                        + "\(WireCompression.encoding), and is not; it was left as it is.")
+                return delivery
+            }
+        }
     }
 
     /// One line a message, all of a batch at once.

@@ -26,11 +26,13 @@ extension Command {
                     "Message attributes by name: texts, numbers, or AWS's own shape."),
                 .text(
                     "deduplication-id", "ID", "FIFO: what makes the message the same as another."),
+                .flag("compress", "Pack bodies that get smaller, for 'poll --decompress'."),
             ],
             examples: [
                 "\(name) OrderQueue '{\"order_id\": 1}'",
                 "\(name) OrderQueue hi --attributes '{\"urgency\": 9}'",
                 "seq 100000 | \(name) OrderQueue -",
+                "\(name) OrderQueue \"$(cat order.json)\" --compress",
             ],
             run: { invocation in
                 let queue = try invocation.queues().queue(invocation.arguments[0])
@@ -67,6 +69,8 @@ extension Command {
         _ body: [UInt8], to queue: Queue, _ attributes: MessageAttributes,
         _ invocation: Invocation
     ) throws {
+        var packing = Packing(isWanted: invocation.has("compress"))
+        let (body, attributes) = try packing.pack(body, attributes)
         let sent = try queue.send([SendEntry(text: body, attributes, invocation)])[0].get()
         var json: JSONObject = [
             "MessageId": .string(sent.messageID), "MD5OfMessageBody": .string(Digest.md5Hex(body)),
@@ -74,6 +78,7 @@ extension Command {
         json["MD5OfMessageAttributes"] = attributes.md5.map { .string($0) }
         if let number = sent.sequenceNumber { json["SequenceNumber"] = .string(number) }
         try invocation.output.result(.object(json)) { sent.messageID }
+        packing.report(invocation.output)
     }
 
     /// Batches of ten, a hundred batches a lock and a sync: each line is durable before it is
@@ -83,13 +88,17 @@ extension Command {
     ) throws {
         let showsProgress = StandardStream.error.isTerminal && !invocation.output.isQuiet
         var lines = LineSplitter()
+        var packing = Packing(isWanted: invocation.has("compress"))
         var number = 0
         var sent = 0
         var failed: [(line: Int, error: SQSError)] = []
         func deliver(_ ready: [[UInt8]]) throws {
             var rest = ready[...]
             while !rest.isEmpty, Signals.termination == nil {
-                let entries = rest.prefix(1000).map { SendEntry(text: $0, attributes, invocation) }
+                let entries = try rest.prefix(1000).map { line in
+                    let (body, attributes) = try packing.pack(line, attributes)
+                    return SendEntry(text: body, attributes, invocation)
+                }
                 rest = rest.dropFirst(1000)
                 for outcome in try queue.sendBulk(entries) {
                     number += 1
@@ -107,6 +116,7 @@ extension Command {
                 nil
             }
             invocation.output.note("\(sent) sent.")
+            packing.report(invocation.output)
         }
         do {
             while Signals.termination == nil {
@@ -125,6 +135,44 @@ extension Command {
                 "\(failed.count) of \(number) lines were refused; the first is line "
                     + "\(first.line): \(first.error.message)")
         }
+    }
+}
+
+/// What `--compress` does to each message, and what that saves.
+private struct Packing {
+    let isWanted: Bool
+    private var messages = 0
+    private var packed = 0
+    private var bytes = (before: 0, after: 0)
+    private var units = (before: 0, after: 0)
+
+    init(isWanted: Bool) { self.isWanted = isWanted }
+
+    mutating func pack(
+        _ body: [UInt8], _ attributes: MessageAttributes
+    ) throws -> ([UInt8], MessageAttributes) {
+        guard isWanted else { return (body, attributes) }
+        guard attributes.json[WireCompression.attribute] == nil else {
+            throw CommandError(
+                .usage, "--compress sets the attribute \(WireCompression.attribute) itself.",
+                hint: "Leave one of the two out.")
+        }
+        let result = try WireCompression.pack(body, attributes)
+        let before = body.count + attributes.size
+        let after = result.body.count + result.attributes.size
+        messages += 1
+        packed += result.isPacked ? 1 : 0
+        bytes = (bytes.before + before, bytes.after + after)
+        units.before += WireCompression.units(before)
+        units.after += WireCompression.units(after)
+        return (result.body, result.attributes)
+    }
+
+    func report(_ output: Output) {
+        guard isWanted else { return }
+        output.note(
+            "\(packed) of \(messages) compressed: \(bytes.before) to \(bytes.after) bytes, "
+                + "\(units.before) to \(units.after) billed units of 64 KiB.")
     }
 }
 
