@@ -64,12 +64,28 @@ package enum JSONWriter {
 
     package static func appendInteger(_ value: UInt64, to output: inout [UInt8]) {
         var rest = value
-        let start = output.count
-        repeat {
-            output.append(UInt8(ascii: "0") + UInt8(rest % 10))
-            rest /= 10
-        } while rest > 0
-        output[start...].reverse()
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+            var first = 20
+            repeat {
+                first -= 1
+                digits[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            } while rest > 0
+            output.append(contentsOf: UnsafeBufferPointer(rebasing: digits[first..<20]))
+        }
+    }
+
+    /// Appends the lowest `digits` hexadecimal digits, lower case, up to 16.
+    package static func appendHexadecimal(
+        _ value: UInt64, digits count: Int, to output: inout [UInt8]
+    ) {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { digits in
+            for index in 0..<count {
+                let digit = UInt8(truncatingIfNeeded: value >> UInt64(4 * (count - 1 - index))) & 15
+                digits[index] = digit < 10 ? 48 + digit : 87 + digit
+            }
+            output.append(contentsOf: UnsafeBufferPointer(rebasing: digits[..<count]))
+        }
     }
 }
 

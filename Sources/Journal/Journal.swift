@@ -6,76 +6,27 @@ import Synchronization
 /// beside it.
 ///
 /// A transaction locks, catches up with what others appended, decides, appends and unlocks. Syncing
-/// happens outside the lock, once for everybody who waits (`waitDurable`).
+/// happens outside the lock, once for everybody who waits (`Journal+Durability.swift`).
 package final class Journal<State: JournaledState>: Sendable {
     /// A record's claim on durability, to be waited for.
     package struct Ticket: Sendable {
         var n: UInt64
-        var generation: UInt64
-    }
-
-    /// How far the records are, and who waits for them to be on the disk.
-    private struct Commit {
-        var appended: UInt64 = 0
-        var durable: UInt64 = 0
-        var file: (any JournalFile)?
-        /// A repair could not bring every record over.
-        var hasLosses = false
-        var isSyncing = false
-        var waiters: [(n: UInt64, waiter: Waiter)] = []
-    }
-
-    private enum Turn {
-        case done(hasLosses: Bool)
-        case sync(upTo: UInt64, any JournalFile)
-        case wait(Waiter)
     }
 
     /// Transactions that wait for their turn. Whoever leads does all of them with one lock.
     private struct Line {
-        var transactions: [Transaction] = []
+        var transactions: [Transaction<State>] = []
         var isLed = false
-    }
-
-    private final class Transaction: @unchecked Sendable {
-        // Safe to share: its thread waits while another one runs it.
-        let waiter = Waiter()
-        private var work: (inout JournalSession<State>) -> Void
-        private var failure: (any Error) -> Void
-
-        init(
-            run: @escaping (inout JournalSession<State>) -> Void,
-            fail: @escaping (any Error) -> Void
-        ) {
-            work = run
-            failure = fail
-        }
-
-        func run(_ session: inout JournalSession<State>) {
-            work(&session)
-            forget()
-        }
-
-        func fail(_ error: any Error) {
-            failure(error)
-            forget()
-        }
-
-        /// Its thread's closures must not outlive the call that lent them.
-        private func forget() {
-            work = { _ in }
-            failure = { _ in }
-        }
     }
 
     /// Transactions that are done with one lock; the next ones wait for the next.
     private static var lineLimit: Int { 256 }
 
     package let folder: String
-    private let options: JournalOptions
-    private let lockFile: any JournalFile
-    private let session: Mutex<JournalSession<State>>
-    private let commit = Mutex(Commit())
+    let options: JournalOptions
+    let lockFile: any JournalFile
+    let session: Mutex<JournalSession<State>>
+    let commit = Mutex(Commit())
     private let line = Mutex(Line())
 
     /// Opens the journal in `folder`, or begins one.
@@ -111,65 +62,159 @@ package final class Journal<State: JournaledState>: Sendable {
     /// Runs `body` with the newest state, alone among all processes. What it appends is visible to
     /// everybody when this returns, and durable when `waitDurable` does.
     ///
-    /// - Parameter now: the clock; the session's `now` is this, but never before the last record.
+    /// - Parameters:
+    ///   - now: the clock; the session's `now` is this, but never before the last record.
+    ///   - body: runs again if what it appended could not be written, maybe with less room to
+    ///     write.
     /// - Returns: what `body` returned, and a ticket if it appended.
     package func transact<R: Sendable>(
         now: Timestamp, _ body: (inout JournalSession<State>) throws -> R
     ) throws -> (result: R, ticket: Ticket?) {
         try withoutActuallyEscaping(body) { body in
             var outcome: Result<(result: R, ticket: Ticket?), any Error>?
-            let transaction = Transaction { session in
+            let transaction = Transaction<State>(waiter: Waiter()) { session in
                 session.now = max(now, session.lastTime)
                 let before = session.lastN
                 outcome = Result {
                     let result = try body(&session)
-                    let ticket = Ticket(n: session.lastN, generation: session.generation)
-                    return (result, session.lastN > before ? ticket : nil)
+                    return (result, session.lastN > before ? Ticket(n: session.lastN) : nil)
                 }
             } fail: {
                 outcome = .failure($0)
+            } conclude: {
+                nil
             }
-            carryOut(transaction)
+            lineUp(transaction)
             guard let outcome else { preconditionFailure("a transaction ran, or failed") }
             return try outcome.get()
         }
     }
 
-    /// Lines up, and leads if nobody does. Threads that come while one works are done together.
-    private func carryOut(_ transaction: Transaction) {
+    /// As `transact`, for who does not wait: returns at once. `completion` runs once it is done,
+    /// and durable if `body` returned that it must be; with why, if it failed. It runs on a thread
+    /// of the journal's, which it must not hold up.
+    package func submit(
+        now: Timestamp,
+        _ body: @escaping @Sendable (inout JournalSession<State>) throws -> Bool,
+        completion: @escaping @Sendable ((any Error)?) -> Void
+    ) {
+        var isDurable = false
+        var n: UInt64?
+        var failure: (any Error)?
+        let transaction = Transaction<State>(waiter: nil) { session in
+            session.now = max(now, session.lastTime)
+            let before = session.lastN
+            do {
+                isDurable = try body(&session)
+                n = session.lastN > before ? session.lastN : nil
+                failure = nil
+            } catch {
+                failure = error
+            }
+        } fail: {
+            failure = $0
+        } conclude: {
+            guard failure == nil, isDurable, let n else {
+                return .now { [failure] in completion(failure) }
+            }
+            return .durable(n: n, completion)
+        }
+        lineUp(transaction)
+    }
+
+    /// Lines up, and leads if nobody does. Transactions that come while others are done are done
+    /// together.
+    private func lineUp(_ transaction: Transaction<State>) {
         let leads = line.withLock { line in
             line.transactions.append(transaction)
             defer { line.isLed = true }
             return !line.isLed
         }
-        if !leads, transaction.waiter.wait() == .done { return }
+        guard let waiter = transaction.waiter else {
+            if leads { JournalWorkers.pool.execute { self.leadForOthers() } }
+            return
+        }
+        if !leads, case .done = waiter.wait() { return }
+        leadOnce()
+        handLineOver()
+    }
+
+    private func leadForOthers() {
+        func isNextUnattended() -> Bool {
+            line.withLock { line in line.transactions.first.map { $0.waiter == nil } ?? false }
+        }
+        repeat { leadOnce() } while isNextUnattended()
+        handLineOver()
+    }
+
+    private func leadOnce() {
         let batch = line.withLock { line in
             let batch = Array(line.transactions.prefix(Self.lineLimit))
             line.transactions.removeFirst(batch.count)
             return batch
         }
         run(batch)
-        for other in batch where other !== transaction { other.waiter.wake(.done) }
-        let next = line.withLock { line in
+        var waits: [(n: UInt64, CommitWaiter)] = []
+        for transaction in batch {
+            switch transaction.conclude() {
+            case .now(let deliver): deliver()
+            case .durable(let n, let deliver): waits.append((n, .callback(deliver)))
+            case nil: break
+            }
+        }
+        // Whoever led is not waiting; that it is told all the same does not matter.
+        for transaction in batch { transaction.waiter?.wake(.done) }
+        if !waits.isEmpty { whenDurable(waits) }
+    }
+
+    private func handLineOver() {
+        let next = line.withLock { line -> Transaction<State>? in
             line.isLed = !line.transactions.isEmpty
             return line.transactions.first
         }
-        next?.waiter.wake(.lead)
+        guard let next else { return }
+        if let waiter = next.waiter {
+            waiter.wake(.lead)
+        } else {
+            JournalWorkers.pool.execute { self.leadForOthers() }
+        }
     }
 
-    private func run(_ batch: [Transaction]) {
+    private func run(_ batch: [Transaction<State>]) {
         session.withLock { session in
             do {
                 try lockFile.lock(options)
-                defer { lockFile.unlock() }
-                try session.catchUp()
-                for transaction in batch { transaction.run(&session) }
-                session.tidy()
-                note(session)
             } catch {
-                for transaction in batch { transaction.fail(error) }
+                return batch.forEach { $0.fail(error) }
             }
+            defer { lockFile.unlock() }
+            do throws(JournalError) {
+                try session.catchUp()
+            } catch {
+                return batch.forEach { $0.fail(error) }
+            }
+            let isWritten = session.gather { session in
+                for transaction in batch { transaction.run(&session) }
+            }
+            if !isWritten { runSingly(batch, &session) }
+            session.tidy()
+            note(session)
         }
+    }
+
+    /// Not everything gathered could be written. What could is done; from the first that was not,
+    /// each runs again, with its own write, so that those succeed that still can.
+    private func runSingly(
+        _ batch: [Transaction<State>], _ session: inout JournalSession<State>
+    ) {
+        let written = session.writtenN
+        let rest = batch.drop { $0.end <= written }
+        do throws(JournalError) {
+            try session.forgetPending()
+        } catch {
+            return rest.forEach { $0.fail(error) }
+        }
+        for transaction in rest { transaction.run(&session) }
     }
 
     /// Ends the journal for everybody who has it open: once `check` has passed, each further use
@@ -198,126 +243,8 @@ package final class Journal<State: JournaledState>: Sendable {
         }
     }
 
-    /// Blocks until the ticket's record is on the disk. One `fdatasync` serves all who wait.
-    ///
-    /// - Throws: `storage` if the disk refuses, `notDurable` if the record was lost with a failed
-    /// sync: in either case the record must not be acknowledged.
-    package func waitDurable(_ ticket: Ticket) throws(JournalError) {
-        var turn = commit.withLock { commit in
-            if commit.durable >= ticket.n { return Turn.done(hasLosses: commit.hasLosses) }
-            if commit.isSyncing {
-                let waiter = Waiter()
-                commit.waiters.append((ticket.n, waiter))
-                return .wait(waiter)
-            }
-            commit.isSyncing = true
-            return Self.turnToSync(commit)
-        }
-        while true {
-            switch turn {
-            case .done(let hasLosses):
-                guard hasLosses, session.withLock({ $0.lost.remove(ticket.n) != nil }) else {
-                    return
-                }
-                throw .notDurable
-            case .wait(let waiter):
-                let word = waiter.wait()
-                turn = commit.withLock { commit in
-                    word == .lead ? Self.turnToSync(commit) : .done(hasLosses: commit.hasLosses)
-                }
-            case .sync(let target, let file):
-                do throws(JournalError) {
-                    // Somebody else's sync may have covered this one's record meanwhile.
-                    if commit.withLock({ $0.durable < ticket.n }) { try sync(file, upTo: target) }
-                } catch {
-                    endSync()
-                    throw error
-                }
-                turn = commit.withLock { commit in
-                    commit.durable >= ticket.n
-                        ? .done(hasLosses: commit.hasLosses) : Self.turnToSync(commit)
-                }
-                if case .done = turn { endSync() }
-            }
-        }
-    }
-
-    private static func turnToSync(_ commit: Commit) -> Turn {
-        guard let file = commit.file else { preconditionFailure("what was appended has a file") }
-        return .sync(upTo: commit.appended, file)
-    }
-
-    /// One sync for everybody; a file that fails is replaced, and the next turn syncs that.
-    private func sync(_ file: any JournalFile, upTo target: UInt64) throws(JournalError) {
-        do throws(SystemError) {
-            try file.sync()
-        } catch {
-            return try repair()
-        }
-        try confirm(target)
-    }
-
-    /// Wakes those whose records are safe, and gives the next turn to one of the others.
-    private func endSync() {
-        let (done, next) = commit.withLock { commit in
-            let durable = commit.durable
-            let done = commit.waiters.filter { $0.n <= durable }
-            commit.waiters.removeAll { $0.n <= durable }
-            commit.isSyncing = !commit.waiters.isEmpty
-            return (done, commit.waiters.isEmpty ? nil : commit.waiters.removeFirst())
-        }
-        for (_, waiter) in done { waiter.wake(.done) }
-        next?.waiter.wake(.lead)
-    }
-
-    /// Blocks until everything that this process can see is on the disk.
-    package func sync() throws {
-        let ticket = try read { Ticket(n: $0.lastN, generation: $0.generation) }
-        try waitDurable(ticket)
-    }
-
-    /// After a sync: if another file took over meanwhile, what was synced may be an abandoned one.
-    private func confirm(_ target: UInt64) throws(JournalError) {
-        let result = session.withLock { session -> Result<Void, JournalError> in
-            do throws(JournalError) {
-                let current = try storing { () throws(SystemError) in try session.readGeneration() }
-                if current != session.generation {
-                    try lockFile.lock(options)
-                    defer { lockFile.unlock() }
-                    try session.catchUp()
-                    try session.syncHere()
-                    note(session)
-                }
-                session.markDurable(target)
-                note(session)
-                return .success(())
-            } catch {
-                return .failure(error)
-            }
-        }
-        try result.get()
-    }
-
-    /// The file's sync failed: replaces it under the lock, unless another process did so already.
-    private func repair() throws(JournalError) {
-        let result = session.withLock { session -> Result<Void, JournalError> in
-            do throws(JournalError) {
-                try lockFile.lock(options)
-                defer { lockFile.unlock() }
-                let generation = session.generation
-                try session.catchUp()
-                if session.generation == generation { try session.replaceSegment() }
-                note(session)
-                return .success(())
-            } catch {
-                return .failure(error)
-            }
-        }
-        try result.get()
-    }
-
     /// Tells those who wait for durability how far the session got.
-    private func note(_ session: JournalSession<State>) {
+    func note(_ session: JournalSession<State>) {
         commit.withLock { commit in
             commit.appended = session.lastN
             commit.durable = max(commit.durable, session.durable)

@@ -95,18 +95,17 @@ extension JournalSession {
     /// Syncs, then replaces the checkpoint.
     mutating func writeCheckpoint() throws(JournalError) {
         try syncHere()
-        var members: [UInt8] = []
-        JSONWriter.append("\"segment\":", &members)
-        JSONWriter.appendInteger(segment, to: &members)
-        JSONWriter.append(",\"offset\":", &members)
-        JSONWriter.appendInteger(end, to: &members)
-        JSONWriter.append(",\"before\":\"", &members)
-        members.append(contentsOf: RecordFrame.hex(lastChecksum).utf8)
-        JSONWriter.append("\",", &members)
-        state.encodeBase(to: &members)
-        let line = RecordFrame.encode(
-            n: lastN, time: lastTime, durable: durable, members: members
-        ).line
+        var line: [UInt8] = []
+        _ = RecordFrame.append(n: lastN, time: lastTime, durable: durable, to: &line) { members in
+            JSONWriter.append("\"segment\":", &members)
+            JSONWriter.appendInteger(segment, to: &members)
+            JSONWriter.append(",\"offset\":", &members)
+            JSONWriter.appendInteger(end, to: &members)
+            JSONWriter.append(",\"before\":\"", &members)
+            JSONWriter.appendHexadecimal(UInt64(lastChecksum), digits: 8, to: &members)
+            JSONWriter.append("\",", &members)
+            state.encodeBase(to: &members)
+        }
         let temporary = checkpointPath + ".new"
         try storing { () throws(SystemError) in
             try storage.remove(temporary)
@@ -169,7 +168,7 @@ extension JournalSession {
 
     mutating func markDurable(_ n: UInt64) {
         durable = max(durable, n)
-        unsynced.removeAll { $0.n <= n }
+        unsynced.removeFirst(unsynced.firstIndex { $0.n > n } ?? unsynced.count)
         publishDurable()
     }
 

@@ -155,9 +155,11 @@ extension JournalSession {
 
     /// The base record of the present state.
     func baseLine(n: UInt64) -> [UInt8] {
-        var members: [UInt8] = []
-        state.encodeBase(to: &members)
-        return RecordFrame.encode(n: n, time: now, durable: durable, members: members).line
+        var line: [UInt8] = []
+        _ = RecordFrame.append(n: n, time: now, durable: durable, to: &line) {
+            state.encodeBase(to: &$0)
+        }
+        return line
     }
 
     /// Writes a whole segment beside the others and renames it into place, durably.

@@ -6,7 +6,6 @@ import Posix
 /// Everything that touches files is here or in its extensions; `Journal` adds threads, waiting and
 /// group commit around it.
 package struct JournalSession<State: JournaledState>: Sendable {
-    package internal(set) var state = State()
     /// Never below the last record's, however the clock steps.
     package internal(set) var now = Timestamp(milliseconds: 0)
 
@@ -23,7 +22,13 @@ package struct JournalSession<State: JournaledState>: Sendable {
     var segments: [UInt64] = []
     /// Where the next record goes: right behind the last good one.
     var end: UInt64 = 0
-    var lastN: UInt64 = 0
+    package internal(set) var lastN: UInt64 = 0
+    /// Lines that count as appended, but are not in the file yet; none whenever the lock is free.
+    private var pending: [UInt8] = []
+    private var pendingRecords: UInt64 = 0
+    private var isGathering = false
+    /// Why gathered lines could not be written.
+    private var failure: JournalError?
     var lastTime = Timestamp(milliseconds: 0)
     var lastChecksum: UInt32 = 0
     /// The highest `n` known to be on the disk, by a sync of ours or another writer's word.
@@ -38,6 +43,14 @@ package struct JournalSession<State: JournaledState>: Sendable {
     var unsynced: [(n: UInt64, checksum: UInt32)] = []
     /// Those of them that a repair could not bring over.
     var lost: Set<UInt64> = []
+    /// Last, so that code which knows nothing of `State` finds all else without asking.
+    package var state = State()
+
+    /// Gathered lines beyond this are written before the transaction ends.
+    private static var pendingLimit: Int { 1024 * 1024 }
+
+    /// The last record that is in the file.
+    var writtenN: UInt64 { lastN - pendingRecords }
 
     /// The sequence number that the next record will get.
     package var nextN: UInt64 { lastN + 1 }
@@ -54,53 +67,104 @@ package struct JournalSession<State: JournaledState>: Sendable {
     package mutating func append(
         _ members: [UInt8], usesReserve: Bool = false
     ) throws(JournalError) -> RecordLocation {
-        let (location, line) = try write(members, usesReserve: usesReserve)
+        let location = try write(usesReserve: usesReserve) { $0.append(contentsOf: members) }
+        let line = Array("{".utf8) + members + Array("}".utf8)
         do throws(StateError) {
-            try apply(line.dropLast(), n: lastN, time: now, at: location)
+            try apply(line[...], n: lastN, time: now, at: location)
         } catch {
             preconditionFailure("a state takes the records that it decided on: \(error.message)")
         }
         return location
     }
 
-    /// As above, for who has the record at hand: `change` does what applying the line would do.
+    /// As above, for who has the record at hand: `members` writes it. The caller must do to
+    /// `state` what applying the line would.
     package mutating func append(
-        _ members: [UInt8], usesReserve: Bool,
-        applying change: (inout State, _ n: UInt64, Timestamp, RecordLocation) -> Void
-    ) throws(JournalError) {
-        let (location, _) = try write(members, usesReserve: usesReserve)
-        change(&state, lastN, now, location)
+        usesReserve: Bool, unapplied members: (inout [UInt8]) -> Void
+    ) throws(JournalError) -> RecordLocation {
+        try write(usesReserve: usesReserve, members)
     }
 
     private mutating func write(
-        _ members: [UInt8], usesReserve: Bool
-    ) throws(JournalError) -> (location: RecordLocation, line: [UInt8]) {
-        let n = nextN
-        let (line, checksum) = RecordFrame.encode(
-            n: n, time: now, durable: durable, members: members)
-        guard line.count <= RecordFrame.maximumLength else {
-            throw .recordTooLarge(bytes: line.count)
-        }
-        do throws(SystemError) {
-            try writeAtEnd(line)
+        usesReserve: Bool, _ members: (inout [UInt8]) -> Void
+    ) throws(JournalError) -> RecordLocation {
+        if pending.count >= Self.pendingLimit { try flush() }
+        let start = pending.count
+        let checksum = RecordFrame.append(
+            n: nextN, time: now, durable: durable, to: &pending, members: members)
+        let length = pending.count - start
+        do throws(JournalError) {
+            if let failure { throw failure }
+            guard length <= RecordFrame.maximumLength else {
+                throw .recordTooLarge(bytes: length)
+            }
+            if !isGathering { try writePending(at: end, usesReserve: usesReserve) }
         } catch {
-            guard usesReserve, error.isNoSpace, releaseReserve() else { throw .storage(error) }
-            try storing { () throws(SystemError) in try writeAtEnd(line) }
+            pending.removeLast(pending.count - start)
+            throw error
         }
-        let location = RecordLocation(segment: segment, offset: end, length: UInt32(line.count))
-        accept(n: n, time: now, checksum: checksum, length: UInt64(line.count))
-        unsynced.append((n, checksum))
-        return (location, line)
+        let location = RecordLocation(segment: segment, offset: end, length: UInt32(length))
+        if isGathering { pendingRecords += 1 }
+        accept(n: nextN, time: now, checksum: checksum, length: UInt64(length))
+        unsynced.append((lastN, checksum))
+        return location
+    }
+
+    /// Brings what was appended into the file, so that it can be read.
+    package mutating func flush() throws(JournalError) {
+        if let failure { throw failure }
+        guard !pending.isEmpty else { return }
+        do throws(JournalError) {
+            try writePending(at: end - UInt64(pending.count), usesReserve: false)
+        } catch {
+            failure = error
+            throw error
+        }
     }
 
     /// Writes all of it, or leaves the file as it was.
-    private func writeAtEnd(_ line: [UInt8]) throws(SystemError) {
+    private mutating func writePending(
+        at offset: UInt64, usesReserve: Bool
+    ) throws(JournalError) {
         do throws(SystemError) {
-            try file.writeAll(line, at: end)
+            try write(at: offset)
         } catch {
-            try? file.truncate(to: end)
+            guard usesReserve, error.isNoSpace, releaseReserve() else { throw .storage(error) }
+            try storing { () throws(SystemError) in try write(at: offset) }
+        }
+        pending.removeAll(keepingCapacity: true)
+        pendingRecords = 0
+    }
+
+    private func write(at offset: UInt64) throws(SystemError) {
+        do throws(SystemError) {
+            try file.writeAll(pending, at: offset)
+        } catch {
+            try? file.truncate(to: offset)
             throw error
         }
+    }
+
+    /// Runs `body` with its appends gathered into few writes.
+    ///
+    /// - Returns: whether all of it is in the file. If not, the state is ahead of the file, and
+    /// only `forgetPending` helps.
+    mutating func gather(_ body: (inout JournalSession) -> Void) -> Bool {
+        isGathering = true
+        body(&self)
+        try? flush()
+        isGathering = false
+        return failure == nil
+    }
+
+    /// After a write that failed: back to what is in the file.
+    mutating func forgetPending() throws(JournalError) {
+        let last = writtenN
+        pending = []
+        pendingRecords = 0
+        failure = nil
+        unsynced.removeAll { $0.n > last }
+        try load()
     }
 
     private var reservePath: String { "\(folder)/reserve" }
@@ -128,7 +192,7 @@ package struct JournalSession<State: JournaledState>: Sendable {
         return (try? storage.remove(reservePath)) != nil
     }
 
-    /// The line of a record, without its newline.
+    /// The line of a record, without its newline. What was appended just now needs `flush` first.
     package func read(_ location: RecordLocation) throws(JournalError) -> [UInt8] {
         let file = try openSegment(location.segment)
         let bytes: [UInt8]
@@ -148,9 +212,10 @@ package struct JournalSession<State: JournaledState>: Sendable {
     /// Every segment's name, oldest first.
     package var segmentNames: [UInt64] { segments }
 
-    /// The records from `location` on, up to now.
+    /// The records from `location` on, up to now. What was appended just now needs `flush` first.
     package func records(from location: RecordLocation) -> RecordCursor {
-        RecordCursor(session: self, from: location)
+        precondition(pending.isEmpty, "what is to be read is in the file")
+        return RecordCursor(session: self, from: location)
     }
 
     mutating func accept(n: UInt64, time: Timestamp, checksum: UInt32, length: UInt64) {
@@ -205,13 +270,14 @@ package enum SegmentName {
 
 /// Reads records one after the other, across segments, up to where the journal ended when it was
 /// made. It keeps no part of the state, so a transaction may go on changing that.
-package struct RecordCursor {
+package struct RecordCursor: Sendable {
     private let folder: String
     private let storage: any JournalStorage
-    private let segments: [UInt64]
-    private let newest: UInt64
-    private let newestFile: any JournalFile
-    private let end: UInt64
+    private var segments: [UInt64]
+    private var newest: UInt64
+    private var newestFile: any JournalFile
+    private var generation: UInt64
+    private var end: UInt64
     private var segment: UInt64
     private var offset: UInt64
     private var lines: LineReader?
@@ -222,9 +288,18 @@ package struct RecordCursor {
         segments = session.segments
         newest = session.segment
         newestFile = session.file
+        generation = session.generation
         end = session.end
         segment = location.segment
         offset = location.offset
+    }
+
+    /// Goes on to where the journal ends now.
+    /// - Returns: `false` if another file has taken over since, and the cursor is of no use.
+    package mutating func extend<State>(to session: JournalSession<State>) -> Bool {
+        guard session.generation == generation, session.end >= end else { return false }
+        end = session.end
+        return true
     }
 
     /// - Throws: `damaged` at a record that fails its checksum.

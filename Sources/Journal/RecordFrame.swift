@@ -51,31 +51,29 @@ package struct RecordFrame: Equatable, Sendable {
         }
     }
 
-    /// The line of a record, with its newline. `members` is what follows `d`: `"op":"send",…`.
-    package static func encode(
-        n: UInt64, time: Timestamp, durable: UInt64, members: [UInt8]
-    ) -> (line: [UInt8], checksum: UInt32) {
-        var line: [UInt8] = []
-        line.reserveCapacity(members.count + 96)
-        JSONWriter.append("{\"n\":", &line)
-        JSONWriter.appendInteger(n, to: &line)
-        JSONWriter.append(",\"t\":", &line)
-        JSONWriter.appendInteger(time.milliseconds, to: &line)
-        JSONWriter.append(",\"d\":", &line)
-        JSONWriter.appendInteger(durable, to: &line)
-        line.append(UInt8(ascii: ","))
-        line.append(contentsOf: members)
-        let checksum = line.withUnsafeBytes { Self.checksum(of: $0) }
-        JSONWriter.append(",\"crc\":\"", &line)
-        line.append(contentsOf: hex(checksum).utf8)
-        JSONWriter.append("\"}\n", &line)
-        return (line, checksum)
-    }
-
-    /// Eight lower-case hexadecimal digits.
-    package static func hex(_ checksum: UInt32) -> String {
-        let digits = String(checksum, radix: 16)
-        return String(repeating: "0", count: 8 - digits.utf8.count) + digits
+    /// Appends a record's line, with its newline. `members` writes what follows `d`, such as
+    /// `"op":"send",…`.
+    /// - Returns: its checksum.
+    package static func append(
+        n: UInt64, time: Timestamp, durable: UInt64, to buffer: inout [UInt8],
+        members: (inout [UInt8]) -> Void
+    ) -> UInt32 {
+        let start = buffer.count
+        JSONWriter.append("{\"n\":", &buffer)
+        JSONWriter.appendInteger(n, to: &buffer)
+        JSONWriter.append(",\"t\":", &buffer)
+        JSONWriter.appendInteger(time.milliseconds, to: &buffer)
+        JSONWriter.append(",\"d\":", &buffer)
+        JSONWriter.appendInteger(durable, to: &buffer)
+        buffer.append(UInt8(ascii: ","))
+        members(&buffer)
+        let checksum = buffer.withUnsafeBytes {
+            Self.checksum(of: UnsafeRawBufferPointer(rebasing: $0[start...]))
+        }
+        JSONWriter.append(",\"crc\":\"", &buffer)
+        JSONWriter.appendHexadecimal(UInt64(checksum), digits: 8, to: &buffer)
+        JSONWriter.append("\"}\n", &buffer)
+        return checksum
     }
 
     /// The checksum that a line (without newline) claims; `nil` if its suffix has another shape.

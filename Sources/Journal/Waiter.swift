@@ -2,9 +2,11 @@ import Posix
 
 /// One thread that waits for its turn, and is woken alone.
 final class Waiter: Sendable {
-    enum Word {
+    enum Word: Sendable {
         /// What it waits for was done by another thread.
         case done
+        /// Another thread tried, and failed.
+        case failed(JournalError)
         /// It is its turn to do it, for others too.
         case lead
     }
@@ -17,4 +19,10 @@ final class Waiter: Sendable {
     }
 
     func wait() -> Word { word.wait { $0 } }
+}
+
+/// Threads for journals whose callers do not wait.
+enum JournalWorkers {
+    /// A journal uses two at most: one that appends, and one that syncs.
+    static let pool = WorkerPool(name: "journal", limit: 32)
 }

@@ -58,6 +58,9 @@ package final class ThreadCondition<State>: @unchecked Sendable {
         }
     }
 
+    /// Wakes one of those who wait.
+    package func signalOne() { pthread_cond_signal(condition) }
+
     /// Wakes everybody who waits.
     package func signal() { pthread_cond_broadcast(condition) }
 }

@@ -29,7 +29,7 @@ package final class WorkerPool: Sendable {
             }
             state.threads.append(thread)
         }
-        state.signal()
+        state.signalOne()
     }
 
     /// Does what was asked before, then ends every thread and waits for them.

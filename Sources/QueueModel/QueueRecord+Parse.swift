@@ -24,6 +24,17 @@ extension QueueRecord {
         }
     }
 
+    /// Whether a line brings messages, without reading all of it.
+    package static func isArrival(_ line: UnsafeRawBufferPointer) throws(QueueRecordError) -> Bool {
+        var scanner = JSONScanner(line)
+        do throws(JSONError) {
+            guard let operation = try operation(&scanner) else { return false }
+            return scanner.matches(operation, "send") || scanner.matches(operation, "take")
+        } catch {
+            throw QueueRecordError(message: error.message)
+        }
+    }
+
     /// Where `op` stands: behind three numbers in the lines that we write, anywhere in others.
     private static func operation(_ scanner: inout JSONScanner) throws(JSONError) -> Range<Int>? {
         if let known = operationBehindNumbers(scanner.bytes) { return known }

@@ -65,6 +65,12 @@ package enum QueueRecord: Equatable, Sendable {
     /// What the journal writes behind `d`.
     package var members: [UInt8] {
         var output: [UInt8] = []
+        append(to: &output)
+        return output
+    }
+
+    /// Writes the same.
+    package func append(to output: inout [UInt8]) {
         switch self {
         case .base(let value): Self.append("base", [("state", value)], to: &output)
         case .send(let messages):
@@ -98,7 +104,6 @@ package enum QueueRecord: Equatable, Sendable {
         case .transferred(let number):
             Self.append("transferred", [("x", .int(Int64(number)))], to: &output)
         }
-        return output
     }
 
     private static func append(

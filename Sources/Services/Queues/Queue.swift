@@ -2,6 +2,7 @@ import JSON
 import Journal
 import Posix
 import QueueModel
+import Synchronization
 
 /// One queue: SQS's operations on its journal. Any thread, and any process beside this one.
 package final class Queue: Sendable {
@@ -9,6 +10,8 @@ package final class Queue: Sendable {
     let journal: Journal<QueueJournalState>
     let environment: QueueEnvironment
     let observe: QueueActivity.Observer
+    /// Where the last receive left off: the next one needs not read again.
+    let stream = Mutex<JournalStream?>(nil)
 
     init(
         name: String, folder: String, environment: QueueEnvironment, options: JournalOptions,
@@ -72,29 +75,34 @@ package final class Queue: Sendable {
         _ batches: [[SendEntry]]
     ) throws -> [[Result<SentMessage, SQSError>]] {
         let outcomes = try commit { session in
-            var outcomes: [[Result<SentMessage, SQSError>]] = []
-            for batch in batches {
-                let ids = batch.map { _ in environment.messageID() }
-                let (record, outcome) = session.state.queue.send(
-                    batch, at: session.now, n: session.nextN, messageIDs: ids)
-                if let record { try session.append(record) }
-                outcomes.append(outcome)
-            }
-            return outcomes
+            try batches.map { try send($0, &session) }
         }
-        let sizes = zip(batches.joined(), outcomes.joined()).compactMap { entry, outcome in
-            (try? outcome.get()).map { _ in entry.size }
-        }
-        if !sizes.isEmpty { observe(QueueActivity(queue: name, kind: .sent(bytes: sizes))) }
+        observeSent(batches.flatMap { $0 }, outcomes.flatMap { $0 })
         return outcomes
     }
 
+    func send(
+        _ entries: [SendEntry], _ session: inout JournalSession<QueueJournalState>
+    ) throws -> [Result<SentMessage, SQSError>] {
+        let (record, outcomes) = session.state.queue.send(
+            entries, at: session.now, n: session.nextN,
+            messageIDs: entries.map { _ in environment.messageID() })
+        if let record { try session.append(record) }
+        return outcomes
+    }
+
+    func observeSent(_ entries: [SendEntry], _ outcomes: [Result<SentMessage, SQSError>]) {
+        let sizes = zip(entries, outcomes).compactMap { entry, outcome in
+            (try? outcome.get()).map { _ in entry.size }
+        }
+        if !sizes.isEmpty { observe(QueueActivity(queue: name, kind: .sent(bytes: sizes))) }
+    }
+
     /// What one look at the queue gave.
-    struct Received: Sendable {
-        var deliveries: [Delivery]
+    package struct Received: Sendable {
+        package var deliveries: [Delivery]
         /// Dead letters wait to be carried to their queue.
-        var hasTransfers: Bool
-        fileprivate var isFIFO: Bool
+        package var hasTransfers: Bool
     }
 
     /// Receives what is visible now; moves dead letters out of the way first.
@@ -103,24 +111,32 @@ package final class Queue: Sendable {
     ///   - limit: 1 to 10.
     ///   - timeoutSeconds: `nil` is the queue's own.
     func receiveNow(upTo limit: Int, timeoutSeconds: Int64?) throws -> Received {
-        let (received, ticket) = try journal.transact(now: environment.clock.now()) { session in
-            while let record = session.state.queue.deadLetters(at: session.now) {
-                try session.append(record)
-            }
-            var stream = JournalStream(session)
+        // FIFO order must not be undone by power loss; a standard queue may deliver again.
+        try commit(isDurable: { $0.isFIFO }) { session in
+            try receive(upTo: limit, timeoutSeconds: timeoutSeconds, &session)
+        }
+    }
+
+    func receive(
+        upTo limit: Int, timeoutSeconds: Int64?,
+        _ session: inout JournalSession<QueueJournalState>
+    ) throws -> Received {
+        while let record = session.state.queue.deadLetters(at: session.now) {
+            try session.append(record)
+        }
+        try session.flush()
+        return try stream.withLock { known in
+            var stream = JournalStream(session, continuing: &known)
             let (record, messages) = try session.state.queue.receive(
                 upTo: limit, timeoutSeconds: timeoutSeconds, at: session.now,
                 bits: (0..<limit).map { _ in environment.randomBits() }, stream: &stream)
             if let record { try session.append(record) }
             let bodies = try Self.messages(messages.map(\.entry), session, known: stream.seen)
+            known = stream
             return Received(
                 deliveries: zip(messages, bodies).map { Delivery(received: $0, message: $1) },
-                hasTransfers: !session.state.queue.transfers.isEmpty,
-                isFIFO: session.state.queue.settings.isFIFO)
+                hasTransfers: !session.state.queue.transfers.isEmpty)
         }
-        // FIFO order must not be undone by power loss; a standard queue may deliver again.
-        if let ticket, received.isFIFO { try wait(ticket) }
-        return received
     }
 
     /// Reads messages' bodies and attributes from their records, each record once.
@@ -145,25 +161,35 @@ package final class Queue: Sendable {
     /// Deletes by receipt handle; each handle's outcome.
     package func delete(_ handles: [String]) throws -> [Result<Void, SQSError>] {
         let outcomes = try commit(isDurable: { $0.isFIFO }) { session in
-            var places: [Place] = []
-            let outcomes = handles.map { handle -> Result<Void, SQSError> in
-                do throws(SQSError) {
-                    if let place = try session.state.queue.delete(handle, at: session.now),
-                        !places.contains(place)
-                    {
-                        places.append(place)
-                    }
-                    return .success(())
-                } catch {
-                    return .failure(error)
-                }
-            }
-            if !places.isEmpty { try session.append(.delete(places)) }
-            return outcomes
+            try Self.delete(handles, &session)
         }
+        observeDeleted(outcomes)
+        return outcomes
+    }
+
+    static func delete(
+        _ handles: [String], _ session: inout JournalSession<QueueJournalState>
+    ) throws -> [Result<Void, SQSError>] {
+        var places: [Place] = []
+        let outcomes = handles.map { handle -> Result<Void, SQSError> in
+            do throws(SQSError) {
+                if let place = try session.state.queue.delete(handle, at: session.now),
+                    !places.contains(place)
+                {
+                    places.append(place)
+                }
+                return .success(())
+            } catch {
+                return .failure(error)
+            }
+        }
+        if !places.isEmpty { try session.append(.delete(places)) }
+        return outcomes
+    }
+
+    func observeDeleted(_ outcomes: [Result<Void, SQSError>]) {
         let count = outcomes.count { (try? $0.get()) != nil }
         if count > 0 { observe(QueueActivity(queue: name, kind: .deleted(count))) }
-        return outcomes
     }
 
     package func changeVisibility(of handle: String, toSeconds seconds: Int64) throws {
@@ -249,6 +275,7 @@ package final class Queue: Sendable {
     /// - Returns: how many; 0 if none is visible.
     func beginMove(to target: String, upTo limit: Int) throws -> Int {
         try commit { session in
+            try session.flush()
             var stream = JournalStream(session)
             let (record, messages) = try session.state.queue.receive(
                 upTo: limit, timeoutSeconds: Self.moveSeconds, at: session.now,
@@ -290,8 +317,7 @@ package final class Queue: Sendable {
     ) throws -> R {
         let (result, ticket) = try journal.transact(now: environment.clock.now()) { session in
             let result = try body(&session)
-            let settings = session.state.queue.settings
-            return (result, settings.durability == .fsync && isDurable(settings))
+            return (result, session.mustSync(isDurable))
         }
         if let ticket, result.1 { try wait(ticket) }
         return result.0

@@ -1,0 +1,81 @@
+import Journal
+import QueueModel
+
+/// The never-received messages, read from the journal as far as they are asked for.
+struct JournalStream: MessageStream, Sendable {
+    private(set) var end: Head
+    private var cursor: RecordCursor
+    private var record: RecordLine?
+    private var messages: [QueueRecord.NewMessage] = []
+    private var index: UInt8
+    /// Behind what `next` gave last.
+    private var position: Head
+    /// The messages of the first records that were read, so that who takes them need not read
+    /// again.
+    private(set) var seen: [RecordPlace: [QueueRecord.NewMessage]] = [:]
+    private static let seenLimit = 10
+
+    init(_ session: JournalSession<QueueJournalState>) {
+        let last = session.endLocation
+        end = Head(segment: last.segment, offset: last.offset, index: 0)
+        // Where nothing waits, the head may stand in a segment that is gone.
+        position = session.state.queue.streamed > 0 ? session.state.queue.head : end
+        cursor = session.records(
+            from: RecordLocation(segment: position.segment, offset: position.offset, length: 0))
+        index = position.index
+    }
+
+    /// Goes on where `known` stands, if that is where the head is; takes it in any case.
+    init(_ session: JournalSession<QueueJournalState>, continuing known: inout JournalStream?) {
+        guard var stream = known.take(), stream.position == session.state.queue.head,
+            session.state.queue.streamed > 0, stream.cursor.extend(to: session)
+        else {
+            self.init(session)
+            return
+        }
+        let last = session.endLocation
+        stream.end = Head(segment: last.segment, offset: last.offset, index: 0)
+        stream.seen.removeAll(keepingCapacity: true)
+        if let record = stream.record, Int(stream.index) < stream.messages.count {
+            stream.seen[RecordPlace(record.location)] = stream.messages
+        }
+        self = stream
+    }
+
+    /// What `next` gave last, with its body.
+    var message: QueueRecord.NewMessage { messages[Int(index) - 1] }
+
+    mutating func next() throws -> (entry: StreamEntry, after: Head)? {
+        while true {
+            if let record, index < messages.count {
+                let place = Place(n: record.n, index: index)
+                let entry = StreamEntry(
+                    messages[Int(index)], place: place, time: record.time,
+                    record: RecordPlace(record.location))
+                index += 1
+                position = Head(
+                    segment: record.location.segment, offset: record.location.offset, index: index)
+                return (entry, position)
+            }
+            let isFirst = record == nil
+            guard let line = try cursor.next() else { return nil }
+            record = line
+            if !isFirst { index = 0 }
+            messages = try line.bytes.withUnsafeBytes { try QueueRecord.messages(in: $0) }
+            if !messages.isEmpty, seen.count < Self.seenLimit {
+                seen[RecordPlace(line.location)] = messages
+            }
+        }
+    }
+}
+
+extension QueueRecord {
+    /// The messages that a record brings; none if it is of another kind.
+    static func messages(in line: UnsafeRawBufferPointer) throws -> [NewMessage] {
+        guard try isArrival(line) else { return [] }
+        return switch try QueueRecord(line: line) {
+        case .send(let messages), .take(_, _, let messages): messages
+        default: []
+        }
+    }
+}

@@ -1,0 +1,78 @@
+import Journal
+import QueueModel
+import Synchronization
+
+/// The queue's operations for callers that do not wait, such as an event loop: each returns at
+/// once, and `completion` gets the outcome when it is as durable as the queue promises. It runs on
+/// a thread of the journal's and must not hold that up.
+extension Queue {
+    package typealias Completion<R> = @Sendable (Result<R, any Error>) -> Void
+
+    /// Sends up to 10 entries as one record.
+    package func submitSend(
+        _ entries: [SendEntry],
+        completion: @escaping Completion<[Result<SentMessage, SQSError>]>
+    ) {
+        submit { [self] session in
+            try send(entries, &session)
+        } completion: { [self] result in
+            if case .success(let outcomes) = result { observeSent(entries, outcomes) }
+            completion(result)
+        }
+    }
+
+    /// Receives what is visible now, up to 10 messages.
+    ///
+    /// - Parameter timeoutSeconds: `nil` is the queue's own.
+    package func submitReceive(
+        upTo limit: Int, timeoutSeconds: Int64? = nil, completion: @escaping Completion<Received>
+    ) {
+        submit(isDurable: { $0.isFIFO }) { [self] session in
+            try receive(upTo: limit, timeoutSeconds: timeoutSeconds, &session)
+        } completion: { [self] result in
+            if case .success(let received) = result {
+                observe(QueueActivity(queue: name, kind: .received(received.deliveries.count)))
+            }
+            completion(result)
+        }
+    }
+
+    /// Deletes by receipt handle; each handle's outcome.
+    package func submitDelete(
+        _ handles: [String], completion: @escaping Completion<[Result<Void, SQSError>]>
+    ) {
+        submit(isDurable: { $0.isFIFO }) { session in
+            try Self.delete(handles, &session)
+        } completion: { [self] result in
+            if case .success(let outcomes) = result { observeDeleted(outcomes) }
+            completion(result)
+        }
+    }
+
+    private func submit<R: Sendable>(
+        isDurable: @escaping @Sendable (QueueSettings) -> Bool = { _ in true },
+        _ body: @escaping @Sendable (inout JournalSession<QueueJournalState>) throws -> R,
+        completion: @escaping Completion<R>
+    ) {
+        let outcome = Mutex<R?>(nil)
+        journal.submit(now: environment.clock.now()) { session in
+            let result = try body(&session)
+            outcome.withLock { $0 = result }
+            return session.mustSync(isDurable)
+        } completion: { error in
+            if let error { return completion(.failure(error)) }
+            guard let result = outcome.withLock({ $0 }) else {
+                preconditionFailure("what was done has a result")
+            }
+            completion(.success(result))
+        }
+    }
+}
+
+extension JournalSession where State == QueueJournalState {
+    /// Whether the queue promises that what `isDurable` asks about is on the disk before the reply.
+    func mustSync(_ isDurable: (QueueSettings) -> Bool) -> Bool {
+        let settings = state.queue.settings
+        return settings.durability == .fsync && isDurable(settings)
+    }
+}

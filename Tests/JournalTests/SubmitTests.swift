@@ -1,0 +1,111 @@
+import JSON
+import Journal
+import Posix
+import Synchronization
+import TestSupport
+import Testing
+
+/// Transactions whose callers do not wait, alone and among those that do.
+@Suite struct SubmitTests {
+    private static let time = Timestamp(milliseconds: 1000)
+    private static let patience = Duration.seconds(60)
+
+    /// What became of each value.
+    private final class Outcomes: Sendable {
+        private let seen = ThreadCondition<[Int64: Bool]>([:])
+
+        func record(_ value: Int64, _ error: (any Error)?) {
+            seen.withLock { $0[value] = error == nil }
+            seen.signal()
+        }
+
+        /// - Returns: which succeeded.
+        func wait(for count: Int) throws -> [Int64: Bool] {
+            try #require(seen.wait(upTo: patience) { $0.count == count ? $0 : nil })
+        }
+    }
+
+    private func submit(
+        _ value: Int64, to journal: Journal<Tally>, _ outcomes: Outcomes,
+        usesReserve: Bool = false
+    ) {
+        journal.submit(now: Self.time) { session in
+            try session.append(Tally.add(value), usesReserve: usesReserve)
+            return true
+        } completion: {
+            outcomes.record(value, $0)
+        }
+    }
+
+    @Test("what is submitted is done in order, and on the disk when it is told")
+    func order() throws {
+        let folder = try TemporaryFolder()
+        let journal = try Journal<Tally>(folder: folder.path)
+        let outcomes = Outcomes()
+        for value in Int64(0)..<500 { submit(value, to: journal, outcomes) }
+        #expect(try outcomes.wait(for: 500).values.allSatisfy { $0 })
+        #expect(try Journal<Tally>(folder: folder.path).values == Array(0..<500))
+    }
+
+    @Test("threads that wait and callers that do not share one line and one sync")
+    func mixed() throws {
+        let folder = try TemporaryFolder()
+        let journal = try Journal<Tally>(folder: folder.path)
+        let outcomes = Outcomes()
+        let threads = try (0..<4).map { number in
+            try Thread(name: "client") {
+                for value in 0..<50 {
+                    let own = Int64(number * 1000 + value)
+                    let added: Void? = try? journal.add(own)
+                    outcomes.record(own, added == nil ? JournalError.notDurable : nil)
+                    self.submit(own + 500, to: journal, outcomes)
+                }
+            }
+        }
+        for thread in threads { thread.join() }
+        #expect(try outcomes.wait(for: 400).values.allSatisfy { $0 })
+        #expect(try Journal<Tally>(folder: folder.path).values.count == 400)
+    }
+
+    @Test(
+        "a call that fails fails those it was for, and nothing that was told is missing",
+        arguments: FaultyStorage.Kind.allCases, 1...12)
+    func failures(kind: FaultyStorage.Kind, countdown: Int) throws {
+        let folder = try TemporaryFolder()
+        let storage = FaultyStorage()
+        let journal = try Journal<Tally>(folder: folder.path, storage: storage)
+        let outcomes = Outcomes()
+        storage.arm(kind, countdown)
+        for value in Int64(0)..<60 { submit(value, to: journal, outcomes) }
+        let told = try outcomes.wait(for: 60)
+        storage.disarm()
+        submit(99, to: journal, outcomes)
+        #expect(try outcomes.wait(for: 61)[99] == true)
+        let values = try Journal<Tally>(folder: folder.path).values
+        #expect(Set(values).count == values.count, "nothing is there twice")
+        #expect(values == values.sorted())
+        for (value, isAcknowledged) in told where isAcknowledged {
+            #expect(values.contains(value), "\(value) was acknowledged")
+        }
+    }
+
+    @Test("on a full disk each of those done together gets its own answer")
+    func fullDisk() throws {
+        let folder = try TemporaryFolder()
+        let storage = CappedStorage(cap: 24_000)
+        var options = JournalOptions()
+        options.reserveBytes = 20_000
+        let journal = try Journal<Tally>(folder: folder.path, options: options, storage: storage)
+        let outcomes = Outcomes()
+        for value in Int64(0)..<200 {
+            submit(value, to: journal, outcomes, usesReserve: value >= 100 && value % 2 == 0)
+        }
+        let told = try outcomes.wait(for: 200)
+        let acknowledged = told.filter(\.value).keys.sorted()
+        #expect(told[0] == true)
+        #expect(told[99] == false, "there is no room for it")
+        #expect(told[198] == true, "room is kept for it")
+        let values = try Journal<Tally>(folder: folder.path, options: options).values
+        #expect(values == acknowledged)
+    }
+}
