@@ -109,10 +109,10 @@ import Testing
         #expect(try batches() == [[3, 4]])
     }
 
-    @Test("a window fills larger batches")
+    @Test("a window fills larger batches, and a full one does not wait for its end")
     func window() throws {
         try deploy(
-            trigger: #", "batchSize": 100, "batchWindow": 1"#, settings: #", "delay": 0"#)
+            trigger: #", "batchSize": 25, "batchWindow": 300"#, settings: #", "delay": 0"#)
         try send((1...25).map { #"{"id": \#($0)}"# })
         let (status, summary) = try drain()
         #expect(status == 0 && summary["batches"] == 1, "\(summary)")
