@@ -69,7 +69,9 @@ let package = Package(
 
         .executableTarget(
             name: "in-process",
-            dependencies: ["Services", "StackModel", "QueueModel", "Posix", "JSON"],
+            dependencies: [
+                "Services", "Journal", "StackModel", "QueueModel", "Posix", "JSON",
+            ],
             path: "Benchmarks/InProcess", swiftSettings: strict, linkerSettings: fullyStatic),
 
         .target(
