@@ -1,0 +1,71 @@
+"""Durable sends of 256 bytes, each client waiting for its answer: beside beanstalkd, redis, and the disk alone."""
+import contextlib, statistics
+from . import peers
+from .bench import Unavailable, ratio
+
+title = "durable sends in process"
+
+
+def measure(bench):
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(bench.folder())
+        others = {}
+        for name, start in [("beanstalkd", beanstalkd), ("redis", redis)]:
+            try:
+                others[name] = start(bench, stack, folder)
+            except Unavailable as problem:
+                bench.figures.failures[name] = str(problem)
+        seen = {"msorch": [], "disk": [], "alone": [], "alone on disk": [],
+                **{name: [] for name in others}}
+        for _ in range(bench.scope.rounds):
+            for clients, name, disk in [(64, "msorch", "disk"), (1, "alone", "alone on disk")]:
+                sent = sends(bench, folder, clients)
+                seen[name].append(sent)
+                seen[disk].append(disk_limit(bench, folder, sent["bytes per sync"]))
+            for name, run in others.items():
+                seen[name].append(run())
+        report(bench.figures, seen)
+
+
+def sends(bench, folder, clients):
+    return bench.inside(folder, "sends", clients=clients, durability="fsync", seconds=bench.scope.seconds,
+                        queue=f"clients-{clients}")
+
+
+def disk_limit(bench, folder, group):
+    """Groups a second that the disk takes when nothing else is done."""
+    return bench.inside(folder, "disk-limit", folder=folder, bytes=round(group),
+                        seconds=bench.scope.seconds)["groups"]
+
+
+def beanstalkd(bench, stack, folder):
+    port = stack.enter_context(peers.beanstalkd(f"{folder}/beanstalkd"))
+    with peers.beanstalkd(f"{folder}/beanstalkd-unsynced", sync=False) as unsynced:
+        rate = peers.beanstalkd_puts(unsynced, 1)
+    bench.figures.add("beanstalkd without sync", rate, "messages/s", note="its load generator can do no less")
+    return lambda: peers.beanstalkd_puts(port, bench.scope.seconds)
+
+
+def redis(bench, stack, folder):
+    port = stack.enter_context(peers.redis(f"{folder}/redis"))
+    count = int(peers.redis_pushes(port, 5000) * bench.scope.seconds) + 1000
+    return lambda: peers.redis_pushes(port, count)
+
+
+def report(figures, seen):
+    for name, disk, clients, bound in [("msorch", "disk", "64 clients", 0.8), ("alone", "alone on disk", "1 client", 0.8)]:
+        sent = seen[name]
+        figures.add(f"sends, fsync, {clients}", statistics.median(one["sends"] for one in sent), "messages/s")
+        figures.add(f"messages that share a sync, {clients}",
+                    statistics.median(one["messages per sync"] for one in sent))
+        groups = [one["sends"] / one["messages per sync"] for one in sent]
+        figures.add(f"the disk alone, groups of {sent[-1]['bytes per sync']:,.0f} bytes",
+                    statistics.median(seen[disk]), "syncs/s")
+        figures.add(f"sends, {clients} / the disk alone", ratio(groups, seen[disk]), "×", at_least=bound)
+    rates = [one["sends"] for one in seen["msorch"]]
+    for name, what, bound in [("beanstalkd", "beanstalkd -f0, 64 connections", 20),
+                              ("redis", "redis, appendfsync always, 64 connections", 3)]:
+        found = seen.get(name)
+        if found:
+            figures.add(what, statistics.median(found), "messages/s")
+        figures.add(f"sends, 64 clients / {what}", ratio(rates, found) if found else None, "×", at_least=bound)
