@@ -232,6 +232,9 @@ package final class Journal<State: JournaledState>: Sendable {
         }
     }
 
+    /// Looks at the state as this process knows it, which others may have changed since.
+    package func look(_ body: (State) -> Void) { session.withLock { body($0.state) } }
+
     /// Looks at the newest state.
     package func read<R: Sendable>(_ body: (JournalSession<State>) throws -> R) throws -> R {
         try session.withLock { session in

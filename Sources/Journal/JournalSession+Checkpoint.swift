@@ -141,12 +141,13 @@ extension JournalSession {
     /// whole state, on the disk. A failure leaves a segment more than needed, no less.
     private mutating func reclaim() {
         let needed = min(state.oldestSegment ?? segment, segment)
+        let wanted = state.historyBytes ?? options.historyBytes
         var kept: UInt64 = 0
         var doomed: [UInt64] = []
         for name in segments.reversed() where name < needed {
             let size = (try? openSegment(name).status().size) ?? 0
             kept += size
-            if kept > options.historyBytes { doomed.append(name) }
+            if kept > wanted { doomed.append(name) }
         }
         for name in doomed.reversed() {
             guard (try? storage.remove(path(of: name))) != nil,

@@ -18,9 +18,17 @@ package protocol JournaledState: Sendable {
     /// none. Older ones may be deleted.
     var oldestSegment: UInt64? { get }
 
+    /// How many bytes of segments that it needs no more are kept as history; `nil` is the
+    /// journal's own (`JournalOptions.historyBytes`).
+    var historyBytes: UInt64? { get }
+
     /// The members of a base record: `"op":"base",…`. Applied to a fresh state it gives this one
     /// back.
     func encodeBase(to bytes: inout [UInt8])
+}
+
+extension JournaledState {
+    package var historyBytes: UInt64? { nil }
 }
 
 /// A record that a state cannot take, in words for the user.

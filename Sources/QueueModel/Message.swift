@@ -22,6 +22,20 @@ package struct Place: Hashable, Comparable, Sendable {
     }
 }
 
+/// A body as the journal of a queue that compresses keeps it: gzip in base64. The model carries it
+/// unopened; the edge packs and unpacks.
+package struct PackedBody: Equatable, Sendable {
+    /// The inside of a JSON string: base64 has nothing to escape.
+    package var base64: [UInt8]
+    /// Bytes of the body, decoded and unpacked.
+    package var size: Int64
+
+    package init(base64: [UInt8], size: Int64) {
+        self.base64 = base64
+        self.size = size
+    }
+}
+
 /// Where a record lies on disk: segment, byte offset and length.
 package struct RecordPlace: Hashable, Sendable {
     package var segment: UInt64

@@ -20,4 +20,6 @@ package enum QueueLimits {
     package static let deduplicationInterval = Duration.seconds(300)
     package static let identifierLength = 128
     package static let tags = 50
+    /// msorch's own: a terabyte of consumed segments.
+    package static let historyBytes: ClosedRange<Int64> = 0...1_099_511_627_776
 }

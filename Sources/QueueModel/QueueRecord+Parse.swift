@@ -98,6 +98,8 @@ extension QueueRecord {
 
     private static func message(_ scanner: inout JSONScanner) throws(JSONError) -> NewMessage {
         var message = NewMessage(messageID: "", escapedBody: [])
+        var packed: [UInt8]?
+        var size: Int64 = 0
         try scanner.object { (key, scanner) throws(JSONError) in
             if scanner.matches(key, "id") {
                 message.messageID = scanner.text(try scanner.string())
@@ -117,10 +119,15 @@ extension QueueRecord {
                 message.sent = Timestamp(milliseconds: try scanner.int())
             } else if scanner.matches(key, "receives") {
                 message.receiveCount = try scanner.int()
+            } else if scanner.matches(key, "z") {
+                packed = Array(scanner.slice(try scanner.string()))
+            } else if scanner.matches(key, "size") {
+                size = try scanner.int()
             } else {
                 try scanner.skipValue()
             }
         }
+        message.packed = packed.map { PackedBody(base64: $0, size: size) }
         return message
     }
 

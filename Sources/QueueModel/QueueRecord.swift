@@ -5,8 +5,9 @@ package enum QueueRecord: Equatable, Sendable {
     /// A message as a send or take brings it.
     package struct NewMessage: Equatable, Sendable {
         package var messageID: String
-        /// The inside of the body's JSON string, escaped as it came.
+        /// The inside of the body's JSON string, escaped as it came; empty if it is `packed`.
         package var escapedBody: [UInt8]
+        package var packed: PackedBody?
         package var delaySeconds: Int64 = 0
         package var group: String?
         package var deduplicationID: String?
@@ -121,9 +122,16 @@ package enum QueueRecord: Equatable, Sendable {
         for (index, message) in messages.enumerated() {
             JSONWriter.append(index == 0 ? "{\"id\":\"" : ",{\"id\":\"", &output)
             output.append(contentsOf: message.messageID.utf8)
-            JSONWriter.append("\",\"body\":\"", &output)
-            output.append(contentsOf: message.escapedBody)
-            JSONWriter.append("\"", &output)
+            if let packed = message.packed {
+                JSONWriter.append("\",\"z\":\"", &output)
+                output.append(contentsOf: packed.base64)
+                JSONWriter.append("\",\"size\":", &output)
+                JSONWriter.appendInteger(packed.size, to: &output)
+            } else {
+                JSONWriter.append("\",\"body\":\"", &output)
+                output.append(contentsOf: message.escapedBody)
+                JSONWriter.append("\"", &output)
+            }
             func number(_ name: StaticString, _ value: Int64?) {
                 guard let value, value != 0 else { return }
                 JSONWriter.append(name, &output)

@@ -34,6 +34,11 @@ package struct QueueSettings: Equatable, Sendable {
     package var deduplicatesByGroup = false
     package var hasPerGroupThroughput = false
     package var durability = Durability.fsync
+    /// Bodies of so many bytes and more are compressed in the journal; `nil` is none.
+    package var compressionBytes: Int64?
+    /// Segments that hold nothing to be read any more are kept up to so many bytes; `nil` is the
+    /// journal's default, 64 MiB.
+    package var historyBytes: Int64?
     package var tags: [String: String] = [:]
 
     package init() {}
@@ -65,6 +70,8 @@ package struct QueueSettings: Equatable, Sendable {
         keep("deduplicationScope", \.deduplicatesByGroup, "messageGroup")
         keep("throughputLimit", \.hasPerGroupThroughput, "perMessageGroupId")
         keep("durability", \.durability, .string(durability.rawValue))
+        if let compressionBytes { object["compression"] = .int(compressionBytes) }
+        if let historyBytes { object["history"] = .int(historyBytes) }
         keep(
             "tags", \.tags,
             .object(JSONObject(tags.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }))
@@ -90,6 +97,8 @@ package struct QueueSettings: Equatable, Sendable {
         deduplicatesByGroup = json["deduplicationScope"]?.stringValue == "messageGroup"
         hasPerGroupThroughput = json["throughputLimit"]?.stringValue == "perMessageGroupId"
         durability = json["durability"]?.stringValue.flatMap(Durability.init) ?? durability
+        compressionBytes = json["compression"]?.intValue
+        historyBytes = json["history"]?.intValue
         tags = Dictionary(
             (json["tags"]?.objectValue?.members ?? []).map { ($0.key, $0.value.stringValue ?? "") },
             uniquingKeysWith: { $1 })

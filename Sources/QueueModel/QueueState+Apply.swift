@@ -63,6 +63,7 @@ extension QueueState {
     ) {
         for (index, message) in messages.enumerated() {
             let place = Place(n: n, index: UInt8(index))
+            if let packed = message.packed { counters.compression.count(packed) }
             if let id = message.deduplicationID, settings.isFIFO {
                 let key = deduplicationKey(id, group: message.group)
                 remember(key, message.messageID, place, at: time)

@@ -6,6 +6,13 @@ extension QueueState {
         var json = plainJSON
         // What most queues never have is left out.
         if counters.moved > 0 { json["moved"] = .int(Int64(counters.moved)) }
+        let compression = counters.compression
+        if compression.messages > 0 {
+            json["compressed"] = [
+                .int(Int64(compression.messages)), .int(Int64(compression.bytesBefore)),
+                .int(Int64(compression.bytesAfter)),
+            ]
+        }
         return .object(json)
     }
 
@@ -62,6 +69,11 @@ extension QueueState {
             deleted: count(totals?["deleted"]), expired: count(totals?["expired"]),
             purged: count(totals?["purged"]), deadLettered: count(totals?["deadLettered"]),
             taken: count(totals?["taken"]), moved: count(json["moved"]))
+        if let compressed = json["compressed"]?.arrayValue, compressed.count == 3 {
+            counters.compression = Compression(
+                messages: count(compressed[0]), bytesBefore: count(compressed[1]),
+                bytesAfter: count(compressed[2]))
+        }
         for value in json["held"]?.arrayValue ?? [] {
             if let message = HeldMessage(json: value) { hold(message) }
         }

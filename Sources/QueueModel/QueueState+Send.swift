@@ -3,6 +3,8 @@ import JSON
 /// A message that a client wants to send.
 package struct SendEntry: Sendable {
     package var escapedBody: [UInt8]
+    /// How the journal is to keep the body, if not as it is.
+    package var packed: PackedBody?
     /// Bytes of the decoded body and the attributes' names, types and values.
     package var size: Int
     package var delaySeconds: Int64?
@@ -87,7 +89,9 @@ extension QueueState {
         if let id = entry.deduplicationID {
             try Self.check(identifier: id, "MessageDeduplicationId")
         }
-        var message = QueueRecord.NewMessage(messageID: id, escapedBody: entry.escapedBody)
+        var message = QueueRecord.NewMessage(
+            messageID: id, escapedBody: entry.packed == nil ? entry.escapedBody : [])
+        message.packed = entry.packed
         message.group = entry.group
         message.attributes = entry.attributes
         message.traceHeader = entry.traceHeader

@@ -17,6 +17,22 @@ package struct QueueState: Equatable, Sendable {
         package var taken: UInt64 = 0
         /// Redriven: moved back to a source queue.
         package var moved: UInt64 = 0
+        package var compression = Compression()
+    }
+
+    /// Bodies that the journal keeps compressed, and what that saved.
+    package struct Compression: Equatable, Sendable {
+        package var messages: UInt64 = 0
+        /// The bodies' bytes.
+        package var bytesBefore: UInt64 = 0
+        /// What the journal holds of them: base64.
+        package var bytesAfter: UInt64 = 0
+
+        mutating func count(_ packed: PackedBody) {
+            messages += 1
+            bytesBefore += UInt64(clamping: packed.size)
+            bytesAfter += UInt64(packed.base64.count)
+        }
     }
 
     /// A deduplication id that still counts.

@@ -152,6 +152,9 @@ package enum StackSchema {
             "compression", .integer(0...1_048_576, unit: "bytes"),
             "Bodies from this size on are compressed in the journal."),
         SchemaProperty(
+            "history", .integer(QueueLimits.historyBytes, unit: "bytes"),
+            "How much of what is consumed is kept, for replay and history (default: 67108864)."),
+        SchemaProperty(
             "tags",
             .map(names: ".{1,128}", meaning: "1 to 128 characters", of: .text()),
             "Up to 50 tags."),

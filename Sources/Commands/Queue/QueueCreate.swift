@@ -31,6 +31,12 @@ extension Command {
             .choice(
                 "durability", ["fsync", "os"],
                 "fsync: on the disk before the reply (default); os: survives the process."),
+            .number(
+                "compression", "BYTES", 0...1_048_576,
+                "Compress bodies of this size and more in the journal (default: none)."),
+            .number(
+                "history", "BYTES", QueueLimits.historyBytes,
+                "Keep so much of what is consumed, for replay and history (default: 67108864)."),
         ],
         examples: ["msorch queue create OrderQueue --visibility-timeout 30"],
         run: { invocation in
@@ -48,6 +54,8 @@ extension Command {
                 invocation.number("maximum-message-size") ?? settings.maximumMessageSize
             settings.isContentBasedDeduplication = invocation.has("content-based-deduplication")
             settings.durability = invocation.text("durability") == "os" ? .os : .fsync
+            settings.compressionBytes = invocation.number("compression")
+            settings.historyBytes = invocation.number("history")
             if let target = invocation.text("dead-letter-queue") {
                 guard target.hasSuffix(".fifo") == settings.isFIFO else {
                     throw CommandError(

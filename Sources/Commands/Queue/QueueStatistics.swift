@@ -30,7 +30,7 @@ extension Command {
             }
             let header = [
                 "QUEUE", "VISIBLE", "IN FLIGHT", "DELAYED", "OLDEST (S)", "SENT", "RECEIVED",
-                "DELETED", "BYTES", "DEAD LETTERS",
+                "DELETED", "BYTES", "COMPRESSED", "DEAD LETTERS",
             ]
             try invocation.output.table(.array(list), header, rows)
         })
@@ -48,10 +48,15 @@ extension Command {
             name, String(counts.visible), String(counts.inFlight), String(counts.delayed),
             age(statistics, now).map(String.init) ?? "-", String(counters.sent),
             String(counters.received), String(counters.deleted), String(statistics.journalBytes),
+            compression(counters.compression),
             statistics.settings.redrivePolicy.map {
                 "→ \($0.deadLetterQueue) after \($0.maxReceiveCount)"
             } ?? (givers.isEmpty ? "-" : "← " + givers.joined(separator: ", ")),
         ]
+    }
+
+    private static func compression(_ saved: QueueState.Compression) -> String {
+        saved.messages > 0 ? "\(saved.bytesBefore) to \(saved.bytesAfter)" : "-"
     }
 
     private static func json(
@@ -69,6 +74,11 @@ extension Command {
             "purged": number(counters.purged), "deadLettered": number(counters.deadLettered),
             "taken": number(counters.taken), "moved": number(counters.moved),
             "journalBytes": number(statistics.journalBytes),
+            "compression": [
+                "messages": number(counters.compression.messages),
+                "bytesBefore": number(counters.compression.bytesBefore),
+                "bytesAfter": number(counters.compression.bytesAfter),
+            ],
             "tornFiles": .int(statistics.tornFiles), "settings": statistics.settings.json,
         ]
     }

@@ -185,6 +185,7 @@ package struct Deployer: ~Copyable {
                 if let packages { kept.insert("\(function.key)/\(packages)") }
             }
         }
+        guard FileSystem.isDirectory(root) else { return }  // a stack of queues alone
         for key in try FileSystem.list(root) {
             for name in try FileSystem.list("\(root)/\(key)") where !kept.contains("\(key)/\(name)")
             {

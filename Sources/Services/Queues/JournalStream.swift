@@ -18,8 +18,11 @@ struct JournalStream: MessageStream, Sendable {
     init(_ session: JournalSession<QueueJournalState>) {
         let last = session.endLocation
         end = Head(segment: last.segment, offset: last.offset, index: 0)
-        // Where nothing waits, the head may stand in a segment that is gone.
+        // The head may stand in a segment that went while nothing waited: what waits came later.
         position = session.state.queue.streamed > 0 ? session.state.queue.head : end
+        if let oldest = session.segmentNames.first, position.segment < oldest {
+            position = Head(segment: oldest, offset: 0, index: 0)
+        }
         cursor = session.records(
             from: RecordLocation(segment: position.segment, offset: position.offset, length: 0))
         index = position.index

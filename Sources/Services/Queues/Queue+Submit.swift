@@ -13,6 +13,7 @@ extension Queue {
         _ entries: [SendEntry],
         completion: @escaping Completion<[Result<SentMessage, SQSError>]>
     ) {
+        let entries = packed(entries)
         submit { [self] session in
             try send(entries, &session)
         } completion: { [self] result in
@@ -30,6 +31,7 @@ extension Queue {
         submit(isDurable: { $0.isFIFO }) { [self] session in
             try receive(upTo: limit, timeoutSeconds: timeoutSeconds, &session)
         } completion: { [self] result in
+            let result = result.flatMap { received in Result { try received.unpacked() } }
             if case .success(let received) = result {
                 observe(QueueActivity(queue: name, kind: .received(received.deliveries.count)))
             }
@@ -55,8 +57,9 @@ extension Queue {
         completion: @escaping Completion<R>
     ) {
         let outcome = Mutex<R?>(nil)
-        journal.submit(now: environment.clock.now()) { session in
+        journal.submit(now: environment.clock.now()) { [self] session in
             let result = try body(&session)
+            note(session.state.queue.settings)
             outcome.withLock { $0 = result }
             return session.mustSync(isDurable)
         } completion: { error in

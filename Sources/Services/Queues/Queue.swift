@@ -12,6 +12,9 @@ package final class Queue: Sendable {
     let observe: QueueActivity.Observer
     /// Where the last receive left off: the next one needs not read again.
     let stream = Mutex<JournalStream?>(nil)
+    /// From how many bytes on bodies are compressed, as of the last transaction here: they are
+    /// packed before the lock is taken, and one packed too many or too few reads the same.
+    private let compressionFloor: Atomic<Int64>
 
     init(
         name: String, folder: String, environment: QueueEnvironment, options: JournalOptions,
@@ -23,6 +26,8 @@ package final class Queue: Sendable {
         journal = try Journal(
             folder: folder, at: environment.clock.now(), options: options,
             storage: environment.storage)
+        compressionFloor = Atomic(.max)
+        journal.look { note($0.queue.settings) }
     }
 
     /// A message as it was handed out.
@@ -74,6 +79,7 @@ package final class Queue: Sendable {
     package func sendBatches(
         _ batches: [[SendEntry]]
     ) throws -> [[Result<SentMessage, SQSError>]] {
+        let batches = batches.map(packed)
         let outcomes = try commit { session in
             try batches.map { try send($0, &session) }
         }
@@ -112,11 +118,13 @@ package final class Queue: Sendable {
     ///   - timeoutSeconds: `nil` is the queue's own.
     func receiveNow(upTo limit: Int, timeoutSeconds: Int64?) throws -> Received {
         // FIFO order must not be undone by power loss; a standard queue may deliver again.
-        try commit(isDurable: { $0.isFIFO }) { session in
+        let received = try commit(isDurable: { $0.isFIFO }) { session in
             try receive(upTo: limit, timeoutSeconds: timeoutSeconds, &session)
         }
+        return try received.unpacked()
     }
 
+    /// Inside a transaction; bodies are as the journal keeps them.
     func receive(
         upTo limit: Int, timeoutSeconds: Int64?,
         _ session: inout JournalSession<QueueJournalState>
@@ -221,8 +229,8 @@ package final class Queue: Sendable {
             while entries.count < limit, let next = try stream.next() {
                 if next.entry.delaySeconds == 0 { entries.append(next.entry) }
             }
-            return Array(zip(entries, try Self.messages(entries, session)))
-                .map { (entry: $0, message: $1) }
+            return try zip(entries, try Self.messages(entries, session))
+                .map { (entry: $0, message: try $1.unpacked()) }
         }
     }
 
@@ -234,12 +242,12 @@ package final class Queue: Sendable {
         let session = try journal.read { $0 }
         let held = session.state.queue.held.values.sorted { $0.entry.place < $1.entry.place }
         for message in held {
-            try visit(message.entry, try Self.messages([message.entry], session)[0])
+            try visit(message.entry, try Self.messages([message.entry], session)[0].unpacked())
         }
         var stream = JournalStream(session)
         while let (entry, _) = try stream.next() {
             // Delayed ones are held from their send on.
-            if entry.delaySeconds == 0 { try visit(entry, stream.message) }
+            if entry.delaySeconds == 0 { try visit(entry, stream.message.unpacked()) }
         }
     }
 
@@ -317,10 +325,22 @@ package final class Queue: Sendable {
     ) throws -> R {
         let (result, ticket) = try journal.transact(now: environment.clock.now()) { session in
             let result = try body(&session)
+            note(session.state.queue.settings)
             return (result, session.mustSync(isDurable))
         }
         if let ticket, result.1 { try wait(ticket) }
         return result.0
+    }
+
+    /// The entries with their bodies as the journal is to keep them.
+    func packed(_ entries: [SendEntry]) -> [SendEntry] {
+        let floor = compressionFloor.load(ordering: .relaxed)
+        return floor == .max ? entries : entries.map { $0.packed(from: floor) }
+    }
+
+    /// What the next calls should know of the settings before they take the lock.
+    func note(_ settings: QueueSettings) {
+        compressionFloor.store(settings.compressionBytes ?? .max, ordering: .relaxed)
     }
 
     /// Everything decided so far is on the disk when this returns.

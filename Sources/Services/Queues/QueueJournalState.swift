@@ -20,6 +20,10 @@ package struct QueueJournalState: JournaledState, Equatable {
 
     package var oldestSegment: UInt64? { queue.oldestSegment }
 
+    package var historyBytes: UInt64? {
+        queue.settings.historyBytes.map { UInt64(clamping: $0) }
+    }
+
     package func encodeBase(to bytes: inout [UInt8]) {
         QueueRecord.base(queue.json).append(to: &bytes)
     }
