@@ -3,7 +3,7 @@ import JSON
 /// Places ordered by when they become visible. Entries are never searched for: whoever reads checks
 /// each against the message it names, and stale ones are dropped as they surface.
 struct DeadlineHeap: Equatable, Sendable {
-    struct Entry: Equatable, Comparable, Sendable {
+    struct Entry: Hashable, Comparable, Sendable {
         var time: Timestamp
         var place: Place
 
@@ -42,21 +42,53 @@ struct DeadlineHeap: Equatable, Sendable {
         }
     }
 
-    /// Calls `body` in order for entries up to `time`, until it says stop. Reads only what it must.
-    func forEach(upTo time: Timestamp, _ body: (Entry) -> Bool) {
-        var frontier = [0]
-        while let index = frontier.indices.min(by: { less(frontier[$0], frontier[$1]) }) {
-            let node = frontier.remove(at: index)
-            guard node < entries.count, entries[node].time <= time else { continue }
-            guard body(entries[node]) else { return }
-            frontier.append(2 * node + 1)
-            frontier.append(2 * node + 2)
+    /// Visits every entry up to `time`, in no order; reads those and their children alone.
+    func forEach(upTo time: Timestamp, _ visit: (Entry) -> Void) {
+        guard let first = entries.first, first.time <= time else { return }
+        var open = [0]
+        while let index = open.popLast() {
+            guard index < entries.count, entries[index].time <= time else { continue }
+            visit(entries[index])
+            open.append(2 * index + 1)
+            open.append(2 * index + 2)
         }
     }
 
-    private func less(_ lhs: Int, _ rhs: Int) -> Bool {
-        guard lhs < entries.count else { return false }
-        guard rhs < entries.count else { return true }
-        return entries[lhs] < entries[rhs]
+    /// Visits entries in order until told to stop; reads no further than it must.
+    func inOrder(_ visit: (Entry) -> Bool) {
+        var open = DeadlineHeap()
+        var indices: [Entry: [Int]] = [:]
+        func add(_ index: Int) {
+            guard index < entries.count else { return }
+            if indices[entries[index], default: []].isEmpty { open.insert(entries[index]) }
+            indices[entries[index], default: []].append(index)
+        }
+        add(0)
+        while let entry = open.first {
+            open.removeFirst()
+            for index in indices.removeValue(forKey: entry) ?? [] {
+                guard visit(entry) else { return }
+                add(2 * index + 1)
+                add(2 * index + 2)
+            }
+        }
+    }
+
+    /// The earliest entry later than `time` that `isTrue`; reads no further than it must.
+    func first(after time: Timestamp, where isTrue: (Entry) -> Bool) -> Entry? {
+        var found: Entry?
+        var open = [0]
+        while let index = open.popLast() {
+            guard index < entries.count else { continue }
+            let entry = entries[index]
+            if let found, found < entry { continue }
+            if entry.time > time, isTrue(entry) {
+                found = entry
+            } else {
+                open.append(2 * index + 1)
+                open.append(2 * index + 2)
+            }
+        }
+        return found
     }
 }

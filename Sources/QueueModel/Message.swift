@@ -58,12 +58,13 @@ package struct StreamEntry: Equatable, Sendable {
     package var group: String?
     /// Messages with a delay are kept in the state from their send on; the stream steps over them.
     package var delaySeconds: Int64
-    /// Receives in the queue that it came from, if it was moved.
+    /// Receives before it came to this place: in another queue, or in this one.
     package var receiveCount: Int64
+    package var past: Past?
 
     package init(
         place: Place, record: RecordPlace, messageID: String, sent: Timestamp,
-        group: String? = nil, delaySeconds: Int64 = 0, receiveCount: Int64 = 0
+        group: String? = nil, delaySeconds: Int64 = 0, receiveCount: Int64 = 0, past: Past? = nil
     ) {
         self.place = place
         self.record = record
@@ -72,6 +73,35 @@ package struct StreamEntry: Equatable, Sendable {
         self.group = group
         self.delaySeconds = delaySeconds
         self.receiveCount = receiveCount
+        self.past = past
+    }
+
+    /// When it came into this queue, from where its age counts.
+    package var arrived: Timestamp { past?.arrived ?? sent }
+    /// Whether it came back too often and was put behind the others.
+    package var isRequeued: Bool { past?.firstReceived != nil }
+}
+
+/// What a message went through before it came to its place. Most have none, and pay nothing.
+package final class Past: Equatable, Sendable {
+    /// When it was first received, if it was put back into the stream.
+    package let firstReceived: Timestamp?
+    /// When it came into this queue, if it was sent to another.
+    package let arrived: Timestamp?
+
+    /// `nil` if there is nothing to tell.
+    package static func of(firstReceived: Timestamp?, arrived: Timestamp?) -> Past? {
+        guard firstReceived != nil || arrived != nil else { return nil }
+        return Past(firstReceived: firstReceived, arrived: arrived)
+    }
+
+    private init(firstReceived: Timestamp?, arrived: Timestamp?) {
+        self.firstReceived = firstReceived
+        self.arrived = arrived
+    }
+
+    package static func == (lhs: Past, rhs: Past) -> Bool {
+        lhs.firstReceived == rhs.firstReceived && lhs.arrived == rhs.arrived
     }
 }
 
@@ -106,6 +136,20 @@ package struct HeldMessage: Equatable, Sendable {
     package var lastReceived: Timestamp?
     /// The newest receive's random bits: only a receipt handle that holds them counts.
     package var bits: UInt64
+    /// Whether it was not yet visible at the state's last change: kept by the state alone, and
+    /// follows from the rest.
+    var isHidden = false
+
+    package static func == (lhs: HeldMessage, rhs: HeldMessage) -> Bool {
+        lhs.entry == rhs.entry && lhs.receiveCount == rhs.receiveCount
+            && lhs.visibleAt == rhs.visibleAt && lhs.firstReceived == rhs.firstReceived
+            && lhs.lastReceived == rhs.lastReceived && lhs.bits == rhs.bits
+    }
+
+    /// Received too often without a delete (SQS Developer Guide, *sqs-message-metadata*: 3 times).
+    package var isPoison: Bool {
+        entry.isRequeued || receiveCount - entry.receiveCount >= QueueLimits.poisonReceives
+    }
 
     package func isInFlight(at now: Timestamp) -> Bool { lastReceived != nil && visibleAt > now }
     package func isDelayed(at now: Timestamp) -> Bool { lastReceived == nil && visibleAt > now }

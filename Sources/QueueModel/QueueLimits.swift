@@ -17,6 +17,18 @@ package enum QueueLimits {
     package static let inFlight = 120_000
     /// How far a FIFO queue looks past blocked groups.
     package static let passedOver = 120_000
+    /// A standard queue's message that was received so often goes to the back.
+    package static let poisonReceives: Int64 = 3
+    /// How many poison messages one receive puts to the back at most.
+    package static let requeuedByReceive = 100
+    /// How many put-back messages' old receipt handles still delete them.
+    package static let requeuedHandles = 1000
+    /// Deleted messages that the stream has not passed yet; more are not deleted by old handles.
+    package static let holes = 10_000
+    /// Dead letters that one receive sends on their way at most.
+    package static let deadLettersByReceive = 100
+    /// Bytes of the records whose messages one record may bring over; one message may have more.
+    package static let carriedBytes = 8 << 20
     package static let deduplicationInterval = Duration.seconds(300)
     package static let identifierLength = 128
     package static let tags = 50

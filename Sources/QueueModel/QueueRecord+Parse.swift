@@ -19,6 +19,11 @@ extension QueueRecord {
         guard let operation else { throw QueueRecordError(message: "a record without 'op'") }
         if scanner.matches(operation, "send") || scanner.matches(operation, "take") {
             self = try Self.arrival(line)
+        } else if scanner.matches(operation, "requeue") {
+            guard case .send(let messages) = try Self.arrival(line) else {
+                throw QueueRecordError(message: "a requeue record names a queue")
+            }
+            self = .requeue(messages)
         } else {
             self = try Self.change(line)
         }
@@ -30,6 +35,7 @@ extension QueueRecord {
         do throws(JSONError) {
             guard let operation = try operation(&scanner) else { return false }
             return scanner.matches(operation, "send") || scanner.matches(operation, "take")
+                || scanner.matches(operation, "requeue")
         } catch {
             throw QueueRecordError(message: error.message)
         }
@@ -123,6 +129,11 @@ extension QueueRecord {
                 packed = Array(scanner.slice(try scanner.string()))
             } else if scanner.matches(key, "size") {
                 size = try scanner.int()
+            } else if scanner.matches(key, "first") {
+                message.firstReceived = Timestamp(milliseconds: try scanner.int())
+            } else if scanner.matches(key, "was") {
+                let value = try JSONValue.parse(Array(scanner.slice(try scanner.skipValue())))
+                message.was = Place(json: value)
             } else {
                 try scanner.skipValue()
             }

@@ -17,6 +17,9 @@ package enum QueueRecord: Equatable, Sendable {
         /// Moved messages keep when they were sent, and how often they were received.
         package var sent: Timestamp?
         package var receiveCount: Int64 = 0
+        /// A message that was put back: when it was first received, and where it was.
+        package var firstReceived: Timestamp?
+        package var was: Place?
 
         package init(messageID: String, escapedBody: [UInt8]) {
             self.messageID = messageID
@@ -45,11 +48,16 @@ package enum QueueRecord: Equatable, Sendable {
         package var expired: UInt64
         /// Held messages whose retention had passed.
         package var gone: [Place]
+        /// Messages that were once put back, in the stream, and that the head stepped over: deleted
+        /// by an old handle, or expired.
+        package var over: [Place] = []
     }
 
     case base(JSONValue)
     case send([NewMessage])
     case take(from: String, number: UInt64, [NewMessage])
+    /// Messages that came back too often stand behind all others again.
+    case requeue([NewMessage])
     case receive(Receive)
     case delete([Place])
     case visibility([(place: Place, visibleAt: Timestamp)])
@@ -81,6 +89,9 @@ package enum QueueRecord: Equatable, Sendable {
             Self.append(
                 "take", [("from", .string(giver)), ("x", .int(Int64(number)))], to: &output)
             JSONWriter.append(",", &output)
+            Self.append(messages, to: &output)
+        case .requeue(let messages):
+            JSONWriter.append("\"op\":\"requeue\",", &output)
             Self.append(messages, to: &output)
         case .receive(let receive): receive.append(to: &output)
         case .delete(let places):
@@ -152,6 +163,11 @@ package enum QueueRecord: Equatable, Sendable {
             text(",\"trace\":", message.traceHeader)
             number(",\"sent\":", message.sent?.milliseconds)
             number(",\"receives\":", message.receiveCount)
+            number(",\"first\":", message.firstReceived?.milliseconds)
+            if let was = message.was {
+                JSONWriter.append(",\"was\":", &output)
+                was.json.append(to: &output)
+            }
             JSONWriter.append("}", &output)
         }
         JSONWriter.append("]", &output)
@@ -197,6 +213,8 @@ extension StreamEntry {
         if let group { object["group"] = .string(group) }
         if delaySeconds != 0 { object["delay"] = .int(delaySeconds) }
         if receiveCount != 0 { object["receives"] = .int(receiveCount) }
+        if let time = past?.firstReceived { object["requeued"] = .int(time.milliseconds) }
+        if let time = past?.arrived { object["arrived"] = .int(time.milliseconds) }
         return .object(object)
     }
 
@@ -212,7 +230,10 @@ extension StreamEntry {
                 length: UInt32(clamping: length)),
             messageID: id, sent: Timestamp(milliseconds: sent), group: json["group"]?.stringValue,
             delaySeconds: json["delay"]?.intValue ?? 0,
-            receiveCount: json["receives"]?.intValue ?? 0)
+            receiveCount: json["receives"]?.intValue ?? 0,
+            past: .of(
+                firstReceived: json["requeued"]?.intValue.map { Timestamp(milliseconds: $0) },
+                arrived: json["arrived"]?.intValue.map { Timestamp(milliseconds: $0) }))
     }
 }
 
@@ -254,6 +275,10 @@ extension QueueRecord.Receive {
             JSONWriter.append(",\"gone\":", &output)
             JSONValue.array(gone.map(\.json)).append(to: &output)
         }
+        if !over.isEmpty {
+            JSONWriter.append(",\"over\":", &output)
+            JSONValue.array(over.map(\.json)).append(to: &output)
+        }
     }
 
     private static func append(_ first: QueueRecord.FirstReceive, to output: inout [UInt8]) {
@@ -280,6 +305,14 @@ extension QueueRecord.Receive {
         if entry.receiveCount != 0 {
             JSONWriter.append(",\"receives\":", &output)
             JSONWriter.appendInteger(entry.receiveCount, to: &output)
+        }
+        if let time = entry.past?.firstReceived {
+            JSONWriter.append(",\"requeued\":", &output)
+            JSONWriter.appendInteger(time.milliseconds, to: &output)
+        }
+        if let time = entry.past?.arrived {
+            JSONWriter.append(",\"arrived\":", &output)
+            JSONWriter.appendInteger(time.milliseconds, to: &output)
         }
         if let bits = first.bits {
             JSONWriter.append(",\"bits\":", &output)
@@ -320,5 +353,6 @@ extension QueueRecord.Receive {
         }
         expired = UInt64(clamping: json["expired"]?.intValue ?? 0)
         gone = (json["gone"]?.arrayValue ?? []).compactMap { Place(json: $0) }
+        over = (json["over"]?.arrayValue ?? []).compactMap { Place(json: $0) }
     }
 }

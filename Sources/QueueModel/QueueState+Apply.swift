@@ -9,6 +9,7 @@ extension QueueState {
     package mutating func apply(
         _ record: QueueRecord, n: UInt64, time: Timestamp, at place: RecordPlace
     ) {
+        settle(at: time)
         switch record {
         case .base(let value): restore(value, at: time)
         case .send(let messages):
@@ -18,9 +19,17 @@ extension QueueState {
             taken[giver] = max(taken[giver] ?? 0, number)
             counters.taken += UInt64(messages.count)
             arrive(messages, n, time, place)
+        case .requeue(let messages): requeue(messages, n)
         case .receive(let receive): apply(receive, at: time)
         case .delete(let places):
-            for place in places where release(place) != nil { counters.deleted += 1 }
+            for place in places {
+                if release(place) != nil {
+                    counters.deleted += 1
+                } else if requeued.delete(place) {
+                    counters.deleted += 1
+                    streamed -= min(streamed, 1)
+                }
+            }
         case .visibility(let changes):
             for change in changes {
                 guard var message = held[change.place] else { continue }
@@ -30,13 +39,15 @@ extension QueueState {
         case .purge:
             counters.purged += streamed + UInt64(held.count)
             streamed = 0
-            held = [:]
-            groups = [:]
-            deadlines = DeadlineHeap()
+            releaseAll()
+            requeued = RequeuedMessages()
             transfers = []
             head = Head(segment: place.segment, offset: place.offset, index: 0)
             lastPurge = time
-        case .set(let settings): self.settings = settings
+        case .set(let settings):
+            let isResorted = settings.redrivePolicy != self.settings.redrivePolicy
+            self.settings = settings
+            if isResorted { rebuildIndex(at: time) }
         case .transfer(let number, let target, let isMove, let places):
             lastTransfer = max(lastTransfer, number)
             let messages = places.compactMap { release($0) }
@@ -83,13 +94,15 @@ extension QueueState {
 
     private mutating func apply(_ receive: QueueRecord.Receive, at time: Timestamp) {
         for place in receive.gone where release(place) != nil { counters.expired += 1 }
+        for place in receive.over { requeued.remove(place) }
         counters.expired += receive.expired
         streamed -= min(streamed, receive.expired + UInt64(receive.first.count))
         head = receive.head
         for first in receive.first {
+            if first.entry.isRequeued { requeued.remove(first.entry.place) }
             var message = HeldMessage(
                 entry: first.entry, receiveCount: first.entry.receiveCount, visibleAt: time,
-                firstReceived: nil, lastReceived: nil, bits: 0)
+                firstReceived: first.entry.past?.firstReceived, lastReceived: nil, bits: 0)
             if let bits = first.bits {
                 mark(&message, bits, until: receive.visibleAt, at: time)
             }
@@ -126,6 +139,9 @@ extension StreamEntry {
         self.init(
             place: place, record: record, messageID: message.messageID, sent: message.sent ?? time,
             group: message.group, delaySeconds: message.delaySeconds,
-            receiveCount: message.receiveCount)
+            receiveCount: message.receiveCount,
+            past: .of(
+                firstReceived: message.firstReceived,
+                arrived: message.sent == nil || message.was != nil ? nil : time))
     }
 }

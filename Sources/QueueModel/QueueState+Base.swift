@@ -13,6 +13,7 @@ extension QueueState {
                 .int(Int64(compression.bytesAfter)),
             ]
         }
+        if requeued != RequeuedMessages() { json["requeued"] = requeued.json }
         return .object(json)
     }
 
@@ -74,9 +75,12 @@ extension QueueState {
                 messages: count(compressed[0]), bytesBefore: count(compressed[1]),
                 bytesAfter: count(compressed[2]))
         }
+        index.settled = time
         for value in json["held"]?.arrayValue ?? [] {
             if let message = HeldMessage(json: value) { hold(message) }
         }
+        rebuildIndex(at: time)
+        requeued = RequeuedMessages(json: json["requeued"] ?? .null)
         for value in json["transfers"]?.arrayValue ?? [] {
             transfers.append(
                 Transfer(
@@ -98,6 +102,31 @@ extension QueueState {
             deduplicationOrder.append(key)
             deduplications[key] = Deduplication(
                 messageID: id, place: place, time: Timestamp(milliseconds: time))
+        }
+    }
+}
+
+extension RequeuedMessages {
+    var json: JSONValue {
+        [
+            "handles": .array(
+                order.compactMap { handle in
+                    self[handle].map { [handle.json, $0.place.json, hexBits($0.bits)] }
+                }),
+            "holes": .array(holes.sorted().map(\.json)),
+        ]
+    }
+
+    init(json: JSONValue) {
+        for value in json["handles"]?.arrayValue ?? [] {
+            guard let parts = value.arrayValue, parts.count == 3,
+                let handle = Place(json: parts[0]),
+                let place = Place(json: parts[1]), let bits = bits(parts[2])
+            else { continue }
+            add(handle, Requeued(place: place, bits: bits))
+        }
+        for value in json["holes"]?.arrayValue ?? [] {
+            if let place = Place(json: value) { restore(hole: place) }
         }
     }
 }

@@ -13,7 +13,13 @@ extension QueueState {
     /// refuses a handle whose visibility timeout has passed.
     package func delete(_ handle: String, at now: Timestamp) throws(SQSError) -> Place? {
         let parsed = try parse(handle)
-        guard let message = held[parsed.place] else { return nil }
+        guard let message = held[parsed.place] else {
+            // Put back since, and waiting in the stream: it is deleted there.
+            guard let message = requeued[parsed.place], message.bits == parsed.bits,
+                requeued.canDelete
+            else { return nil }
+            return message.place
+        }
         if settings.isFIFO, message.bits != parsed.bits || !message.isInFlight(at: now) {
             throw .receiptHandleExpired(handle)
         }
@@ -30,6 +36,7 @@ extension QueueState {
                 reason: "VisibilityTimeout must be an integer between 0 and 43200.")
         }
         let parsed = try parse(handle)
+        guard requeued[parsed.place]?.bits != parsed.bits else { throw .messageNotInFlight }
         guard let message = held[parsed.place], message.bits == parsed.bits,
             let received = message.lastReceived
         else {

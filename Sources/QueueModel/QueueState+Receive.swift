@@ -20,11 +20,12 @@ extension QueueState {
     {
         guard let policy = settings.redrivePolicy else { return nil }
         var places: [Place] = []
-        deadlines.forEach(upTo: now) { entry in
-            guard let message = held[entry.place], message.visibleAt == entry.time,
-                message.receiveCount >= policy.maxReceiveCount, !places.contains(entry.place)
-            else { return true }
-            places.append(entry.place)
+        var bytes = 0
+        forEachReturned(.doomed, due(at: now)) { message in
+            guard !places.contains(message.entry.place) else { return true }
+            bytes += Int(message.entry.record.length)
+            guard places.isEmpty || bytes <= QueueLimits.carriedBytes else { return false }
+            places.append(message.entry.place)
             return places.count < limit
         }
         guard !places.isEmpty else { return nil }
@@ -69,11 +70,11 @@ extension QueueState {
                 ReceivedMessage(
                     entry: pick.entry, handle: ReceiptHandle(place: place, bits: bits[index]),
                     receiveCount: (before?.receiveCount ?? pick.entry.receiveCount) + 1,
-                    firstReceived: before?.firstReceived ?? now))
+                    firstReceived: before?.firstReceived ?? pick.entry.past?.firstReceived ?? now))
         }
         let changes =
             !messages.isEmpty || !receive.first.isEmpty || receive.expired > 0
-            || !receive.gone.isEmpty
+            || !receive.gone.isEmpty || !receive.over.isEmpty
         return (changes ? .receive(receive) : nil, messages)
     }
 
@@ -82,40 +83,66 @@ extension QueueState {
     }
 
     /// Returned and formerly delayed messages first, in the order in which they became visible;
-    /// then the stream.
+    /// then the stream; poison messages that could not be put into it last.
     private func pickStandard<Stream: MessageStream>(
         _ limit: Int, _ now: Timestamp, _ stream: inout Stream,
         _ receive: inout QueueRecord.Receive,
         _ picked: inout [(entry: StreamEntry, isAgain: Bool)]
     ) throws {
-        var gone: [Place] = []
-        var seen: Set<Place> = []
-        deadlines.forEach(upTo: now) { entry in
-            guard picked.count < limit, gone.count < Self.scanLimit else { return false }
-            guard let message = held[entry.place], message.visibleAt == entry.time,
-                !mustMove(message), seen.insert(entry.place).inserted
-            else { return true }
-            if isExpired(message.entry, now) {
-                gone.append(entry.place)
-            } else {
-                picked.append((message.entry, true))
-            }
-            return true
-        }
-        receive.gone = gone
+        let due = due(at: now)
+        pickReturned(.plain, limit, now, due, &receive, &picked)
         var scanned = 0
         while picked.count < limit, scanned < Self.scanLimit, let next = try stream.next() {
             scanned += 1
             receive.head = next.after
-            guard next.entry.delaySeconds == 0 else { continue }
-            if isExpired(next.entry, now) {
-                receive.expired += 1
-            } else {
-                receive.first.append(QueueRecord.FirstReceive(entry: next.entry, bits: nil))
-                picked.append((next.entry, false))
+            guard next.entry.delaySeconds == 0, !steps(over: next.entry, now, &receive) else {
+                continue
             }
+            receive.first.append(QueueRecord.FirstReceive(entry: next.entry, bits: nil))
+            picked.append((next.entry, false))
         }
         if streamed == receive.expired + UInt64(receive.first.count) { receive.head = stream.end }
+        if picked.count < limit { pickReturned(.poison, limit, now, due, &receive, &picked) }
+    }
+
+    private func pickReturned(
+        _ lane: HeldLane, _ limit: Int, _ now: Timestamp, _ due: [HeldMessage],
+        _ receive: inout QueueRecord.Receive,
+        _ picked: inout [(entry: StreamEntry, isAgain: Bool)]
+    ) {
+        var gone: Set<Place> = []
+        forEachReturned(lane, due) { message in
+            guard picked.count < limit, gone.count < Self.scanLimit else { return false }
+            let place = message.entry.place
+            if isExpired(message.entry, now) {
+                gone.insert(place)
+            } else if !picked.contains(where: { $0.isAgain && $0.entry.place == place }) {
+                picked.append((message.entry, true))
+            }
+            return true
+        }
+        receive.gone += gone.sorted()
+    }
+
+    /// Whether a message of the stream is gone; notes it if so.
+    private func steps(
+        over entry: StreamEntry, _ now: Timestamp, _ receive: inout QueueRecord.Receive
+    ) -> Bool {
+        if entry.isRequeued, requeued.holes.contains(entry.place) {
+            receive.over.append(entry.place)
+            return true
+        }
+        guard isExpired(entry, now) else { return false }
+        receive.expired += 1
+        if entry.isRequeued { receive.over.append(entry.place) }
+        return true
+    }
+
+    /// What one group offers to a FIFO receive.
+    private struct Offer {
+        var messages: [(entry: StreamEntry, isAgain: Bool)] = []
+        /// A delayed member keeps back what follows it.
+        var isHalted = false
     }
 
     /// Group by group in order of their first messages; a group with one in flight waits.
@@ -124,60 +151,78 @@ extension QueueState {
         _ receive: inout QueueRecord.Receive,
         _ picked: inout [(entry: StreamEntry, isAgain: Bool)]
     ) throws {
-        // What the groups hold once expired ones are gone; in order of their first message.
-        var waiting: [String: [(entry: StreamEntry, isAgain: Bool)]] = [:]
-        var order: [String] = []
-        var blocked: Set<String> = []
-        for (group, places) in groups.sorted(by: { ($0.value[0], $0.key) < ($1.value[0], $1.key) })
-        {
-            for place in places {
-                guard let message = held[place] else { continue }
-                if message.isInFlight(at: now) || mustMove(message) {
-                    blocked.insert(group)
-                    break
-                }
-                if isExpired(message.entry, now) {
-                    receive.gone.append(place)
-                } else if message.isDelayed(at: now) {
-                    break  // what stands before it may go; it and what follows may not
-                } else {
-                    waiting[group, default: []].append((message.entry, true))
-                }
+        let due = due(at: now)
+        let dueGroups = Set(due.compactMap(\.entry.group))
+        var order: [(first: Place, group: String)] = []
+        var offers: [String: Offer] = [:]
+        func consider(_ group: String) {
+            guard offers[group] == nil, let offer = offer(of: group, limit, now, &receive) else {
+                return
             }
-            let halts = places.contains { held[$0]?.isDelayed(at: now) == true }
-            if halts, waiting[group] == nil { blocked.insert(group) }
-            if !blocked.contains(group), waiting[group] != nil { order.append(group) }
+            offers[group] = offer
+            if let first = offer.messages.first { order.append((first.entry.place, group)) }
         }
-        func ready() -> Int { order.reduce(0) { $0 + (waiting[$1]?.count ?? 0) } }
-        let halted = Set(
-            groups.filter { $0.value.contains { held[$0]?.isDelayed(at: now) == true } }.keys)
+        for group in dueGroups { consider(group) }
+        var known = 0
+        index.readyGroups.inOrder { entry in
+            guard isReady(entry), let group = held[entry.place]?.entry.group else { return true }
+            guard !dueGroups.contains(group) else { return true }
+            consider(group)
+            known += offers[group]?.messages.count ?? 0
+            return known < limit
+        }
+        order.sort { $0.first < $1.first }
+        var ready = offers.values.reduce(0) { $0 + $1.messages.count }
         var scanned = 0
-        while ready() < limit, scanned < Self.scanLimit,
+        while ready < limit, scanned < Self.scanLimit,
             held.count + receive.first.count < QueueLimits.passedOver, let next = try stream.next()
         {
             scanned += 1
             receive.head = next.after
-            guard next.entry.delaySeconds == 0 else { continue }
-            guard !isExpired(next.entry, now) else {
-                receive.expired += 1
+            guard next.entry.delaySeconds == 0, !steps(over: next.entry, now, &receive) else {
                 continue
             }
-            let group = next.entry.group ?? ""
             receive.first.append(QueueRecord.FirstReceive(entry: next.entry, bits: nil))
-            guard !blocked.contains(group), !halted.contains(group) else { continue }
-            if waiting[group] == nil { order.append(group) }
-            waiting[group, default: []].append((next.entry, false))
+            let group = next.entry.group ?? ""
+            var offer = offers[group] ?? Offer(isHalted: index.groups[group] != nil)
+            guard !offer.isHalted else { continue }
+            if offer.messages.isEmpty { order.append((next.entry.place, group)) }
+            offer.messages.append((next.entry, false))
+            offers[group] = offer
+            ready += 1
         }
-        for group in order {
-            for message in waiting[group] ?? [] where picked.count < limit {
-                picked.append(message)
-            }
+        if streamed == receive.expired + UInt64(receive.first.count) { receive.head = stream.end }
+        for (_, group) in order {
+            picked += (offers[group]?.messages ?? []).prefix(limit - picked.count)
         }
     }
 
-    /// Whether a message has used up its receives and waits for its transfer.
-    private func mustMove(_ message: HeldMessage) -> Bool {
-        guard let policy = settings.redrivePolicy else { return false }
-        return message.receiveCount >= policy.maxReceiveCount
+    /// What a group has to give at `now`; `nil` if it waits.
+    private func offer(
+        of group: String, _ limit: Int, _ now: Timestamp, _ receive: inout QueueRecord.Receive
+    ) -> Offer? {
+        guard let members = index.groups[group] else { return nil }
+        // With none in flight and none to move there is no need to look at them all.
+        if members.blocking > 0 || members.hidden > 0 {
+            for place in members.live {
+                guard let message = held[place] else { continue }
+                if message.isInFlight(at: now) || (message.visibleAt <= now && mustMove(message)) {
+                    return nil
+                }
+            }
+        }
+        var offer = Offer()
+        for place in members.live where offer.messages.count < limit {
+            guard let message = held[place] else { continue }
+            if isExpired(message.entry, now) {
+                receive.gone.append(place)
+            } else if message.isDelayed(at: now) {
+                offer.isHalted = true
+                break
+            } else {
+                offer.messages.append((message.entry, true))
+            }
+        }
+        return offer
     }
 }

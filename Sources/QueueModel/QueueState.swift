@@ -66,39 +66,18 @@ package struct QueueState: Equatable, Sendable {
     /// The highest transfer number taken from each giver.
     package internal(set) var taken: [String: UInt64] = [:]
     package internal(set) var lastPurge: Timestamp?
+    var requeued = RequeuedMessages()
 
-    var deadlines = DeadlineHeap()
-    /// FIFO: held messages of each group, in order.
-    var groups: [String: [Place]] = [:]
+    // What follows from `held`, so that nothing has to walk through it; see QueueState+Held.swift.
+    var index = HeldIndex()
     var deduplications: [String: Deduplication] = [:]
     /// Deduplication keys, oldest first.
     var deduplicationOrder: [String] = []
 
     package init() {}
 
-    /// Counts as SQS shows them.
-    package struct Counts: Equatable, Sendable {
-        package var visible: UInt64
-        package var inFlight: UInt64
-        package var delayed: UInt64
-        /// When the oldest held message was sent; the stream's head is the caller's to look at.
-        package var oldestHeld: Timestamp?
-    }
-
-    package func counts(at now: Timestamp) -> Counts {
-        var counts = Counts(visible: streamed, inFlight: 0, delayed: 0)
-        for message in held.values {
-            if message.isInFlight(at: now) {
-                counts.inFlight += 1
-            } else if message.isDelayed(at: now) {
-                counts.delayed += 1
-            } else {
-                counts.visible += 1
-            }
-            counts.oldestHeld = min(counts.oldestHeld ?? message.entry.sent, message.entry.sent)
-        }
-        return counts
-    }
+    /// How many messages are in the state: in flight, delayed, returned or passed over.
+    package var heldCount: Int { held.count }
 
     /// How many messages the queue holds in any state; those on their way out included.
     package var messageCount: UInt64 {
@@ -115,51 +94,6 @@ package struct QueueState: Equatable, Sendable {
         for message in held.values { consider(message) }
         for transfer in transfers { for message in transfer.messages { consider(message) } }
         return oldest
-    }
-
-    /// When the next held message becomes visible, if later than `now`: no need to look before,
-    /// unless something is sent.
-    package func nextWake(after now: Timestamp) -> Timestamp? {
-        held.values.lazy.map(\.visibleAt).filter { $0 > now }.min()
-    }
-
-    // MARK: changes, used by `apply` alone
-
-    mutating func hold(_ message: HeldMessage) {
-        let place = message.entry.place
-        let isNew = held.updateValue(message, forKey: place) == nil
-        deadlines.insert(DeadlineHeap.Entry(time: message.visibleAt, place: place))
-        guard isNew, let group = message.entry.group, settings.isFIFO else { return dropStale() }
-        var places = groups[group] ?? []
-        let index = places.lastIndex { $0 < place }.map { $0 + 1 } ?? 0
-        places.insert(place, at: index)
-        groups[group] = places
-        dropStale()
-    }
-
-    @discardableResult
-    mutating func release(_ place: Place) -> HeldMessage? {
-        guard let message = held.removeValue(forKey: place) else { return nil }
-        if let group = message.entry.group, settings.isFIFO {
-            groups[group]?.removeAll { $0 == place }
-            if groups[group]?.isEmpty == true { groups[group] = nil }
-        }
-        dropStale()
-        return message
-    }
-
-    /// Drops heap entries that no longer speak of their message: those on top, and all of them once
-    /// they outnumber the true ones.
-    private mutating func dropStale() {
-        while let first = deadlines.first, held[first.place]?.visibleAt != first.time {
-            deadlines.removeFirst()
-        }
-        guard deadlines.count > 2 * held.count + 64 else { return }
-        var fresh = DeadlineHeap()
-        for (place, message) in held {
-            fresh.insert(DeadlineHeap.Entry(time: message.visibleAt, place: place))
-        }
-        deadlines = fresh
     }
 
     mutating func remember(_ key: String, _ messageID: String, _ place: Place, at time: Timestamp) {
@@ -183,7 +117,8 @@ package struct QueueState: Equatable, Sendable {
         lhs.settings == rhs.settings && lhs.counters == rhs.counters && lhs.head == rhs.head
             && lhs.streamed == rhs.streamed && lhs.held == rhs.held
             && lhs.transfers == rhs.transfers && lhs.lastTransfer == rhs.lastTransfer
-            && lhs.taken == rhs.taken && lhs.lastPurge == rhs.lastPurge && lhs.groups == rhs.groups
+            && lhs.taken == rhs.taken && lhs.lastPurge == rhs.lastPurge
+            && lhs.index.groups == rhs.index.groups && lhs.requeued == rhs.requeued
             && lhs.deduplications == rhs.deduplications
     }
 }

@@ -115,9 +115,6 @@ private struct NaiveQueue {
                     == UInt64(naive.items.count { $0.isReceived && $0.visibleAt > queue.now }),
                 "\(place)")
         }
-        var restored = QueueState()
-        restored.apply(
-            .base(queue.state.json), n: 1, time: queue.now, at: QueueBench.place(0))
-        #expect(restored == queue.state, "a base record gives the state back, seed \(seed)")
+        queue.checkBase()
     }
 }

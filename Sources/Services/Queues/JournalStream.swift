@@ -77,7 +77,7 @@ extension QueueRecord {
     static func messages(in line: UnsafeRawBufferPointer) throws -> [NewMessage] {
         guard try isArrival(line) else { return [] }
         return switch try QueueRecord(line: line) {
-        case .send(let messages), .take(_, _, let messages): messages
+        case .send(let messages), .take(_, _, let messages), .requeue(let messages): messages
         default: []
         }
     }

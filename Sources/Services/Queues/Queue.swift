@@ -129,9 +129,8 @@ package final class Queue: Sendable {
         upTo limit: Int, timeoutSeconds: Int64?,
         _ session: inout JournalSession<QueueJournalState>
     ) throws -> Received {
-        while let record = session.state.queue.deadLetters(at: session.now) {
-            try session.append(record)
-        }
+        try session.sendDeadLettersAway()
+        try session.putPoisonBack()
         try session.flush()
         return try stream.withLock { known in
             var stream = JournalStream(session, continuing: &known)
@@ -258,9 +257,9 @@ package final class Queue: Sendable {
             let queue = session.state.queue
             let counts = queue.counts(at: now)
             var stream = JournalStream(session)
-            var oldest = counts.oldestHeld
+            var oldest = queue.oldestHeld
             if queue.streamed > 0, let first = try stream.next() {
-                oldest = min(oldest ?? first.entry.sent, first.entry.sent)
+                oldest = min(oldest ?? first.entry.arrived, first.entry.arrived)
             }
             var bytes: UInt64 = 0
             for name in session.segmentNames {

@@ -43,7 +43,7 @@ extension QueueRecord {
     fileprivate var letsWorkGoOn: Bool {
         switch self {
         case .receive, .delete, .visibility, .purge, .transfer, .transferred: true
-        case .base, .send, .take, .set: false
+        case .base, .send, .take, .requeue, .set: false
         }
     }
 }

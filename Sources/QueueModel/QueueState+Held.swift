@@ -1,0 +1,250 @@
+import JSON
+
+/// What follows from the held messages: kept along, never written.
+struct HeldIndex: Sendable {
+    /// The time of the last record: what was due by then has been sorted into its lane.
+    var settled = Timestamp(milliseconds: 0)
+    /// When those in flight and delayed become visible.
+    var hidden = DeadlineHeap()
+    var inFlight: UInt64 = 0
+    var delayed: UInt64 = 0
+    /// Visible ones by lane, each in the order in which they came back.
+    var lanes = [ReturnedLane](repeating: ReturnedLane(), count: HeldLane.allCases.count)
+    /// FIFO: held messages by group, and the groups that may go on, by their first message.
+    var groups: [String: MessageGroup] = [:]
+    var readyGroups = DeadlineHeap()
+}
+
+extension DeadlineHeap.Entry {
+    /// Where only the order of places matters.
+    init(place: Place) { self.init(time: Timestamp(milliseconds: 0), place: place) }
+}
+
+/// Where a visible held message waits.
+enum HeldLane: Int, CaseIterable {
+    case plain
+    /// Those of a standard queue that came back too often, and go to the back.
+    case poison
+    /// Those that have used up their receives and wait for their transfer.
+    case doomed
+}
+
+extension QueueState {
+    /// Counts as SQS shows them.
+    package struct Counts: Equatable, Sendable {
+        package var visible: UInt64
+        package var inFlight: UInt64
+        package var delayed: UInt64
+    }
+
+    package func counts(at now: Timestamp) -> Counts {
+        var counts = Counts(visible: 0, inFlight: index.inFlight, delayed: index.delayed)
+        for message in due(at: now) {
+            if message.lastReceived == nil { counts.delayed -= 1 } else { counts.inFlight -= 1 }
+        }
+        counts.visible = streamed + UInt64(held.count) - counts.inFlight - counts.delayed
+        return counts
+    }
+
+    /// When the oldest held message arrived, poison messages left out; the stream's head is the
+    /// caller's to look at.
+    package var oldestHeld: Timestamp? {
+        held.values.lazy.filter { self.lane(of: $0) != .poison }.map(\.entry.arrived).min()
+    }
+
+    /// When the next held message becomes visible, if later than `now`: no need to look before,
+    /// unless something is sent.
+    package func nextWake(after now: Timestamp) -> Timestamp? {
+        index.hidden.first(after: now) { isTrue($0) }?.time
+    }
+
+    /// Hidden messages that have become visible since the last record, in that order.
+    func due(at now: Timestamp) -> [HeldMessage] {
+        var due: [Place: HeldMessage] = [:]
+        index.hidden.forEach(upTo: now) { entry in
+            if isTrue(entry) { due[entry.place] = held[entry.place] }
+        }
+        guard due.count > 1 else { return Array(due.values) }
+        return due.values.sorted { ($0.visibleAt, $0.entry.place) < ($1.visibleAt, $1.entry.place) }
+    }
+
+    /// Visible messages of a lane, in the order in which they became visible, until `visit` says
+    /// stop.
+    func forEachReturned(
+        _ lane: HeldLane, _ due: [HeldMessage], _ visit: (HeldMessage) -> Bool
+    ) {
+        for entry in index.lanes[lane.rawValue].live {
+            guard isTrue(entry, in: lane), let message = held[entry.place] else { continue }
+            guard visit(message) else { return }
+        }
+        for message in due where self.lane(of: message) == lane {
+            guard visit(message) else { return }
+        }
+    }
+
+    /// Whether a message has used up its receives and waits for its transfer.
+    func mustMove(_ message: HeldMessage) -> Bool {
+        guard let policy = settings.redrivePolicy else { return false }
+        return message.receiveCount >= policy.maxReceiveCount
+    }
+
+    func lane(of message: HeldMessage) -> HeldLane {
+        if mustMove(message) { return .doomed }
+        return message.isPoison && !settings.isFIFO ? .poison : .plain
+    }
+
+    /// Whether an entry of `hidden` still speaks of its message.
+    private func isTrue(_ entry: DeadlineHeap.Entry) -> Bool {
+        guard let message = held[entry.place] else { return false }
+        return message.isHidden && message.visibleAt == entry.time
+    }
+
+    private func isTrue(_ entry: DeadlineHeap.Entry, in lane: HeldLane) -> Bool {
+        guard let message = held[entry.place] else { return false }
+        return !message.isHidden && message.visibleAt == entry.time
+            && self.lane(of: message) == lane
+    }
+
+    // MARK: changes, used by `apply` alone
+
+    /// Sorts what has become visible by `time` into its lane.
+    mutating func settle(at time: Timestamp) {
+        guard time > index.settled else { return }
+        index.settled = time
+        while let entry = index.hidden.first, entry.time <= time {
+            index.hidden.removeFirst()
+            guard isTrue(entry), var message = held[entry.place] else { continue }
+            count(message, -1)
+            message.isHidden = false
+            held[entry.place] = message
+            count(message, 1)
+            line(up: message)
+            ready(message.entry.group)
+        }
+    }
+
+    mutating func hold(_ message: HeldMessage) {
+        var message = message
+        let place = message.entry.place
+        message.isHidden = message.visibleAt > index.settled
+        let old = held.updateValue(message, forKey: place)
+        if let old { count(old, -1) }
+        if settings.isFIFO, let group = message.entry.group, old == nil {
+            index.groups[group, default: MessageGroup()].insert(place)
+        }
+        count(message, 1)
+        if message.isHidden {
+            index.hidden.insert(DeadlineHeap.Entry(time: message.visibleAt, place: place))
+        } else {
+            line(up: message)
+        }
+        ready(message.entry.group)
+        dropStale()
+    }
+
+    @discardableResult
+    mutating func release(_ place: Place) -> HeldMessage? {
+        guard let message = held.removeValue(forKey: place) else { return nil }
+        count(message, -1)
+        if settings.isFIFO, let group = message.entry.group {
+            index.groups[group]?.remove(place)
+            if index.groups[group]?.isEmpty == true { index.groups[group] = nil }
+            ready(group)
+        }
+        dropStale()
+        return message
+    }
+
+    mutating func releaseAll() {
+        held = [:]
+        index = HeldIndex()
+    }
+
+    /// Sorts everything anew: after a base record, and when the redrive policy changes.
+    mutating func rebuildIndex(at time: Timestamp) {
+        let messages = held.values.sorted { $0.entry.place < $1.entry.place }
+        releaseAll()
+        index.settled = time
+        for message in messages { hold(message) }
+        for lane in HeldLane.allCases { index.lanes[lane.rawValue] = ReturnedLane() }
+        let visible = messages.filter { $0.visibleAt <= time }
+        for message in visible.sorted(by: { $0.visibleAt < $1.visibleAt }) { line(up: message) }
+    }
+
+    private mutating func count(_ message: HeldMessage, _ sign: Int) {
+        let step = UInt64(bitPattern: Int64(sign))
+        if message.isHidden {
+            if message.lastReceived == nil {
+                index.delayed &+= step
+            } else {
+                index.inFlight &+= step
+            }
+        }
+        guard settings.isFIFO, let group = message.entry.group else { return }
+        let blocks = message.isHidden ? message.lastReceived != nil : mustMove(message)
+        if message.isHidden { index.groups[group]?.hidden += sign }
+        if blocks { index.groups[group]?.blocking += sign }
+    }
+
+    private mutating func line(up message: HeldMessage) {
+        let lane = lane(of: message)
+        guard lane == .doomed || !settings.isFIFO else { return }
+        index.lanes[lane.rawValue].append(
+            DeadlineHeap.Entry(time: message.visibleAt, place: message.entry.place))
+    }
+
+    /// Notes that a group may go on, if so.
+    private mutating func ready(_ group: String?) {
+        guard settings.isFIFO, let group else { return }
+        let first = readyPlace(of: group)
+        guard let announced = index.groups[group]?.announced, announced == first else {
+            index.groups[group]?.announced = first
+            if let first { index.readyGroups.insert(DeadlineHeap.Entry(place: first)) }
+            return
+        }
+    }
+
+    /// The first message of a group that may go on.
+    func readyPlace(of group: String) -> Place? {
+        guard let members = index.groups[group], members.blocking == 0, let first = members.first,
+            held[first]?.isHidden == false
+        else { return nil }
+        return first
+    }
+
+    func isReady(_ entry: DeadlineHeap.Entry) -> Bool {
+        guard let group = held[entry.place]?.entry.group else { return false }
+        return readyPlace(of: group) == entry.place
+    }
+
+    /// Drops entries that no longer speak of their message: those in front, and all of them once
+    /// they outnumber the true ones.
+    private mutating func dropStale() {
+        while let first = index.hidden.first, !isTrue(first) { index.hidden.removeFirst() }
+        if index.hidden.count > 2 * held.count + 64 {
+            var fresh = DeadlineHeap()
+            for (place, message) in held where message.isHidden {
+                fresh.insert(DeadlineHeap.Entry(time: message.visibleAt, place: place))
+            }
+            index.hidden = fresh
+        }
+        for lane in HeldLane.allCases where !index.lanes[lane.rawValue].live.isEmpty {
+            var entries = ReturnedLane()
+            swap(&entries, &index.lanes[lane.rawValue])
+            entries.dropStale(atMost: held.count) { !isTrue($0, in: lane) }
+            swap(&entries, &index.lanes[lane.rawValue])
+        }
+        guard settings.isFIFO else { return }
+        while let first = index.readyGroups.first, !isReady(first) {
+            index.readyGroups.removeFirst()
+        }
+        if index.readyGroups.count > 2 * held.count + 64 {
+            var fresh = DeadlineHeap()
+            for group in index.groups.keys {
+                guard let first = readyPlace(of: group) else { continue }
+                fresh.insert(DeadlineHeap.Entry(place: first))
+            }
+            index.readyGroups = fresh
+        }
+    }
+}

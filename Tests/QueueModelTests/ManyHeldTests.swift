@@ -1,0 +1,68 @@
+import JSON
+import Testing
+
+@testable import QueueModel
+
+/// What a walk over all held messages at each call would turn from seconds into hours.
+@Suite struct ManyHeldTests {
+    @Test("FIFO: 5,000 held in 500 groups are received and deleted in order")
+    func groups() throws {
+        var settings = QueueSettings()
+        settings.isFIFO = true
+        var queue = try QueueBench(settings)
+        queue.comparesEachStep = false
+        for number in 0..<5_000 {
+            try queue.send("b", group: "g\(number % 500)", dedup: "\(number)")
+        }
+        // Everything comes into the state, and back.
+        while queue.state.streamed > 0 { _ = try queue.receive(10) }
+        #expect(queue.state.heldCount == 5_000)
+        queue.now = queue.now + .seconds(30)
+        var places: [String: Place] = [:]
+        var count = 0
+        while case let some = try queue.receive(10), !some.isEmpty {
+            for message in some {
+                let group = message.entry.group ?? ""
+                #expect(places[group].map { $0 < message.entry.place } ?? true)
+                places[group] = message.entry.place
+                try queue.delete(message.handle.text)
+                count += 1
+            }
+        }
+        #expect(count == 5_000)
+        queue.checkBase()
+    }
+
+    @Test("standard: the limit of 120,000 in flight is known without counting")
+    func inFlight() throws {
+        var state = QueueState()
+        let start = Timestamp(milliseconds: 1_000_000)
+        let until = start + .seconds(60)
+        for n in UInt64(1)...12 {
+            let place = QueueBench.place(Int(n))
+            let first = (0..<UInt64(10_000)).map { number in
+                let entry = StreamEntry(
+                    place: Place(n: n * 10_000 + number, index: 0), record: place, messageID: "m",
+                    sent: start)
+                return QueueRecord.FirstReceive(entry: entry, bits: number)
+            }
+            let receive = QueueRecord.Receive(
+                visibleAt: until, head: state.head, first: first, again: [], expired: 0, gone: [])
+            state.apply(.receive(receive), n: n, time: start, at: place)
+        }
+        func receive(at now: Timestamp) throws -> Int {
+            var stream = QueueBench.Stream(log: [], head: state.head)
+            let bits = [UInt64](repeating: 1, count: 10)
+            let (record, messages) = try state.receive(
+                upTo: 10, timeoutSeconds: 30, at: now, bits: bits, stream: &stream)
+            if let record { state.apply(record, n: 100, time: now, at: QueueBench.place(100)) }
+            return messages.count
+        }
+        for _ in 0..<200 { #expect(throws: SQSError.overLimit) { try receive(at: start) } }
+        #expect(state.counts(at: start).inFlight == 120_000)
+        #expect(state.counts(at: until).inFlight == 0)
+        for _ in 0..<50 { #expect(try receive(at: until) == 10) }
+        let counts = state.counts(at: until)
+        #expect([counts.visible, counts.inFlight, counts.delayed] == [119_500, 500, 0])
+    }
+}
