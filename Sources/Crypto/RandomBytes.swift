@@ -45,16 +45,22 @@ package enum RandomBytes {
     private static func uuid(_ high: UInt64, _ low: UInt64) -> String {
         String(unsafeUninitializedCapacity: 36) { text in
             var at = 0
-            for digit in 0..<32 {
-                if digit == 8 || digit == 12 || digit == 16 || digit == 20 {
+            func write(_ digits: Int, of value: UInt64, from bit: UInt64) {
+                for digit in 0..<digits {
+                    let nibble = UInt8(truncatingIfNeeded: value >> (bit - 4 * UInt64(digit))) & 15
+                    text[at] = nibble < 10 ? 48 + nibble : 87 + nibble
+                    at += 1
+                }
+                if at < 36 {
                     text[at] = UInt8(ascii: "-")
                     at += 1
                 }
-                let half = digit < 16 ? high : low
-                let value = UInt8(truncatingIfNeeded: half >> UInt64(4 * (15 - digit % 16))) & 15
-                text[at] = value < 10 ? 48 + value : 87 + value
-                at += 1
             }
+            write(8, of: high, from: 60)
+            write(4, of: high, from: 28)
+            write(4, of: high, from: 12)
+            write(4, of: low, from: 60)
+            write(12, of: low, from: 44)
             return 36
         }
     }

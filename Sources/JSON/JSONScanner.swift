@@ -145,7 +145,10 @@ package struct JSONScanner {
 
     /// The decoded text of a string's range.
     package func text(_ range: Range<Int>) -> String {
-        String(decoding: unescaped(range), as: UTF8.self)
+        let inside = slice(range)
+        return inside.contains(UInt8(ascii: "\\"))
+            ? String(decoding: JSONText.unescape(inside), as: UTF8.self)
+            : String(decoding: inside, as: UTF8.self)
     }
 
     package func unescaped(_ range: Range<Int>) -> [UInt8] {

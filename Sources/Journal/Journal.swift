@@ -71,22 +71,15 @@ package final class Journal<State: JournaledState>: Sendable {
         now: Timestamp, _ body: (inout JournalSession<State>) throws -> R
     ) throws -> (result: R, ticket: Ticket?) {
         try withoutActuallyEscaping(body) { body in
-            var outcome: Result<(result: R, ticket: Ticket?), any Error>?
-            let transaction = Transaction<State>(waiter: Waiter()) { session in
-                session.now = max(now, session.lastTime)
-                let before = session.lastN
-                outcome = Result {
-                    let result = try body(&session)
-                    return (result, session.lastN > before ? Ticket(n: session.lastN) : nil)
-                }
-            } fail: {
-                outcome = .failure($0)
-            } conclude: {
-                nil
+            var result: R?
+            let transaction = Transaction<State>(now: now, waiter: Waiter()) { session in
+                result = try body(&session)
+                return false
             }
             lineUp(transaction)
-            guard let outcome else { preconditionFailure("a transaction ran, or failed") }
-            return try outcome.get()
+            if let failure = transaction.failure { throw failure }
+            guard let result else { preconditionFailure("a transaction ran, or failed") }
+            return (result, transaction.appended.map { Ticket(n: $0) })
         }
     }
 
@@ -98,28 +91,7 @@ package final class Journal<State: JournaledState>: Sendable {
         _ body: @escaping @Sendable (inout JournalSession<State>) throws -> Bool,
         completion: @escaping @Sendable ((any Error)?) -> Void
     ) {
-        var isDurable = false
-        var n: UInt64?
-        var failure: (any Error)?
-        let transaction = Transaction<State>(waiter: nil) { session in
-            session.now = max(now, session.lastTime)
-            let before = session.lastN
-            do {
-                isDurable = try body(&session)
-                n = session.lastN > before ? session.lastN : nil
-                failure = nil
-            } catch {
-                failure = error
-            }
-        } fail: {
-            failure = $0
-        } conclude: {
-            guard failure == nil, isDurable, let n else {
-                return .now { [failure] in completion(failure) }
-            }
-            return .durable(n: n, completion)
-        }
-        lineUp(transaction)
+        lineUp(Transaction<State>(now: now, waiter: nil, completion: completion, body))
     }
 
     /// Lines up, and leads if nobody does. Transactions that come while others are done are done
@@ -154,14 +126,7 @@ package final class Journal<State: JournaledState>: Sendable {
             return batch
         }
         run(batch)
-        var waits: [(n: UInt64, CommitWaiter)] = []
-        for transaction in batch {
-            switch transaction.conclude() {
-            case .now(let deliver): deliver()
-            case .durable(let n, let deliver): waits.append((n, .callback(deliver)))
-            case nil: break
-            }
-        }
+        let waits = batch.compactMap { $0.conclude() }
         // Whoever led is not waiting; that it is told all the same does not matter.
         for transaction in batch { transaction.waiter?.wake(.done) }
         if !waits.isEmpty { whenDurable(waits) }

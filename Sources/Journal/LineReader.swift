@@ -7,6 +7,7 @@ struct LineReader {
     private let file: any JournalFile
     private var buffer: [UInt8] = []
     private var consumed = 0
+    private var searched = 0
     private var pieceLength = 4096
     /// File offset of the next line.
     private(set) var offset: UInt64
@@ -28,10 +29,15 @@ struct LineReader {
     /// Looks at the next line without stepping over it.
     mutating func peek() throws(SystemError) -> Piece {
         while true {
-            if let newline = buffer[consumed...].firstIndex(of: 0x0A) {
+            // What was searched before holds no newline.
+            if let newline = buffer.withUnsafeBytes({
+                $0.firstIndex(of: 0x0A, from: consumed + searched)
+            }) {
+                searched = newline - consumed
                 return .line(Array(buffer[consumed..<newline]))
             }
             let left = buffer.count - consumed
+            searched = left
             guard left <= RecordFrame.maximumLength else { return .fragment(left) }
             let more = try file.bytes(at: offset + UInt64(left), count: pieceLength)
             pieceLength = min(2 * pieceLength, Self.largestPiece)
@@ -47,6 +53,7 @@ struct LineReader {
     /// Steps over a line that `peek` gave.
     mutating func advance(over line: [UInt8]) {
         consumed += line.count + 1
+        searched = 0
         offset += UInt64(line.count + 1)
     }
 }

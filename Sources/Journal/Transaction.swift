@@ -1,46 +1,60 @@
-/// What a caller that does not wait still has to get.
-enum Conclusion {
-    case now(() -> Void)
-    /// Once record `n` is on the disk, or cannot be.
-    case durable(n: UInt64, @Sendable ((any Error)?) -> Void)
-}
+import JSON
 
 /// One caller's work on a journal, done by whichever thread leads.
 final class Transaction<State: JournaledState>: @unchecked Sendable {
     // Safe to share: its caller waits, or has left it to the line, while another thread runs it.
 
-    /// The thread that waits; `nil` if nobody does.
+    /// Returns whether what it appended must be durable before its caller is told.
+    typealias Work = (inout JournalSession<State>) throws -> Bool
+
+    /// The thread that waits; `nil` if nobody does, and `completion` is to be told.
     let waiter: Waiter?
+    private let completion: (@Sendable ((any Error)?) -> Void)?
+    private let now: Timestamp
+    private var work: Work?
+    /// What it appended last; `nil` if it did not.
+    private(set) var appended: UInt64?
     /// The journal's last record when it was done.
     private(set) var end: UInt64 = 0
-    private var work: (inout JournalSession<State>) -> Void
-    private var failure: (any Error) -> Void
-    private let conclusion: () -> Conclusion?
+    private(set) var mustBeDurable = false
+    private(set) var failure: (any Error)?
 
     init(
-        waiter: Waiter?, run: @escaping (inout JournalSession<State>) -> Void,
-        fail: @escaping (any Error) -> Void, conclude: @escaping () -> Conclusion?
+        now: Timestamp, waiter: Waiter?, completion: (@Sendable ((any Error)?) -> Void)? = nil,
+        _ work: @escaping Work
     ) {
+        self.now = now
         self.waiter = waiter
-        work = run
-        failure = fail
-        conclusion = conclude
+        self.completion = completion
+        self.work = work
     }
 
     /// May be called again if what the first run appended did not reach the file.
     func run(_ session: inout JournalSession<State>) {
-        work(&session)
+        guard let work else { preconditionFailure("it runs before it is concluded") }
+        session.now = max(now, session.lastTime)
+        let before = session.lastN
+        do {
+            mustBeDurable = try work(&session)
+            failure = nil
+        } catch {
+            failure = error
+        }
         end = session.lastN
+        appended = end > before ? end : nil
     }
 
-    func fail(_ error: any Error) { failure(error) }
+    func fail(_ error: any Error) { failure = error }
 
-    /// It is over. Its caller's closures must not outlive the call that lent them.
-    func conclude() -> Conclusion? {
-        defer {
-            work = { _ in }
-            failure = { _ in }
+    /// It is over. Its caller's closure must not outlive the call that lent it.
+    /// - Returns: who must be told once record `n` is on the disk; all others have been.
+    func conclude() -> (n: UInt64, CommitWaiter)? {
+        work = nil
+        guard let completion else { return nil }
+        guard failure == nil, mustBeDurable, let appended else {
+            completion(failure)
+            return nil
         }
-        return conclusion()
+        return (appended, .callback(completion))
     }
 }

@@ -1,3 +1,15 @@
+import Glibc
+
+extension UnsafeRawBufferPointer {
+    /// The first place of `byte` from `start` on.
+    package func firstIndex(of byte: UInt8, from start: Int) -> Int? {
+        guard start < count, let base = baseAddress,
+            let found = memchr(base + start, CInt(byte), count - start)
+        else { return nil }
+        return UnsafeRawPointer(found) - base
+    }
+}
+
 /// Typed throws through the standard library's untyped `withUnsafe…`.
 extension Array where Element == UInt8 {
     package func withBytes<R, Failure: Error>(

@@ -166,23 +166,40 @@ package struct ReceiptHandle: Hashable, Sendable {
     }
 
     /// 34 hexadecimal digits.
-    package var text: String { hex(place.n, 16) + hex(UInt64(place.index), 2) + hex(bits, 16) }
+    package var text: String {
+        var digits: [UInt8] = []
+        digits.reserveCapacity(34)
+        JSONWriter.appendHexadecimal(place.n, digits: 16, to: &digits)
+        JSONWriter.appendHexadecimal(UInt64(place.index), digits: 2, to: &digits)
+        JSONWriter.appendHexadecimal(bits, digits: 16, to: &digits)
+        return String(decoding: digits, as: UTF8.self)
+    }
 
     /// `nil` for anything that no receive can have given out.
     package init?(_ text: String) {
-        let digits = Array(text.utf8)
-        guard digits.count == 34,
-            digits.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) }),
-            let n = UInt64(text.prefix(16), radix: 16),
-            let index = UInt8(text.dropFirst(16).prefix(2), radix: 16), index < 10,
-            let bits = UInt64(text.suffix(16), radix: 16)
-        else { return nil }
-        place = Place(n: n, index: index)
-        self.bits = bits
+        var text = text
+        guard text.utf8.count == 34, let handle = text.withUTF8({ Self.parse($0) }) else {
+            return nil
+        }
+        self = handle
     }
 
-    private func hex(_ value: UInt64, _ width: Int) -> String {
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: width - digits.utf8.count) + digits
+    private static func parse(_ digits: UnsafeBufferPointer<UInt8>) -> ReceiptHandle? {
+        guard let n = number(digits[..<16]), let index = number(digits[16..<18]), index < 10,
+            let bits = number(digits[18...])
+        else { return nil }
+        return ReceiptHandle(place: Place(n: n, index: UInt8(index)), bits: bits)
+    }
+
+    private static func number(_ digits: Slice<UnsafeBufferPointer<UInt8>>) -> UInt64? {
+        var value: UInt64 = 0
+        for digit in digits {
+            switch digit {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = value << 4 | UInt64(digit - 48)
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): value = value << 4 | UInt64(digit - 87)
+            default: return nil
+            }
+        }
+        return value
     }
 }

@@ -95,7 +95,15 @@ package enum QueueRecord: Equatable, Sendable {
             Self.append(messages, to: &output)
         case .receive(let receive): receive.append(to: &output)
         case .delete(let places):
-            Self.append("delete", [("m", .array(places.map(\.json)))], to: &output)
+            JSONWriter.append("\"op\":\"delete\",\"m\":[", &output)
+            for (index, place) in places.enumerated() {
+                JSONWriter.append(index == 0 ? "[" : ",[", &output)
+                JSONWriter.appendInteger(place.n, to: &output)
+                JSONWriter.append(",", &output)
+                JSONWriter.appendInteger(Int(place.index), to: &output)
+                JSONWriter.append("]", &output)
+            }
+            JSONWriter.append("]", &output)
         case .visibility(let changes):
             let list = changes.map { change -> JSONValue in
                 [
@@ -315,8 +323,9 @@ extension QueueRecord.Receive {
             JSONWriter.appendInteger(time.milliseconds, to: &output)
         }
         if let bits = first.bits {
-            JSONWriter.append(",\"bits\":", &output)
-            hexBits(bits).append(to: &output)
+            JSONWriter.append(",\"bits\":\"", &output)
+            JSONWriter.appendHexadecimal(bits, digits: 16, to: &output)
+            JSONWriter.append("\"", &output)
         }
         JSONWriter.append("}", &output)
     }

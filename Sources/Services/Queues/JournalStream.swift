@@ -12,7 +12,7 @@ struct JournalStream: MessageStream, Sendable {
     private var position: Head
     /// The messages of the first records that were read, so that who takes them need not read
     /// again.
-    private(set) var seen: [RecordPlace: [QueueRecord.NewMessage]] = [:]
+    private(set) var seen: [(record: RecordPlace, messages: [QueueRecord.NewMessage])] = []
     private static let seenLimit = 10
 
     init(_ session: JournalSession<QueueJournalState>) {
@@ -40,7 +40,7 @@ struct JournalStream: MessageStream, Sendable {
         stream.end = Head(segment: last.segment, offset: last.offset, index: 0)
         stream.seen.removeAll(keepingCapacity: true)
         if let record = stream.record, Int(stream.index) < stream.messages.count {
-            stream.seen[RecordPlace(record.location)] = stream.messages
+            stream.seen.append((RecordPlace(record.location), stream.messages))
         }
         self = stream
     }
@@ -66,7 +66,7 @@ struct JournalStream: MessageStream, Sendable {
             if !isFirst { index = 0 }
             messages = try line.bytes.withUnsafeBytes { try QueueRecord.messages(in: $0) }
             if !messages.isEmpty, seen.count < Self.seenLimit {
-                seen[RecordPlace(line.location)] = messages
+                seen.append((RecordPlace(line.location), messages))
             }
         }
     }

@@ -149,18 +149,21 @@ package final class Queue: Sendable {
     /// Reads messages' bodies and attributes from their records, each record once.
     static func messages(
         _ entries: [StreamEntry], _ session: JournalSession<QueueJournalState>,
-        known: [RecordPlace: [QueueRecord.NewMessage]] = [:]
+        known: [(record: RecordPlace, messages: [QueueRecord.NewMessage])] = []
     ) throws -> [QueueRecord.NewMessage] {
         var records = known
         return try entries.map { entry in
-            if records[entry.record] == nil {
+            let messages: [QueueRecord.NewMessage]
+            if let found = records.last(where: { $0.record == entry.record }) {
+                messages = found.messages
+            } else {
                 let line = try session.read(RecordLocation(entry.record))
-                records[entry.record] = try line.withUnsafeBytes {
-                    try QueueRecord.messages(in: $0)
-                }
+                messages = try line.withUnsafeBytes { try QueueRecord.messages(in: $0) }
+                records.append((entry.record, messages))
             }
-            guard let messages = records[entry.record], Int(entry.place.index) < messages.count
-            else { throw QueueRecordError.missingMessage }
+            guard Int(entry.place.index) < messages.count else {
+                throw QueueRecordError.missingMessage
+            }
             return messages[Int(entry.place.index)]
         }
     }
