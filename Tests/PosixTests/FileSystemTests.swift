@@ -49,6 +49,27 @@ import Testing
         #expect(isSeen)
     }
 
+    @Test("a watch knows nothing of what others before it watched")
+    func watchAgain() throws {
+        let (first, second) = (try TemporaryFolder(), try TemporaryFolder())
+        for number in 0..<20 {
+            do {
+                let watch = try DirectoryWatch(first.path)
+                try FileSystem.replace("\(first.path)/seen", with: [1])
+                let isSeen = watch.wait(milliseconds: 10_000)
+                #expect(isSeen)
+                try FileSystem.replace("\(first.path)/unseen", with: [1])
+            }
+            let watch = try DirectoryWatch(second.path)
+            try FileSystem.replace("\(first.path)/after", with: [1])
+            let isEarly = watch.wait(milliseconds: 0)
+            #expect(!isEarly)
+            try FileSystem.replace("\(second.path)/file-\(number)", with: [1])
+            let isSeen = watch.wait(milliseconds: 10_000)
+            #expect(isSeen)
+        }
+    }
+
     @Test("errors speak the system's words")
     func errors() {
         let error = #expect(throws: SystemError.self) { try FileSystem.read("/nowhere/at/all") }
