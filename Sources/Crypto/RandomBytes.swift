@@ -1,15 +1,24 @@
 import CCrypto
 import Synchronization
 
-/// Unpredictable bytes from libcrypto.
+/// Unpredictable bytes from libcrypto; a process's first few ids come from the system's own source.
 package enum RandomBytes {
-    /// libcrypto's generator costs a microsecond a call, however few bytes it gives.
+    /// libcrypto's generator costs a microsecond a call, however few bytes it gives; its first call
+    /// costs a millisecond, since it reads its configuration and sets generators up. A command that
+    /// sends one message is done before that pays.
     private struct Stock: ~Copyable {
         private static let size = 4096
-        private var bytes = [UInt8](repeating: 0, count: size)
+        private var bytes: [UInt8] = []
         private var left = 0
+        private var fromSystem = 32
 
         mutating func uint64() -> UInt64 {
+            if fromSystem > 0 {
+                fromSystem -= 1
+                var system = SystemRandomNumberGenerator()
+                return system.next()
+            }
+            if bytes.isEmpty { bytes = [UInt8](repeating: 0, count: Self.size) }
             if left < 8 {
                 precondition(
                     RAND_bytes(&bytes, CInt(Self.size)) == 1, "the system has randomness")
