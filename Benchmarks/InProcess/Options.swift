@@ -35,6 +35,8 @@ struct Options {
         return SendEntry(
             escapedBody: [UInt8](repeating: UInt8(ascii: "x"), count: bytes), size: bytes)
     }
+    /// Whether clients are threads that block, or chains of completions.
+    var usesCallbacks: Bool { text("by", "threads") == "callbacks" }
     /// How many clients work, and until when.
     var load: Load {
         Load(

@@ -10,17 +10,36 @@ extension Queue {
         for outcome in try delete(deliveries.map(\.received.handle.text)) { try outcome.get() }
         return deliveries.count
     }
+
+    /// The same without waiting for it.
+    fileprivate func submitReceiveAndDelete(upTo limit: Int, done: @escaping Callbacks.Done) {
+        submitReceive(upTo: limit) { [self] received in
+            switch received {
+            case .failure(let error): done(.failure(error))
+            case .success(let received) where received.deliveries.isEmpty: done(.success(0))
+            case .success(let received):
+                submitDelete(received.deliveries.map(\.received.handle.text)) { deleted in
+                    done(Result { try deleted.get().map { try $0.get() }.count })
+                }
+            }
+        }
+    }
 }
 
 /// Receive and delete by many clients, until the time is up or the queue is empty.
 enum ReceiveDelete {
-    /// `--backlog` messages are sent first. `--clients --durability --seconds --batch`.
+    /// `--backlog` messages are sent first. `--clients --by --durability --seconds --batch`.
     static func run(_ options: Options) throws {
         let queue = try QueueDirectory(stateDirectory: options.state)
             .benchmarkQueue(options.queue, options)
         try Fill.fill(queue, options.integer("backlog", 1_000_000), options.entry)
         let batch = options.integer("batch", 1)
-        let outcome = try options.load.run { _, _ in try queue.receiveAndDelete(upTo: batch) }
+        let outcome =
+            options.usesCallbacks
+            ? try options.load.submit { _, _, done in
+                queue.submitReceiveAndDelete(upTo: batch, done: done)
+            }
+            : try options.load.run { _, _ in try queue.receiveAndDelete(upTo: batch) }
         Report.figure("receive-delete", outcome.rate, "messages/s")
         Report.figure("messages", Double(outcome.messages), "")
     }

@@ -3,7 +3,7 @@ import Services
 
 /// Sends by clients that wait for each answer, over one queue or many.
 enum Sends {
-    /// `--clients --durability --body --seconds --count --queues`, and `--batch` entries a send.
+    /// `--clients --by --durability --body --seconds --count --queues`, and `--batch` entries a send.
     static func run(_ options: Options) throws {
         let storage = CountingStorage()
         var environment = QueueEnvironment()
@@ -14,9 +14,18 @@ enum Sends {
         }
         let entries = Array(repeating: options.entry, count: options.integer("batch", 1))
         let before = storage.counts
-        let outcome = try options.load.run { client, turn in
-            let queue = queues[(client + turn) % queues.count]
-            return try queue.send(entries).map { try $0.get() }.count
+        let outcome: Load.Outcome
+        if options.usesCallbacks {
+            outcome = try options.load.submit { client, turn, done in
+                queues[(client + turn) % queues.count].submitSend(entries) { sent in
+                    done(Result { try sent.get().map { try $0.get() }.count })
+                }
+            }
+        } else {
+            outcome = try options.load.run { client, turn in
+                let queue = queues[(client + turn) % queues.count]
+                return try queue.send(entries).map { try $0.get() }.count
+            }
         }
         let after = storage.counts
         let syncs = Double(max(1, after.syncs - before.syncs))

@@ -44,11 +44,15 @@ def one_shot(bench, folder):
         "receive": lambda: bench.run(folder, "queue", "receive", "Q"),
         "stats": lambda: bench.run(folder, "queue", "stats", "Q"),
     }
+    # A command reads what came since the newest checkpoint, which is due after 1 MiB.
+    bench.inside(folder, "sends", queue="late", clients=1, body=5, durability="os", count=7000, seconds=30)
+    late = {"late": lambda: bench.run(folder, "queue", "stats", "late-0")}
     start = {"true": lambda: timed(["/bin/true"])}
-    seen = medians(interleaved(bench.scope.commands, **ours, **start))
+    seen = medians(interleaved(bench.scope.commands, **ours, **late, **start))
     figures.add("/bin/true, the start of any program", seen["true"] * 1000, "ms")
     for name, word in [("send", "send Q hello, durable"), ("receive", "queue receive Q"), ("stats", "queue stats Q")]:
         figures.add(f"msorch {word}", seen[name] * 1000, "ms", at_most=5)
+    figures.add("msorch queue stats, 7,000 small records after the checkpoint", seen["late"] * 1000, "ms")
     theirs = {}
     with contextlib.ExitStack() as stack:
         try:

@@ -5,7 +5,7 @@ machines) with its stack. A sample belongs to the innermost frame that a rule be
 by its own function, and counts as not explained.
 """
 import collections, re, shutil, subprocess
-from .bench import Unavailable, root
+from .bench import Unavailable
 
 title = "cost per operation, os durability"
 frequency = 2000
@@ -35,7 +35,8 @@ rules = [(re.compile(pattern), part) for pattern, part in [
     (r"ReceiptHandle", "receipt handles"),
     (r"QueueState\.apply|QueueState\.[a-z]*[aA]pply|DeadlineHeap", "the state changes"),
     (r"QueueState", "the model decides"),
-    (r"Journal\.carryOut|Journal\.run|Journal\.note|Journal\.transact|Transaction", "transactions line up"),
+    (r"Journal\.lineUp|Journal\.lead|Journal\.run|Journal\.note|Journal\.transact|Journal\.submit|Transaction|WorkerPool",
+     "transactions line up"),
     (r"JournalSession", "appending"),
     (r"Queue\.|QueueDirectory|QueueActivity|SendEntry", "the operation itself"),
     (r"clock_gettime|SystemClock|StackClock", "the clock"),
@@ -59,12 +60,12 @@ def measure(bench):
         raise Unavailable("perf is not installed: run Benchmarks/install-peers")
     seconds = max(1, bench.scope.seconds)
     bench.figures.costs = []
-    for name, subject, backlog in [("a send", "sends", 0), ("a receive and a delete", "receive-delete", 1)]:
+    for name, subject in [("a send", "sends"), ("a receive and a delete", "receive-delete")]:
         with bench.folder() as folder:
-            if backlog:
+            if subject == "receive-delete":
                 bench.inside(folder, "fill", messages=bench.scope.messages, durability="os")
-            words = bench.inside_words(folder, subject, durability="os", seconds=seconds, clients=64,
-                                       **({"backlog": 0} if backlog else {}))
+            words = bench.inside_words(folder, subject, durability="os", seconds=seconds, clients=64, by="callbacks",
+                                       backlog=0)
             nanoseconds, parts = profile(folder, words)
         explained = 100 * sum(share for part, share in parts.items() if is_rule(part))
         bench.figures.add(f"processor time of {name}, 64 clients", nanoseconds / 1000, "us")

@@ -28,7 +28,7 @@ def sends(bench, option, values, seconds):
         points = []
         for value in values:
             with bench.folder() as folder:
-                seen = bench.inside(folder, "sends", durability=durability, seconds=seconds, **{option: value})
+                seen = bench.inside(folder, "sends", durability=durability, by="callbacks", seconds=seconds, **{option: value})
             points.append((value, seen["sends"]))
         found[durability] = points
     return found

@@ -28,8 +28,8 @@ def measure(bench):
 
 
 def sends(bench, folder, clients):
-    return bench.inside(folder, "sends", clients=clients, durability="fsync", seconds=bench.scope.seconds,
-                        queue=f"clients-{clients}")
+    return bench.inside(folder, "sends", clients=clients, by="callbacks" if clients > 1 else "threads",
+                        durability="fsync", seconds=bench.scope.seconds, queue=f"clients-{clients}")
 
 
 def disk_limit(bench, folder, group):

@@ -5,23 +5,36 @@ title = "os durability in process"
 
 
 def measure(bench):
-    seconds, rounds = bench.scope.seconds, bench.scope.rounds
-    sent, received, batched = [], [], []
-    for _ in range(rounds):
+    rates = {"callbacks": [], "threads": [], "ten a send": [], "receive": [], "receive by threads": []}
+    for _ in range(bench.scope.rounds):
         with bench.folder() as folder:
-            sent.append(bench.inside(folder, "sends", durability="os", seconds=seconds)["sends"])
-            batched.append(bench.inside(folder, "sends", durability="os", seconds=seconds, queue="batch",
-                                        batch=10)["sends"])
-        with bench.folder() as folder:
-            received.append(bench.inside(folder, "receive-delete", durability="os", seconds=seconds,
-                                         backlog=bench.scope.messages)["receive-delete"])
-    figures = bench.figures
-    figures.add("sends, os, 64 clients, one queue", statistics.median(sent), "messages/s", at_least=400_000)
-    figures.add("sends, os, 64 clients, ten a send", statistics.median(batched), "messages/s")
-    figures.add("receive + delete, os, 64 clients, one queue", statistics.median(received), "messages/s",
-                at_least=250_000)
+            rates["callbacks"].append(sends(bench, folder, "callbacks"))
+            rates["threads"].append(sends(bench, folder, "threads"))
+            rates["ten a send"].append(sends(bench, folder, "callbacks", batch=10))
+        for by, name in [("callbacks", "receive"), ("threads", "receive by threads")]:
+            with bench.folder() as folder:
+                seen = bench.inside(folder, "receive-delete", durability="os", by=by, seconds=bench.scope.seconds,
+                                    backlog=bench.scope.messages)
+                rates[name].append(seen["receive-delete"])
+    for name, what, least in [
+            ("callbacks", "sends, os, 64 clients, one queue", 400_000),
+            ("threads", "the same, each client a thread that waits", None),
+            ("ten a send", "sends, os, 64 clients, ten messages a send", None),
+            ("receive", "receive + delete, os, 64 clients, one queue", 250_000),
+            ("receive by threads", "the same, each client a thread that waits", None)]:
+        bench.figures.add(what, statistics.median(rates[name]), "messages/s", at_least=least)
+    depth(bench)
+
+
+def sends(bench, folder, by, **more):
+    return bench.inside(folder, "sends", durability="os", by=by, seconds=bench.scope.seconds,
+                        queue="-".join([by, *more]), **more)["sends"]
+
+
+def depth(bench):
     with bench.folder() as folder:
         seen = bench.inside(folder, "depth", durability="os", deep=bench.scope.messages)
+    figures = bench.figures
     figures.add("receive + delete, 1 client, 1,000 waiting", seen["shallow"], "messages/s")
     figures.add(f"receive + delete, 1 client, {bench.scope.messages:,} waiting", seen["deep"], "messages/s")
     figures.add("receive + delete, deep / shallow", seen["deep / shallow"], "×", at_least=0.8)
