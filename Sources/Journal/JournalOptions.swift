@@ -4,6 +4,10 @@ package struct JournalOptions: Sendable {
     package var segmentBytes: UInt64 = 64 * 1024 * 1024
     /// Segments that hold nothing the state still needs are kept up to this many bytes, as history.
     package var historyBytes: UInt64 = 64 * 1024 * 1024
+    /// A segment that has reached this size may be left early, once no message is left.
+    package var emptyBytes: UInt64 = 1024 * 1024
+    /// What one transaction carries on at most, to let go of old segments.
+    package var carryBytes = 1024 * 1024
     /// Kept on the disk for records that make room or let others go on, should the disk be full.
     package var reserveBytes = 512 * 1024
     /// No checkpoint is due before so many bytes were appended.

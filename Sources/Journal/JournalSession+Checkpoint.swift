@@ -85,10 +85,13 @@ extension JournalSession {
     /// What a transaction owes before it unlocks. A failure here is not the transaction's: its
     /// record is written, and the next one tries again.
     mutating func tidy() {
-        if end >= options.segmentBytes {
+        if end >= options.segmentBytes || isWorthLeaving {
             try? roll()
         } else if bytesSinceCheckpoint >= max(options.checkpointBytes, 4 * checkpointLength) {
+            try? compact()
             try? writeCheckpoint()
+        } else if state.isEmpty, segments.count > 1 {
+            try? reclaim()
         }
     }
 
@@ -132,29 +135,8 @@ extension JournalSession {
         try load()
         durable = max(durable, name)
         precondition(mine.allSatisfy { $0.n < name }, "a sealed segment was synced as a whole")
-        reclaim()
         keepReserve()
-    }
-
-    /// Deletes what is consumed and no longer worth keeping, the oldest first, each for good before
-    /// the next: what is left is a journal without gaps. The segment that grows begins with the
-    /// whole state, on the disk. A failure leaves a segment more than needed, no less.
-    private mutating func reclaim() {
-        let needed = min(state.oldestSegment ?? segment, segment)
-        let wanted = state.historyBytes ?? options.historyBytes
-        var kept: UInt64 = 0
-        var doomed: [UInt64] = []
-        for name in segments.reversed() where name < needed {
-            let size = (try? openSegment(name).status().size) ?? 0
-            kept += size
-            if kept > wanted { doomed.append(name) }
-        }
-        for name in doomed.reversed() {
-            guard (try? storage.remove(path(of: name))) != nil,
-                (try? storage.syncDirectory(folder)) != nil
-            else { return }
-            segments.removeAll { $0 == name }
-        }
+        try compact()
     }
 
     /// Syncs under the lock, before a roll or a checkpoint.

@@ -20,6 +20,8 @@ package struct JournalSession<State: JournaledState>: Sendable {
     var identity: UInt64 = 0
     /// Names of all segments, oldest first.
     var segments: [UInt64] = []
+    /// Sizes of sealed segments, as far as they were asked for: they never change.
+    var sealedSizes: [UInt64: UInt64] = [:]
     /// Where the next record goes: right behind the last good one.
     var end: UInt64 = 0
     package internal(set) var lastN: UInt64 = 0

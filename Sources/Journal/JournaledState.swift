@@ -22,13 +22,36 @@ package protocol JournaledState: Sendable {
     /// journal's own (`JournalOptions.historyBytes`).
     var historyBytes: UInt64? { get }
 
+    /// Where the records that it still reads in order begin; as `oldestSegment`, but for those that
+    /// it needs one by one.
+    var backlogSegment: UInt64? { get }
+
+    /// Whether nothing that it holds lies in a record.
+    var isEmpty: Bool { get }
+
+    /// Bytes of the records before `segment` that it needs one by one, by segment.
+    func straggling(before segment: UInt64) -> [UInt64: UInt64]
+
+    /// The members of a record that brings again some of what lies before `segment`, oldest first,
+    /// about `bytes` of it; `nil` if nothing does. Applied, it is where that lies.
+    func carry(
+        before segment: UInt64, upToBytes bytes: Int, _ read: (RecordLocation) throws -> [UInt8]
+    ) throws -> [UInt8]?
+
     /// The members of a base record: `"op":"base",…`. Applied to a fresh state it gives this one
     /// back.
     func encodeBase(to bytes: inout [UInt8])
 }
 
+/// A state that holds its records as they are: nothing of it is ever carried on.
 extension JournaledState {
     package var historyBytes: UInt64? { nil }
+    package var backlogSegment: UInt64? { oldestSegment }
+    package var isEmpty: Bool { false }
+    package func straggling(before segment: UInt64) -> [UInt64: UInt64] { [:] }
+    package func carry(
+        before segment: UInt64, upToBytes bytes: Int, _ read: (RecordLocation) throws -> [UInt8]
+    ) throws -> [UInt8]? { nil }
 }
 
 /// A record that a state cannot take, in words for the user.

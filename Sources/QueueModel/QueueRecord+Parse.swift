@@ -24,6 +24,11 @@ extension QueueRecord {
                 throw QueueRecordError(message: "a requeue record names a queue")
             }
             self = .requeue(messages)
+        } else if scanner.matches(operation, "carry") {
+            guard case .send(let messages) = try Self.arrival(line) else {
+                throw QueueRecordError(message: "a carry record names a queue")
+            }
+            self = .carry(messages)
         } else {
             self = try Self.change(line)
         }
@@ -134,6 +139,9 @@ extension QueueRecord {
             } else if scanner.matches(key, "was") {
                 let value = try JSONValue.parse(Array(scanner.slice(try scanner.skipValue())))
                 message.was = Place(json: value)
+            } else if scanner.matches(key, "m") {
+                let place = Array(scanner.slice(try scanner.skipValue()))
+                message.place = Place(json: try JSONValue.parse(place))
             } else {
                 try scanner.skipValue()
             }

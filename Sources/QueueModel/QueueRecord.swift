@@ -20,6 +20,8 @@ package enum QueueRecord: Equatable, Sendable {
         /// A message that was put back: when it was first received, and where it was.
         package var firstReceived: Timestamp?
         package var was: Place?
+        /// Where the message stood first, in a record that carries it on.
+        package var place: Place?
 
         package init(messageID: String, escapedBody: [UInt8]) {
             self.messageID = messageID
@@ -66,6 +68,8 @@ package enum QueueRecord: Equatable, Sendable {
     /// Messages leave for another queue: dead letters, or with `isMove` those that go back.
     case transfer(number: UInt64, target: String, isMove: Bool = false, [Place])
     case transferred(number: UInt64)
+    /// Messages of an old segment lie here from now on; nothing else changes for them.
+    case carry([NewMessage])
 
     package static func == (lhs: QueueRecord, rhs: QueueRecord) -> Bool {
         lhs.members == rhs.members
@@ -123,6 +127,9 @@ package enum QueueRecord: Equatable, Sendable {
             Self.append("transfer", members, to: &output)
         case .transferred(let number):
             Self.append("transferred", [("x", .int(Int64(number)))], to: &output)
+        case .carry(let messages):
+            JSONWriter.append("\"op\":\"carry\",", &output)
+            Self.append(messages, isCarried: true, to: &output)
         }
     }
 
@@ -136,7 +143,9 @@ package enum QueueRecord: Equatable, Sendable {
         }
     }
 
-    private static func append(_ messages: [NewMessage], to output: inout [UInt8]) {
+    private static func append(
+        _ messages: [NewMessage], isCarried: Bool = false, to output: inout [UInt8]
+    ) {
         JSONWriter.append("\"m\":[", &output)
         for (index, message) in messages.enumerated() {
             JSONWriter.append(index == 0 ? "{\"id\":\"" : ",{\"id\":\"", &output)
@@ -175,6 +184,10 @@ package enum QueueRecord: Equatable, Sendable {
             if let was = message.was {
                 JSONWriter.append(",\"was\":", &output)
                 was.json.append(to: &output)
+            }
+            if isCarried, let place = message.place {
+                JSONWriter.append(",\"m\":", &output)
+                place.json.append(to: &output)
             }
             JSONWriter.append("}", &output)
         }

@@ -59,6 +59,7 @@ extension QueueState {
             transfers.append(
                 Transfer(number: number, target: target, isMove: isMove, messages: messages))
         case .transferred(let number): transfers.removeAll { $0.number == number }
+        case .carry(let messages): relocate(Set(messages.compactMap(\.place)), to: place)
         }
     }
 
@@ -80,6 +81,11 @@ extension QueueState {
                 remember(key, message.messageID, place, at: time)
             }
             guard message.delaySeconds > 0 else {
+                // Where nothing waited, the stream begins here: what lies before is not needed.
+                if streamed == 0 {
+                    head = Head(
+                        segment: record.segment, offset: record.offset, index: UInt8(index))
+                }
                 streamed += 1
                 continue
             }

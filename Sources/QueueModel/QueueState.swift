@@ -84,18 +84,6 @@ package struct QueueState: Equatable, Sendable {
         streamed + UInt64(held.count) + transfers.reduce(0) { $0 + UInt64($1.messages.count) }
     }
 
-    /// The oldest segment with a message that is still to be read; `nil` if there is none.
-    package var oldestSegment: UInt64? {
-        var oldest = streamed > 0 ? head.segment : nil
-        func consider(_ message: HeldMessage) {
-            let segment = message.entry.record.segment
-            oldest = min(oldest ?? segment, segment)
-        }
-        for message in held.values { consider(message) }
-        for transfer in transfers { for message in transfer.messages { consider(message) } }
-        return oldest
-    }
-
     mutating func remember(_ key: String, _ messageID: String, _ place: Place, at time: Timestamp) {
         forget(before: time - QueueLimits.deduplicationInterval)
         if deduplications[key] == nil { deduplicationOrder.append(key) }

@@ -151,21 +151,7 @@ package final class Queue: Sendable {
         _ entries: [StreamEntry], _ session: JournalSession<QueueJournalState>,
         known: [(record: RecordPlace, messages: [QueueRecord.NewMessage])] = []
     ) throws -> [QueueRecord.NewMessage] {
-        var records = known
-        return try entries.map { entry in
-            let messages: [QueueRecord.NewMessage]
-            if let found = records.last(where: { $0.record == entry.record }) {
-                messages = found.messages
-            } else {
-                let line = try session.read(RecordLocation(entry.record))
-                messages = try line.withUnsafeBytes { try QueueRecord.messages(in: $0) }
-                records.append((entry.record, messages))
-            }
-            guard Int(entry.place.index) < messages.count else {
-                throw QueueRecordError.missingMessage
-            }
-            return messages[Int(entry.place.index)]
-        }
+        try QueueRecord.bodies(of: entries, known: known) { try session.read($0) }
     }
 
     /// Deletes by receipt handle; each handle's outcome.

@@ -80,20 +80,25 @@ extension QueueDirectory {
         try Salvage.read(folder: path, storage: storage) { piece in
             guard case .record(let line) = piece else { return }
             let messages =
-                (try? line.bytes.withUnsafeBytes { try QueueRecord.messages(in: $0) }) ?? []
+                (try? line.bytes.withUnsafeBytes { try QueueRecord.stored(in: $0) }) ?? []
             var live: [QueueRecord.NewMessage] = []
             for (index, message) in messages.enumerated() {
-                let place = Place(n: line.n, index: UInt8(index))
+                let place = message.place ?? Place(n: line.n, index: UInt8(index))
                 let head = Head(
                     segment: line.location.segment, offset: line.location.offset,
                     index: UInt8(index))
-                let isWaiting = message.delaySeconds == 0 && !head.isBefore(state.head)
-                let known = held[place]
+                let isWaiting =
+                    message.place == nil && message.delaySeconds == 0
+                    && !head.isBefore(state.head)
+                let known = held[place].flatMap { known in
+                    known.entry.record == RecordPlace(line.location) ? known : nil
+                }
                 guard known != nil || isWaiting else { continue }
                 var copy = message
                 copy.sent = message.sent ?? line.time
                 copy.receiveCount = known?.receiveCount ?? message.receiveCount
                 copy.delaySeconds = 0
+                copy.place = nil
                 if let known, known.isDelayed(at: now) {
                     copy.delaySeconds = max(1, (known.visibleAt - now).wholeMilliseconds / 1000)
                 }

@@ -1,0 +1,95 @@
+import Posix
+
+/// Giving disk space back. Segments are only ever deleted whole, the oldest first; what few records
+/// keep one is carried on to the end of the journal. The caller holds the lock.
+extension JournalSession {
+    /// Carrying must free this many times the bytes that it writes.
+    private static var worth: UInt64 { 4 }
+    /// An empty journal leaves a segment that has reached this part of the history: it is let go of
+    /// in pieces of that size.
+    private static var emptyShare: UInt64 { 8 }
+
+    private var historyBytes: UInt64 { state.historyBytes ?? options.historyBytes }
+
+    /// A part of what there is to do: carries some records on, and deletes what is not needed.
+    mutating func compact() throws(JournalError) {
+        if let limit = carryLimit() { try carry(before: limit) }
+        try reclaim()
+    }
+
+    /// Up to which segment, excluded, carrying pays: the files that become free are several times
+    /// as large as the records that are written again.
+    private mutating func carryLimit() -> UInt64? {
+        let doomed = try? consumed(before: min(state.backlogSegment ?? segment, segment))
+        guard let doomed, let last = doomed.last else { return nil }
+        let straggling = state.straggling(before: last + 1)
+        guard !straggling.isEmpty else { return nil }
+        var limit: UInt64?
+        var freed: UInt64 = 0
+        var carried: UInt64 = 0
+        for name in doomed {
+            freed += sealedSizes[name] ?? 0
+            carried += straggling[name] ?? 0
+            if freed >= Self.worth * carried { limit = name + 1 }
+        }
+        return limit
+    }
+
+    private mutating func carry(before limit: UInt64) throws(JournalError) {
+        let members: [UInt8]?
+        do {
+            members = try state.carry(before: limit, upToBytes: options.carryBytes) {
+                try read($0)
+            }
+        } catch let error as JournalError {
+            throw error
+        } catch {
+            throw damage(limit, 0, "what it keeps cannot be read: \(error)")
+        }
+        now = max(now, lastTime)
+        if let members { try append(members) }
+    }
+
+    /// Sealed segments before `segment` that are no longer kept as history, oldest first.
+    private mutating func consumed(before segment: UInt64) throws(JournalError) -> [UInt64] {
+        var kept: UInt64 = 0
+        var doomed: [UInt64] = []
+        for name in segments.reversed() where name < segment {
+            if let size = sealedSizes[name] {
+                kept += size
+            } else {
+                let file = try openSegment(name)
+                let size = try storing { () throws(SystemError) in try file.status().size }
+                sealedSizes[name] = size
+                kept += size
+            }
+            if kept > historyBytes { doomed.append(name) }
+        }
+        return doomed.reversed()
+    }
+
+    /// Deletes what is consumed and no longer worth keeping, each for good before the next: what is
+    /// left is a journal without gaps. A failure leaves a segment more than needed, no less.
+    mutating func reclaim() throws(JournalError) {
+        guard let oldest = segments.first, oldest < segment else { return }
+        let needed = min(state.oldestSegment ?? segment, segment)
+        guard oldest < needed else { return }
+        let doomed = try consumed(before: needed)
+        guard !doomed.isEmpty else { return }
+        // That it is consumed must itself survive.
+        if durable < lastN { try syncHere() }
+        for name in doomed {
+            guard (try? storage.remove(path(of: name))) != nil,
+                (try? storage.syncDirectory(folder)) != nil
+            else { return }
+            segments.removeAll { $0 == name }
+            sealedSizes[name] = nil
+        }
+    }
+
+    /// Whether nothing is left of what the growing segment held, and it is a good part of the
+    /// history that an empty journal may keep.
+    var isWorthLeaving: Bool {
+        state.isEmpty && end >= max(options.emptyBytes, historyBytes / Self.emptyShare)
+    }
+}
