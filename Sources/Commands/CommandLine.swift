@@ -9,9 +9,8 @@ package enum CommandLineTool {
         .deploy, .invoke, .drain, .status, .metrics, .logs, .alarms, .destroy, .initialize,
         .validate,
         .queueCreate, .queueList, .queueStatistics, .send, .queueSend, .poll, .queueReceive,
-        .queueDelete, .queueChangeVisibility, .queuePeek, .queuePurge, .queueRedrive, .queueExport,
-        .queueImport, .queueVerify,
-        .queueRemove,
+        .queueDelete, .queueChangeVisibility, .queuePeek, .queueTail, .queuePurge, .queueRedrive,
+        .queueExport, .queueImport, .queueVerify, .queueRemove,
         .completions,
     ]
 

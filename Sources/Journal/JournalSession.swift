@@ -283,6 +283,8 @@ package struct RecordCursor: Sendable {
     private var segment: UInt64
     private var offset: UInt64
     private var lines: LineReader?
+    /// Whether a segment that is not there any more is passed over rather than an error.
+    private var passesMissingSegments = false
 
     init<State>(session: JournalSession<State>, from location: RecordLocation) {
         folder = session.folder
@@ -294,6 +296,16 @@ package struct RecordCursor: Sendable {
         end = session.end
         segment = location.segment
         offset = location.offset
+    }
+
+    /// Another one of the same journal, for who can do without what is deleted meanwhile.
+    func passingMissingSegments(from location: RecordLocation) -> RecordCursor {
+        var cursor = self
+        cursor.segment = location.segment
+        cursor.offset = location.offset
+        cursor.lines = nil
+        cursor.passesMissingSegments = true
+        return cursor
     }
 
     /// Goes on to where the journal ends now.
@@ -309,7 +321,13 @@ package struct RecordCursor: Sendable {
         while true {
             let start = lines?.offset ?? offset
             if segment == newest, start >= end { return nil }
-            if lines == nil { lines = LineReader(try open(segment), at: offset) }
+            if lines == nil {
+                guard let file = try open(segment) else {
+                    guard advance() else { return nil }
+                    continue
+                }
+                lines = LineReader(file, at: offset)
+            }
             switch try storing({ () throws(SystemError) in try lines?.peek() ?? .end }) {
             case .line(let bytes):
                 guard let frame = bytes.withUnsafeBytes({ RecordFrame(checking: $0) }) else {
@@ -322,19 +340,31 @@ package struct RecordCursor: Sendable {
                         segment: segment, offset: start, length: UInt32(bytes.count + 1)),
                     bytes: bytes)
             case .fragment: throw damage(start, "a sealed segment ends inside a record")
-            case .end:
-                guard let following = segments.first(where: { $0 > segment }) else { return nil }
-                segment = following
-                offset = 0
-                lines = nil
+            case .end: guard advance() else { return nil }
             }
         }
     }
 
-    private func open(_ name: UInt64) throws(JournalError) -> any JournalFile {
+    /// Goes to the start of the next segment, if there is one.
+    private mutating func advance() -> Bool {
+        guard let following = segments.first(where: { $0 > segment }) else { return false }
+        segment = following
+        offset = 0
+        lines = nil
+        return true
+    }
+
+    /// `nil` if it is gone and may be.
+    private func open(_ name: UInt64) throws(JournalError) -> (any JournalFile)? {
         if name == newest { return newestFile }
         let path = "\(folder)/\(SegmentName.file(name))"
-        return try storing { () throws(SystemError) in try storage.open(path, creating: false) }
+        do throws(SystemError) {
+            return try storage.open(path, creating: false)
+        } catch  where passesMissingSegments && error.isNotFound {
+            return nil
+        } catch {
+            throw .storage(error)
+        }
     }
 
     private func damage(_ offset: UInt64, _ reason: String) -> JournalError {

@@ -102,6 +102,20 @@ package struct RecordFrame: Equatable, Sendable {
                 0, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count))
     }
 
+    /// More bytes than a line's first two members can have.
+    static let longestNumbers = 64
+
+    /// The number and time that a line begins with, unchecked; `nil` if it is none of ours.
+    static func numbers(
+        inStartOf line: UnsafeRawBufferPointer
+    ) -> (n: UInt64, time: Timestamp)? {
+        var at = 0
+        guard let n = member("{\"n\":", in: line, &at),
+            let time = member(",\"t\":", in: line, &at)
+        else { return nil }
+        return (n, Timestamp(milliseconds: Int64(clamping: time)))
+    }
+
     private static func member(
         _ name: StaticString, in line: UnsafeRawBufferPointer, _ at: inout Int
     ) -> UInt64? {

@@ -9,6 +9,12 @@ package enum StandardStream: CInt, Sendable {
 
     package var isTerminal: Bool { isatty(rawValue) == 1 }
 
+    /// Whether a pipe's other end is still open; everything else has a reader.
+    package var hasReader: Bool {
+        var entry = pollfd(fd: rawValue, events: 0, revents: 0)
+        return poll(&entry, 1, 0) <= 0 || Int32(entry.revents) & POLLERR == 0
+    }
+
     /// Writes all of `bytes`.
     /// - Returns: whether somebody still reads them; a broken pipe is not an error.
     @discardableResult

@@ -51,7 +51,9 @@ import Testing
         let uuid = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/
         let handle = /[0-9a-f]{34}/
         let time = /"1[0-9]{12}"/
+        let moment = /([0-9]{4}-[0-9]{2}-[0-9]{2}T)?[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z/
         return text.replacing(workplace, with: "<folder>").replacing(uuid, with: "<uuid>")
-            .replacing(handle, with: "<handle>").replacing(time, with: "\"<time>\"")
+            .replacing(handle, with: "<handle>").replacing(time, with: "\"<time>\"").replacing(
+                moment, with: "<moment>")
     }
 }

@@ -22,6 +22,9 @@ package struct Command: Sendable {
         /// For words.
         package var choices: [String]?
 
+        /// As it is typed: `-n`, `--max`.
+        package var dashed: String { (name.count == 1 ? "-" : "--") + name }
+
         package static func flag(_ name: String, _ help: String) -> Option {
             Option(name: name, help: help)
         }

@@ -39,7 +39,7 @@ struct CommandLineParser {
             let (option, inlined) = try option(word, of: command)
             guard option.value != nil else {
                 guard inlined == nil else {
-                    throw CommandError(.usage, "--\(option.name) takes no value.")
+                    throw CommandError(.usage, "\(option.dashed) takes no value.")
                 }
                 values[option.name] = ""
                 continue
@@ -122,10 +122,11 @@ struct CommandLineParser {
         if let option = options.first(where: { $0.name == name && ($0.name.count > 1) == isLong }) {
             return (option, inlined)
         }
-        let near = closestMatch(to: name, among: options.map(\.name))
+        let near = closestMatch(
+            to: word.prefix { $0 != "=" }.description, among: options.map(\.dashed))
         throw CommandError(
             .usage, "'msorch \(command.path.joined(separator: " "))' has no option \(word).",
-            hint: near.map { "Did you mean --\($0)?" } ?? hint(command))
+            hint: near.map { "Did you mean \($0)?" } ?? hint(command))
     }
 
     private func check(
@@ -135,7 +136,7 @@ struct CommandLineParser {
             guard let number = Int64(value), range.contains(number) else {
                 throw CommandError(
                     .usage,
-                    "--\(option.name) must be \(range.lowerBound) to \(range.upperBound), "
+                    "\(option.dashed) must be \(range.lowerBound) to \(range.upperBound), "
                         + "not \(value).")
             }
         }
@@ -144,7 +145,7 @@ struct CommandLineParser {
         if let choices, !choices.contains(value) {
             throw CommandError(
                 .usage,
-                "--\(option.name) must be one of \(choices.joined(separator: ", ")), not \(value).",
+                "\(option.dashed) must be one of \(choices.joined(separator: ", ")), not \(value).",
                 hint: closestMatch(to: value, among: choices).map { "Did you mean \($0)?" })
         }
     }

@@ -24,7 +24,7 @@ package enum Help {
             return argument.isOptional ? "[\(name)]" : name
         }
         let options = command.options.map { option in
-            "[--\(option.name)\(option.value.map { " \($0)" } ?? "")]"
+            "[\(option.dashed)\(option.value.map { " \($0)" } ?? "")]"
         }
         return (["msorch"] + command.path + arguments + options).joined(separator: " ")
     }
@@ -37,10 +37,7 @@ package enum Help {
         func describe(_ options: [Command.Option]) -> String {
             list(
                 options.map { option in
-                    let dashes = option.name.count == 1 ? "-" : "--"
-                    return (
-                        dashes + option.name + (option.value.map { " \($0)" } ?? ""), option.help
-                    )
+                    (option.dashed + (option.value.map { " \($0)" } ?? ""), option.help)
                 })
         }
         if !command.options.isEmpty { sections.append("Options:\n" + describe(command.options)) }

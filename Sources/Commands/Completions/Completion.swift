@@ -27,14 +27,14 @@ package enum Completion {
         let rest = words.dropFirst(command.path.count)
         let options = command.options + Command.common
         func option(_ word: String) -> Command.Option? {
-            options.first { word == ($0.name.count == 1 ? "-" : "--") + $0.name }
+            options.first { word == $0.dashed }
         }
         if let last = rest.last, let option = option(last), option.value != nil {
             if option.name == "output" { return command.formats.map(\.rawValue) }
             return option.choices ?? []
         }
         if unfinished.hasPrefix("-") {
-            return options.map { ($0.name.count == 1 ? "-" : "--") + $0.name }
+            return options.map(\.dashed)
         }
         return names(of: command, given: Array(rest), option)
     }

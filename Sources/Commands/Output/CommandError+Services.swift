@@ -1,4 +1,5 @@
 import FunctionModel
+import JSON
 import Journal
 import Posix
 import QueueModel
@@ -56,6 +57,12 @@ extension CommandError {
         case .isBeingRedriven(let name, let holder):
             let who = holder.map { "process \($0)" } ?? "another process"
             self.init(.refused, "'\(name)' is being redriven by \(who).")
+        case .notRetained(let name, let oldest, let n):
+            self.init(
+                .notFound,
+                "What happened in '\(name)' before \(oldest.iso8601) (record \(n)) is not "
+                    + "retained.",
+                hint: "Its 'history' setting says how much of what is consumed is kept.")
         case .journal(let error, let queue): self.init(error, queue: queue)
         }
     }

@@ -16,10 +16,16 @@ struct JournalStream: MessageStream, Sendable {
     private static let seenLimit = 10
 
     init(_ session: JournalSession<QueueJournalState>) {
+        let queue = session.state.queue
+        self.init(session, from: queue.streamed > 0 ? queue.head : nil)
+    }
+
+    /// - Parameter head: `nil` if nothing waits.
+    init(_ session: JournalSession<QueueJournalState>, from head: Head?) {
         let last = session.endLocation
         end = Head(segment: last.segment, offset: last.offset, index: 0)
+        position = head ?? end
         // The head may stand in a segment that went while nothing waited: what waits came later.
-        position = session.state.queue.streamed > 0 ? session.state.queue.head : end
         if let oldest = session.segmentNames.first, position.segment < oldest {
             position = Head(segment: oldest, offset: 0, index: 0)
         }

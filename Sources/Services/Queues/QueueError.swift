@@ -1,3 +1,4 @@
+import JSON
 import Journal
 
 /// Why a queue cannot serve, beyond what SQS itself would refuse (`SQSError`).
@@ -12,5 +13,7 @@ package enum QueueError: Error, Sendable {
     case unclearSource(String, sources: [String])
     /// Another process redrives it.
     case isBeingRedriven(String, holder: Int32?)
+    /// Its records before `oldest`, or before the number `n`, are not kept any more.
+    case notRetained(String, oldest: Timestamp, n: UInt64)
     case journal(JournalError, queue: String)
 }
