@@ -87,7 +87,9 @@ extension JournalSession {
     mutating func tidy() {
         if end >= options.segmentBytes || isWorthLeaving {
             try? roll()
-        } else if bytesSinceCheckpoint >= max(options.checkpointBytes, 4 * checkpointLength) {
+        } else if state.isIndexDue
+            || bytesSinceCheckpoint >= max(options.checkpointBytes, 4 * checkpointLength)
+        {
             try? compact()
             try? writeCheckpoint()
         } else if state.isEmpty, segments.count > 1 {
@@ -98,6 +100,7 @@ extension JournalSession {
     /// Syncs, then replaces the checkpoint.
     mutating func writeCheckpoint() throws(JournalError) {
         try syncHere()
+        writeIndex()
         var line: [UInt8] = []
         _ = RecordFrame.append(n: lastN, time: lastTime, durable: durable, to: &line) { members in
             JSONWriter.append("\"segment\":", &members)
@@ -123,9 +126,16 @@ extension JournalSession {
         keepReserve()
     }
 
+    /// Without it who opens the journal reads more of it; nothing else.
+    private mutating func writeIndex() {
+        let session = self
+        try? state.writeIndex(session)
+    }
+
     /// Seals the segment and begins the next with the whole state.
     mutating func roll() throws(JournalError) {
         try syncHere()
+        writeIndex()
         now = max(now, lastTime)
         let name = nextN
         try writeSegment(name: name, lines: [baseLine(n: name)])

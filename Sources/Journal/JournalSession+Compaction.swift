@@ -1,3 +1,4 @@
+import JSON
 import Posix
 
 /// Giving disk space back. Segments are only ever deleted whole, the oldest first; what few records
@@ -74,7 +75,15 @@ extension JournalSession {
         guard let oldest = segments.first, oldest < segment else { return }
         let needed = min(state.oldestSegment ?? segment, segment)
         guard oldest < needed else { return }
-        let doomed = try consumed(before: needed)
+        var doomed = try consumed(before: needed)
+        if state.keepsSegments > .zero {
+            let limit = now - state.keepsSegments
+            var old = 0
+            while old < doomed.count, let next = segments.first(where: { $0 > doomed[old] }),
+                try time(ofSegment: next) <= limit
+            { old += 1 }
+            doomed.removeLast(doomed.count - old)
+        }
         guard !doomed.isEmpty else { return }
         // That it is consumed must itself survive.
         if durable < lastN { try syncHere() }

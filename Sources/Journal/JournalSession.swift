@@ -10,7 +10,7 @@ package struct JournalSession<State: JournaledState>: Sendable {
     package internal(set) var now = Timestamp(milliseconds: 0)
 
     let folder: String
-    let storage: any JournalStorage
+    package let storage: any JournalStorage
     let options: JournalOptions
     let lockFile: any JournalFile
 
@@ -31,7 +31,7 @@ package struct JournalSession<State: JournaledState>: Sendable {
     private var isGathering = false
     /// Why gathered lines could not be written.
     private var failure: JournalError?
-    var lastTime = Timestamp(milliseconds: 0)
+    package internal(set) var lastTime = Timestamp(milliseconds: 0)
     var lastChecksum: UInt32 = 0
     /// The highest `n` known to be on the disk, by a sync of ours or another writer's word.
     var durable: UInt64 = 0
@@ -259,9 +259,11 @@ package struct JournalSession<State: JournaledState>: Sendable {
 
 /// Segments are named by the sequence number of their first record, 20 digits.
 package enum SegmentName {
-    package static func file(_ name: UInt64) -> String {
-        let digits = String(name)
-        return String(repeating: "0", count: 20 - digits.utf8.count) + digits + ".jsonl"
+    package static func file(_ name: UInt64) -> String { digits(name) + ".jsonl" }
+
+    package static func digits(_ number: UInt64) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: 20 - digits.utf8.count) + digits
     }
 
     package static func parse(_ file: String) -> UInt64? {

@@ -97,7 +97,7 @@ extension JournalFile {
     }
 
     /// Writes all of `bytes`, or fails; what was written by then is the caller's to undo.
-    func writeAll(_ bytes: [UInt8], at offset: UInt64) throws(SystemError) {
+    package func writeAll(_ bytes: [UInt8], at offset: UInt64) throws(SystemError) {
         var done = 0
         while done < bytes.count {
             let start = done
@@ -109,7 +109,7 @@ extension JournalFile {
     }
 
     /// Up to `count` bytes from `offset`; fewer at the end of the file.
-    func bytes(at offset: UInt64, count: Int) throws(SystemError) -> [UInt8] {
+    package func bytes(at offset: UInt64, count: Int) throws(SystemError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         var done = 0
         while done < count {

@@ -38,6 +38,17 @@ package protocol JournaledState: Sendable {
         before segment: UInt64, upToBytes bytes: Int, _ read: (RecordLocation) throws -> [UInt8]
     ) throws -> [UInt8]?
 
+    /// How long segments are kept for it after their last record, whatever lies in them.
+    var keepsSegments: Duration { get }
+
+    /// Whether what it can derive from the records should go to files of its own soon.
+    var isIndexDue: Bool { get }
+
+    /// Writes such files, which may vanish at any time; everything that `session` appended is on
+    /// the disk. Called before each checkpoint and new segment: it starts with an empty memory when
+    /// the journal is opened from there.
+    mutating func writeIndex(_ session: JournalSession<Self>) throws
+
     /// The members of a base record: `"op":"base",…`. Applied to a fresh state it gives this one
     /// back.
     func encodeBase(to bytes: inout [UInt8])
@@ -48,6 +59,9 @@ extension JournaledState {
     package var historyBytes: UInt64? { nil }
     package var backlogSegment: UInt64? { oldestSegment }
     package var isEmpty: Bool { false }
+    package var keepsSegments: Duration { .zero }
+    package var isIndexDue: Bool { false }
+    package mutating func writeIndex(_ session: JournalSession<Self>) throws {}
     package func straggling(before segment: UInt64) -> [UInt64: UInt64] { [:] }
     package func carry(
         before segment: UInt64, upToBytes bytes: Int, _ read: (RecordLocation) throws -> [UInt8]

@@ -29,6 +29,8 @@ package enum QueueLimits {
     package static let deadLettersByReceive = 100
     /// Bytes of the records whose messages one record may bring over; one message may have more.
     package static let carriedBytes = 8 << 20
+    /// The newest deduplication ids that the state itself holds; an index has the others.
+    package static let rememberedIDs = 100
     package static let deduplicationInterval = Duration.seconds(300)
     package static let identifierLength = 128
     package static let tags = 50

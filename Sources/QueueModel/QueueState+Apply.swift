@@ -132,9 +132,6 @@ extension QueueState {
         counters.received += 1
     }
 
-    func deduplicationKey(_ id: String, group: String?) -> String {
-        settings.deduplicatesByGroup ? "\(group ?? "")\u{0}\(id)" : id
-    }
 }
 
 extension StreamEntry {

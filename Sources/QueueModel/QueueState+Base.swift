@@ -14,6 +14,7 @@ extension QueueState {
             ]
         }
         if requeued != RequeuedMessages() { json["requeued"] = requeued.json }
+        if let forgotten { json["forgotten"] = .int(forgotten.milliseconds) }
         return .object(json)
     }
 
@@ -94,6 +95,7 @@ extension QueueState {
             taken[giver] = count(number)
         }
         lastPurge = json["lastPurge"]?.intValue.map { Timestamp(milliseconds: $0) }
+        forgotten = json["forgotten"]?.intValue.map { Timestamp(milliseconds: $0) }
         for value in json["deduplication"]?.arrayValue ?? [] {
             guard let parts = value.arrayValue, parts.count == 4, let key = parts[0].stringValue,
                 let id = parts[1].stringValue, let place = Place(json: parts[2]),

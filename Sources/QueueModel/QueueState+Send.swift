@@ -28,6 +28,11 @@ package struct SentMessage: Equatable, Sendable {
     package var messageID: String
     /// FIFO only.
     package var sequenceNumber: String?
+
+    package init(messageID: String, sequenceNumber: String? = nil) {
+        self.messageID = messageID
+        self.sequenceNumber = sequenceNumber
+    }
 }
 
 extension QueueState {
@@ -37,14 +42,17 @@ extension QueueState {
     /// - Parameters:
     ///   - n: the sequence number that the record will get.
     ///   - messageIDs: one fresh UUID an entry.
+    ///   - earlier: the message that was sent with a deduplication key, should the state have
+    ///     forgotten it.
     package func send(
-        _ entries: [SendEntry], at now: Timestamp, n: UInt64, messageIDs: [String]
-    ) -> (record: QueueRecord?, outcomes: [Result<SentMessage, SQSError>]) {
+        _ entries: [SendEntry], at now: Timestamp, n: UInt64, messageIDs: [String],
+        earlier: (_ key: String) throws -> SentMessage?
+    ) rethrows -> (record: QueueRecord?, outcomes: [Result<SentMessage, SQSError>]) {
         precondition(entries.count <= QueueLimits.batchEntries, "checked by the caller")
         precondition(messageIDs.count == entries.count, "an identifier for each")
         var new: [QueueRecord.NewMessage] = []
         var known: [String: SentMessage] = [:]
-        let outcomes = zip(entries, messageIDs).map {
+        let outcomes = try zip(entries, messageIDs).map {
             (entry, id) -> Result<SentMessage, SQSError> in
             let message: QueueRecord.NewMessage
             do throws(SQSError) {
@@ -57,7 +65,9 @@ extension QueueState {
                 return .success(SentMessage(messageID: id))
             }
             let key = deduplicationKey(deduplicationID, group: message.group)
-            if let duplicate = known[key] ?? recent(key, at: now) { return .success(duplicate) }
+            if let duplicate = try known[key] ?? recent(key, at: now) ?? earlier(key) {
+                return .success(duplicate)
+            }
             let place = Place(n: n, index: UInt8(new.count))
             let sent = SentMessage(messageID: id, sequenceNumber: place.sequenceNumber)
             known[key] = sent
@@ -67,12 +77,11 @@ extension QueueState {
         return (new.isEmpty ? nil : .send(new), outcomes)
     }
 
-    private func recent(_ key: String, at now: Timestamp) -> SentMessage? {
-        guard let found = deduplications[key],
-            now - found.time < QueueLimits.deduplicationInterval
-        else { return nil }
-        return SentMessage(
-            messageID: found.messageID, sequenceNumber: found.place.sequenceNumber)
+    /// As above, with what the state itself knows.
+    package func send(
+        _ entries: [SendEntry], at now: Timestamp, n: UInt64, messageIDs: [String]
+    ) -> (record: QueueRecord?, outcomes: [Result<SentMessage, SQSError>]) {
+        send(entries, at: now, n: n, messageIDs: messageIDs) { _ in nil }
     }
 
     private func check(

@@ -73,6 +73,8 @@ package struct QueueState: Equatable, Sendable {
     var deduplications: [String: Deduplication] = [:]
     /// Deduplication keys, oldest first.
     var deduplicationOrder: [String] = []
+    /// When the newest id was sent that is known no more though it may still count.
+    var forgotten: Timestamp?
 
     package init() {}
 
@@ -84,29 +86,12 @@ package struct QueueState: Equatable, Sendable {
         streamed + UInt64(held.count) + transfers.reduce(0) { $0 + UInt64($1.messages.count) }
     }
 
-    mutating func remember(_ key: String, _ messageID: String, _ place: Place, at time: Timestamp) {
-        forget(before: time - QueueLimits.deduplicationInterval)
-        if deduplications[key] == nil { deduplicationOrder.append(key) }
-        deduplications[key] = Deduplication(messageID: messageID, place: place, time: time)
-    }
-
-    private mutating func forget(before time: Timestamp) {
-        var stale = 0
-        while stale < deduplicationOrder.count,
-            let entry = deduplications[deduplicationOrder[stale]], entry.time < time
-        {
-            deduplications[deduplicationOrder[stale]] = nil
-            stale += 1
-        }
-        deduplicationOrder.removeFirst(stale)
-    }
-
     package static func == (lhs: QueueState, rhs: QueueState) -> Bool {
         lhs.settings == rhs.settings && lhs.counters == rhs.counters && lhs.head == rhs.head
             && lhs.streamed == rhs.streamed && lhs.held == rhs.held
             && lhs.transfers == rhs.transfers && lhs.lastTransfer == rhs.lastTransfer
             && lhs.taken == rhs.taken && lhs.lastPurge == rhs.lastPurge
             && lhs.index.groups == rhs.index.groups && lhs.requeued == rhs.requeued
-            && lhs.deduplications == rhs.deduplications
+            && lhs.deduplications == rhs.deduplications && lhs.forgotten == rhs.forgotten
     }
 }

@@ -90,9 +90,12 @@ package final class Queue: Sendable {
     func send(
         _ entries: [SendEntry], _ session: inout JournalSession<QueueJournalState>
     ) throws -> [Result<SentMessage, SQSError>] {
-        let (record, outcomes) = session.state.queue.send(
-            entries, at: session.now, n: session.nextN,
-            messageIDs: entries.map { _ in environment.messageID() })
+        let ids = entries.map { _ in environment.messageID() }
+        let (record, outcomes) =
+            session.state.queue.settings.isFIFO
+            ? try session.decideSend(entries, ids)
+            : session.state.queue.send(
+                entries, at: session.now, n: session.nextN, messageIDs: ids)
         if let record { try session.append(record) }
         return outcomes
     }

@@ -5,6 +5,8 @@ import QueueModel
 /// The queue model as a journal's fold.
 package struct QueueJournalState: JournaledState, Equatable {
     package var queue = QueueState()
+    /// Follows from the records, like everything beside the queue itself.
+    var ids = DeduplicationIndex()
 
     package init() {}
 
@@ -12,10 +14,32 @@ package struct QueueJournalState: JournaledState, Equatable {
         _ line: UnsafeRawBufferPointer, n: UInt64, time: Timestamp, at location: RecordLocation
     ) throws(StateError) {
         do throws(QueueRecordError) {
-            try queue.apply(line: line, n: n, time: time, at: RecordPlace(location))
+            apply(try QueueRecord(line: line), n: n, time: time, at: location)
         } catch {
             throw StateError(error.message)
         }
+    }
+
+    mutating func apply(
+        _ record: QueueRecord, n: UInt64, time: Timestamp, at location: RecordLocation
+    ) {
+        queue.apply(record, n: n, time: time, at: RecordPlace(location))
+        switch record {
+        case .base:
+            // A checkpoint stands behind its record, a base record is one.
+            ids = DeduplicationIndex(from: location.length == 0 ? n + 1 : n)
+        case .send(let messages), .take(_, _, let messages):
+            guard queue.settings.isFIFO else { return }
+            for (index, message) in messages.enumerated() {
+                guard let key = queue.deduplicationKey(of: message) else { continue }
+                ids.note(key, n: n, at: location, index: UInt8(index))
+            }
+        default: break
+        }
+    }
+
+    package static func == (lhs: QueueJournalState, rhs: QueueJournalState) -> Bool {
+        lhs.queue == rhs.queue
     }
 
     package var oldestSegment: UInt64? { queue.oldestSegment }
@@ -34,7 +58,7 @@ extension JournalSession where State == QueueJournalState {
     mutating func append(_ record: QueueRecord) throws(JournalError) {
         let location = try append(
             usesReserve: record.letsWorkGoOn, unapplied: { record.append(to: &$0) })
-        state.queue.apply(record, n: lastN, time: now, at: RecordPlace(location))
+        state.apply(record, n: lastN, time: now, at: location)
     }
 }
 

@@ -1,0 +1,53 @@
+import JSON
+
+/// The newest deduplication ids. What the state forgets, an index beside the journal still knows:
+/// it follows from the records.
+extension QueueState {
+    /// What a message's id counts as; `nil` if it has none, or in a standard queue.
+    package func deduplicationKey(of message: QueueRecord.NewMessage) -> String? {
+        guard settings.isFIFO, let id = message.deduplicationID else { return nil }
+        return deduplicationKey(id, group: message.group)
+    }
+
+    func deduplicationKey(_ id: String, group: String?) -> String {
+        settings.deduplicatesByGroup ? "\(group ?? "")\u{0}\(id)" : id
+    }
+
+    /// Whether an id may still count that the state does not hold any more.
+    package func mayHaveForgotten(at now: Timestamp) -> Bool {
+        forgotten.map { now - $0 < QueueLimits.deduplicationInterval } ?? false
+    }
+
+    func recent(_ key: String, at now: Timestamp) -> SentMessage? {
+        guard let found = deduplications[key],
+            now - found.time < QueueLimits.deduplicationInterval
+        else { return nil }
+        return SentMessage(
+            messageID: found.messageID, sequenceNumber: found.place.sequenceNumber)
+    }
+
+    // MARK: changes, used by `apply` alone
+
+    mutating func remember(_ key: String, _ messageID: String, _ place: Place, at time: Timestamp) {
+        let known = Deduplication(messageID: messageID, place: place, time: time)
+        if deduplications.updateValue(known, forKey: key) != nil {
+            deduplicationOrder.removeAll { $0 == key }
+        }
+        deduplicationOrder.append(key)
+        forget(before: time - QueueLimits.deduplicationInterval)
+    }
+
+    private mutating func forget(before time: Timestamp) {
+        var gone = 0
+        while gone < deduplicationOrder.count,
+            let entry = deduplications[deduplicationOrder[gone]]
+        {
+            let isSurplus = deduplicationOrder.count - gone > QueueLimits.rememberedIDs
+            guard isSurplus || entry.time < time else { break }
+            if entry.time >= time { forgotten = entry.time }
+            deduplications[deduplicationOrder[gone]] = nil
+            gone += 1
+        }
+        deduplicationOrder.removeFirst(gone)
+    }
+}
