@@ -1,4 +1,5 @@
 """Cost curves: throughput against body size, clients, backlog and number of queues."""
+import sys
 from . import plot
 
 title = "cost curves"
@@ -15,7 +16,7 @@ def measure(bench):
     for name, found in curves.items():
         for curve, points in found.items():
             shown = ", ".join(f"{plot.short(x)}: {y:,.0f}" for x, y in points)
-            print(f"  {name}, {curve}: {shown}", flush=True)
+            print(f"  {name}, {curve}: {shown}", flush=True, file=sys.stderr)
 
 
 def bodies():
@@ -28,7 +29,8 @@ def sends(bench, option, values, seconds):
         points = []
         for value in values:
             with bench.folder() as folder:
-                seen = bench.inside(folder, "sends", durability=durability, by="callbacks", seconds=seconds, **{option: value})
+                seen = bench.inside(folder, "sends", durability=durability, by="callbacks", seconds=seconds,
+                                    **{option: value})
             points.append((value, seen["sends"]))
         found[durability] = points
     return found
@@ -54,7 +56,8 @@ charts = {
 
 
 def picture(curves):
-    return plot.sheet([plot.chart(*charts[name][:3], curves[name], charts[name][3]) for name in charts if name in curves])
+    return plot.sheet([plot.chart(heading, axis, unit, curves[name], label)
+                       for name, (heading, axis, unit, label) in charts.items() if name in curves])
 
 
 def tables(curves):

@@ -1,5 +1,5 @@
 """What was measured, what it should be, and whether it is."""
-import json
+import json, sys
 from dataclasses import asdict, dataclass
 
 
@@ -59,7 +59,7 @@ class Figures:
         figure = Figure(self.subject, name, value, unit, **more)
         self.list.append(figure)
         print(f"  {name}: {figure.shown}" + (f"   goal {figure.goal}: {figure.verdict}" if figure.is_goal else ""),
-              flush=True)
+              flush=True, file=sys.stderr)
 
     def table(self):
         """Markdown, which also reads well on a terminal."""

@@ -3,46 +3,65 @@ import math
 from xml.sax.saxutils import escape
 
 width, height = 460, 320
-left, right, top, bottom = 66, 20, 44, 52
+left, right, top, base = 66, 20, 44, 268
 colours = ["#1f6feb", "#d1570d", "#1a7f37", "#8250df"]
 
 
-def chart(title, axis, unit, curves, labels=None):
-    """One chart; `curves` is {name: [(x, y)]}, zero on the x axis is drawn one step before the least."""
-    xs = sorted({x for points in curves.values() for x, _ in points})
-    ys = [y for points in curves.values() for _, y in points if y > 0]
-    least = min(x for x in xs if x > 0)
-    shift = {0: least / 10}
-    low, high = math.log10(shift.get(xs[0], xs[0])), math.log10(xs[-1])
-    floor, ceiling = math.floor(math.log10(min(ys))), math.ceil(math.log10(max(ys)))
-    if ceiling == floor:
-        ceiling += 1
+class Axes:
+    """Where a point of the data is in the picture. Zero on the x axis stands one power of ten below the least."""
 
-    def across(x):
-        return left + (math.log10(shift.get(x, x)) - low) / max(high - low, 1e-9) * (width - left - right)
+    def __init__(self, curves):
+        self.xs = sorted({x for points in curves.values() for x, _ in points})
+        self.zero = min((x for x in self.xs if x > 0), default=1) / 10
+        self.low, self.high = self.power(self.xs[0]), self.power(self.xs[-1])
+        ys = [y for points in curves.values() for _, y in points if y > 0]
+        self.floor = math.floor(math.log10(min(ys)))
+        self.ceiling = max(self.floor + 1, math.ceil(math.log10(max(ys))))
 
-    def up(y):
-        return height - bottom - (math.log10(y) - floor) / (ceiling - floor) * (height - top - bottom)
-    parts = [f'<text x="{left}" y="20" class="title">{escape(title)}</text>']
-    for power in range(floor, ceiling + 1):
-        parts.append(f'<line x1="{left}" x2="{width - right}" y1="{up(10 ** power):.1f}" y2="{up(10 ** power):.1f}" class="grid"/>')
-        parts.append(f'<text x="{left - 8}" y="{up(10 ** power) + 4:.1f}" text-anchor="end">{short(10 ** power)}</text>')
-    step = max(1, math.ceil(len(xs) / 8))
-    for x in xs[::step]:
-        parts.append(f'<line x1="{across(x):.1f}" x2="{across(x):.1f}" y1="{top}" y2="{height - bottom}" class="grid"/>')
-        parts.append(f'<text x="{across(x):.1f}" y="{height - bottom + 17}" text-anchor="middle">'
-                     f'{(labels or short)(x)}</text>')
-    parts.append(f'<text x="{(left + width - right) / 2}" y="{height - 12}" text-anchor="middle">{escape(axis)}</text>')
-    parts.append(f'<text x="14" y="{(top + height - bottom) / 2}" text-anchor="middle" '
-                 f'transform="rotate(-90 14 {(top + height - bottom) / 2})">{escape(unit)}</text>')
+    def power(self, x):
+        return math.log10(x or self.zero)
+
+    def across(self, x):
+        share = (self.power(x) - self.low) / max(self.high - self.low, 1e-9)
+        return left + share * (width - left - right)
+
+    def up(self, y):
+        return base - (math.log10(y) - self.floor) / (self.ceiling - self.floor) * (base - top)
+
+    def grid(self, label):
+        for power in range(self.floor, self.ceiling + 1):
+            y = self.up(10 ** power)
+            yield f'<line x1="{left}" x2="{width - right}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>'
+            yield text(left - 8, y + 4, short(10 ** power), "end")
+        for x in self.xs[::math.ceil(len(self.xs) / 8)]:
+            at = self.across(x)
+            yield f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{top}" y2="{base}" class="grid"/>'
+            yield text(at, base + 17, label(x))
+
+    def curve(self, points, colour):
+        places = [(self.across(x), self.up(y)) for x, y in points if y > 0]
+        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        yield f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{line}"/>'
+        for x, y in places:
+            yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>'
+
+
+def text(x, y, words, anchor="middle", more=""):
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{more}>{escape(words)}</text>'
+
+
+def chart(title, axis, unit, curves, label=None):
+    """One chart; `curves` is {name: [(x, y)]}."""
+    axes = Axes(curves)
+    middle = (top + base) / 2
+    parts = [text(left, 20, title, "start", ' class="title"'), *axes.grid(label or short),
+             text((left + width - right) / 2, height - 12, axis),
+             text(14, middle, unit, more=f' transform="rotate(-90 14 {middle})"')]
     for index, (name, points) in enumerate(curves.items()):
         colour = colours[index % len(colours)]
-        places = [(across(x), up(y)) for x, y in points if y > 0]
-        parts.append(f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="'
-                     + " ".join(f"{x:.1f},{y:.1f}" for x, y in places) + '"/>')
-        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in places]
+        parts += axes.curve(points, colour)
         parts.append(f'<rect x="{left + index * 130}" y="29" width="10" height="3" fill="{colour}"/>')
-        parts.append(f'<text x="{left + 15 + index * 130}" y="35">{escape(name)}</text>')
+        parts.append(text(left + 15 + index * 130, 35, name, "start"))
     return "\n".join(parts)
 
 

@@ -84,7 +84,7 @@ class PictureTests(unittest.TestCase):
             places = [tuple(map(float, place.split(","))) for place in line.getAttribute("points").split()]
             self.assertEqual(places, sorted(places), "x grows")
             for x, y in places:
-                self.assertTrue(plot.left <= x <= plot.width - plot.right and plot.top <= y <= plot.height, (x, y))
+                self.assertTrue(plot.left <= x <= plot.width - plot.right and plot.top <= y <= plot.base, (x, y))
         self.assertEqual(width, 2 * plot.width)
 
     def test_table(self):
