@@ -19,15 +19,15 @@ extension QueueState {
             taken[giver] = max(taken[giver] ?? 0, number)
             counters.taken += UInt64(messages.count)
             arrive(messages, n, time, place)
-        case .requeue(let messages): requeue(messages, n)
+        case .requeue(let messages): requeue(messages, n, time, place)
         case .receive(let receive): apply(receive, at: time)
         case .delete(let places):
             for place in places {
                 if release(place) != nil {
                     counters.deleted += 1
-                } else if requeued.delete(place) {
+                } else if let sent = requeued.delete(place) {
                     counters.deleted += 1
-                    streamed -= min(streamed, 1)
+                    leaveStream(sent)
                 }
             }
         case .visibility(let changes):
@@ -39,14 +39,18 @@ extension QueueState {
         case .purge:
             counters.purged += streamed + UInt64(held.count)
             streamed = 0
+            sentTimes = SentTimes(retentionSeconds: settings.retentionSeconds)
             releaseAll()
             requeued = RequeuedMessages()
             transfers = []
             head = Head(segment: place.segment, offset: place.offset, index: 0)
             lastPurge = time
         case .set(let settings):
-            let isResorted = settings.redrivePolicy != self.settings.redrivePolicy
+            let isResorted =
+                settings.redrivePolicy != self.settings.redrivePolicy
+                || settings.retentionSeconds != self.settings.retentionSeconds
             self.settings = settings
+            sentTimes = sentTimes.resized(retentionSeconds: settings.retentionSeconds)
             if isResorted { rebuildIndex(at: time) }
         case .transfer(let number, let target, let isMove, let places):
             lastTransfer = max(lastTransfer, number)
@@ -81,12 +85,7 @@ extension QueueState {
                 remember(key, message.messageID, place, at: time)
             }
             guard message.delaySeconds > 0 else {
-                // Where nothing waited, the stream begins here: what lies before is not needed.
-                if streamed == 0 {
-                    head = Head(
-                        segment: record.segment, offset: record.offset, index: UInt8(index))
-                }
-                streamed += 1
+                enterStream(message.sent ?? time, at: record, UInt8(index))
                 continue
             }
             let entry = StreamEntry(message, place: place, time: time, record: record)
@@ -102,9 +101,10 @@ extension QueueState {
         for place in receive.gone where release(place) != nil { counters.expired += 1 }
         for place in receive.over { requeued.remove(place) }
         counters.expired += receive.expired
-        streamed -= min(streamed, receive.expired + UInt64(receive.first.count))
+        leaveStream(expired: receive.expired)
         head = receive.head
         for first in receive.first {
+            leaveStream(first.entry.sent)
             if first.entry.isRequeued { requeued.remove(first.entry.place) }
             var message = HeldMessage(
                 entry: first.entry, receiveCount: first.entry.receiveCount, visibleAt: time,

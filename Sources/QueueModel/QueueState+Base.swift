@@ -13,6 +13,7 @@ extension QueueState {
                 .int(Int64(compression.bytesAfter)),
             ]
         }
+        if streamed > 0 { json["sentTimes"] = sentTimes.json }
         if requeued != RequeuedMessages() { json["requeued"] = requeued.json }
         if let forgotten { json["forgotten"] = .int(forgotten.milliseconds) }
         return .object(json)
@@ -65,6 +66,9 @@ extension QueueState {
         settings = QueueSettings(json: json["settings"] ?? .null)
         head = Head(json: json["head"]) ?? head
         streamed = count(json["streamed"])
+        sentTimes = SentTimes(
+            json: json["sentTimes"], retentionSeconds: settings.retentionSeconds, total: streamed,
+            at: time)
         let totals = json["counters"]
         counters = Counters(
             sent: count(totals?["sent"]), received: count(totals?["received"]),
@@ -113,7 +117,12 @@ extension RequeuedMessages {
         [
             "handles": .array(
                 order.compactMap { handle in
-                    self[handle].map { [handle.json, $0.place.json, hexBits($0.bits)] }
+                    self[handle].map {
+                        [
+                            handle.json, $0.place.json, hexBits($0.bits),
+                            .int($0.sent.milliseconds),
+                        ]
+                    }
                 }),
             "holes": .array(holes.sorted().map(\.json)),
         ]
@@ -121,11 +130,13 @@ extension RequeuedMessages {
 
     init(json: JSONValue) {
         for value in json["handles"]?.arrayValue ?? [] {
-            guard let parts = value.arrayValue, parts.count == 3,
-                let handle = Place(json: parts[0]),
-                let place = Place(json: parts[1]), let bits = bits(parts[2])
+            guard let parts = value.arrayValue, parts.count == 4,
+                let handle = Place(json: parts[0]), let place = Place(json: parts[1]),
+                let bits = bits(parts[2]), let sent = parts[3].intValue
             else { continue }
-            add(handle, Requeued(place: place, bits: bits))
+            add(
+                handle,
+                Requeued(place: place, bits: bits, sent: Timestamp(milliseconds: sent)))
         }
         for value in json["holes"]?.arrayValue ?? [] {
             if let place = Place(json: value) { restore(hole: place) }

@@ -13,6 +13,8 @@ struct HeldIndex: Sendable {
     /// FIFO: held messages by group, and the groups that may go on, by their first message.
     var groups: [String: MessageGroup] = [:]
     var readyGroups = DeadlineHeap()
+    /// When they were sent.
+    var sentTimes = SentTimes(retentionSeconds: QueueSettings().retentionSeconds)
 }
 
 extension DeadlineHeap.Entry {
@@ -37,7 +39,19 @@ extension QueueState {
         package var delayed: UInt64
     }
 
-    package func counts(at now: Timestamp) -> Counts {
+    /// - Parameter expiredSeen: messages of the stream, from the head on, that the caller saw to
+    ///   have expired.
+    package func counts(at now: Timestamp, expiredSeen: UInt64 = 0) -> Counts {
+        var counts = placeCounts(at: now)
+        let expired = expiredHeld(at: now)
+        counts.visible -= expired.visible + expiredInStream(at: now, seen: expiredSeen)
+        counts.inFlight -= expired.inFlight
+        counts.delayed -= expired.delayed
+        return counts
+    }
+
+    /// As they lie, expired or not.
+    private func placeCounts(at now: Timestamp) -> Counts {
         var counts = Counts(visible: 0, inFlight: index.inFlight, delayed: index.delayed)
         for message in due(at: now) {
             if message.lastReceived == nil { counts.delayed -= 1 } else { counts.inFlight -= 1 }
@@ -46,10 +60,11 @@ extension QueueState {
         return counts
     }
 
-    /// When the oldest held message arrived, poison messages left out; the stream's head is the
+    /// When the oldest held message arrived, poison and expired ones left out; the stream is the
     /// caller's to look at.
-    package var oldestHeld: Timestamp? {
-        held.values.lazy.filter { self.lane(of: $0) != .poison }.map(\.entry.arrived).min()
+    package func oldestHeld(at now: Timestamp) -> Timestamp? {
+        held.values.lazy.filter { self.lane(of: $0) != .poison && !isExpired($0.entry, now) }
+            .map(\.entry.arrived).min()
     }
 
     /// When the next held message becomes visible, if later than `now`: no need to look before,
@@ -128,7 +143,7 @@ extension QueueState {
         let place = message.entry.place
         message.isHidden = message.visibleAt > index.settled
         let old = held.updateValue(message, forKey: place)
-        if let old { count(old, -1) }
+        if let old { count(old, -1) } else { index.sentTimes.add(message.entry.sent) }
         if settings.isFIFO, let group = message.entry.group, old == nil {
             index.groups[group, default: MessageGroup()].insert(place)
         }
@@ -146,6 +161,7 @@ extension QueueState {
     mutating func release(_ place: Place) -> HeldMessage? {
         guard let message = held.removeValue(forKey: place) else { return nil }
         count(message, -1)
+        index.sentTimes.remove(message.entry.sent)
         if settings.isFIFO, let group = message.entry.group {
             index.groups[group]?.remove(place)
             if index.groups[group]?.isEmpty == true { index.groups[group] = nil }
@@ -157,7 +173,10 @@ extension QueueState {
 
     mutating func releaseAll() {
         held = [:]
+        let settled = index.settled
         index = HeldIndex()
+        index.settled = settled
+        index.sentTimes = SentTimes(retentionSeconds: settings.retentionSeconds)
     }
 
     /// Sorts everything anew: after a base record, and when the redrive policy changes.

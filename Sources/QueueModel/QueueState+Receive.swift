@@ -22,7 +22,9 @@ extension QueueState {
         var places: [Place] = []
         var bytes = 0
         forEachReturned(.doomed, due(at: now)) { message in
-            guard !places.contains(message.entry.place) else { return true }
+            guard !places.contains(message.entry.place), !isExpired(message.entry, now) else {
+                return true
+            }
             bytes += Int(message.entry.record.length)
             guard places.isEmpty || bytes <= QueueLimits.carriedBytes else { return false }
             places.append(message.entry.place)
@@ -44,7 +46,8 @@ extension QueueState {
         upTo limit: Int, timeoutSeconds: Int64?, at now: Timestamp, bits: [UInt64],
         stream: inout Stream
     ) throws -> (record: QueueRecord?, messages: [ReceivedMessage]) {
-        if held.count >= QueueLimits.inFlight, counts(at: now).inFlight >= QueueLimits.inFlight {
+        if index.inFlight >= QueueLimits.inFlight, counts(at: now).inFlight >= QueueLimits.inFlight
+        {
             if settings.isFIFO { return (nil, []) }
             throw SQSError.overLimit
         }
@@ -76,10 +79,6 @@ extension QueueState {
             !messages.isEmpty || !receive.first.isEmpty || receive.expired > 0
             || !receive.gone.isEmpty || !receive.over.isEmpty
         return (changes ? .receive(receive) : nil, messages)
-    }
-
-    private func isExpired(_ entry: StreamEntry, _ now: Timestamp) -> Bool {
-        now - entry.sent >= .seconds(settings.retentionSeconds)
     }
 
     /// Returned and formerly delayed messages first, in the order in which they became visible;
@@ -122,20 +121,6 @@ extension QueueState {
             return true
         }
         receive.gone += gone.sorted()
-    }
-
-    /// Whether a message of the stream is gone; notes it if so.
-    private func steps(
-        over entry: StreamEntry, _ now: Timestamp, _ receive: inout QueueRecord.Receive
-    ) -> Bool {
-        if entry.isRequeued, requeued.holes.contains(entry.place) {
-            receive.over.append(entry.place)
-            return true
-        }
-        guard isExpired(entry, now) else { return false }
-        receive.expired += 1
-        if entry.isRequeued { receive.over.append(entry.place) }
-        return true
     }
 
     /// What one group offers to a FIFO receive.

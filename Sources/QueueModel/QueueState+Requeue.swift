@@ -4,6 +4,7 @@ import JSON
 struct Requeued: Equatable, Sendable {
     var place: Place
     var bits: UInt64
+    var sent: Timestamp
 }
 
 /// Messages put back into the stream. A handle of before deletes one as long as it waits there: its
@@ -38,12 +39,12 @@ struct RequeuedMessages: Equatable, Sendable {
 
     var canDelete: Bool { holes.count < QueueLimits.holes }
 
-    /// - Returns: whether it waited there.
-    mutating func delete(_ place: Place) -> Bool {
-        guard byPlace[place] != nil else { return false }
+    /// - Returns: when it was sent; `nil` if it does not wait there.
+    mutating func delete(_ place: Place) -> Timestamp? {
+        guard let handle = byPlace[place], let message = byHandle[handle] else { return nil }
         remove(place)
         holes.insert(place)
-        return true
+        return message.sent
     }
 
     mutating func restore(hole place: Place) { holes.insert(place) }
@@ -89,11 +90,15 @@ extension QueueState {
             })
     }
 
-    mutating func requeue(_ messages: [QueueRecord.NewMessage], _ n: UInt64) {
+    mutating func requeue(
+        _ messages: [QueueRecord.NewMessage], _ n: UInt64, _ time: Timestamp, _ record: RecordPlace
+    ) {
         for (index, message) in messages.enumerated() {
-            streamed += 1
+            let sent = message.sent ?? time
+            enterStream(sent, at: record, UInt8(index))
             guard let was = message.was, let held = release(was) else { continue }
-            requeued.add(was, Requeued(place: Place(n: n, index: UInt8(index)), bits: held.bits))
+            let place = Place(n: n, index: UInt8(index))
+            requeued.add(was, Requeued(place: place, bits: held.bits, sent: sent))
         }
     }
 }

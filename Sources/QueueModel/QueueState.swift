@@ -56,6 +56,8 @@ package struct QueueState: Equatable, Sendable {
     package internal(set) var head = Head(segment: 1, offset: 0, index: 0)
     /// How many messages stand from the head on.
     package internal(set) var streamed: UInt64 = 0
+    /// When those were sent.
+    var sentTimes = SentTimes(retentionSeconds: QueueSettings().retentionSeconds)
     package internal(set) var held: [Place: HeldMessage] = [:]
     /// Transfers that the taker has not confirmed.
     package internal(set) var transfers: [Transfer] = []
@@ -88,7 +90,8 @@ package struct QueueState: Equatable, Sendable {
 
     package static func == (lhs: QueueState, rhs: QueueState) -> Bool {
         lhs.settings == rhs.settings && lhs.counters == rhs.counters && lhs.head == rhs.head
-            && lhs.streamed == rhs.streamed && lhs.held == rhs.held
+            && lhs.streamed == rhs.streamed && lhs.sentTimes == rhs.sentTimes
+            && lhs.held == rhs.held
             && lhs.transfers == rhs.transfers && lhs.lastTransfer == rhs.lastTransfer
             && lhs.taken == rhs.taken && lhs.lastPurge == rhs.lastPurge
             && lhs.index.groups == rhs.index.groups && lhs.requeued == rhs.requeued

@@ -123,6 +123,25 @@ struct QueueBench {
         return messages
     }
 
+    /// Ends what has expired, as every operation that writes does.
+    mutating func sweep() {
+        while let record = try? state.sweep(
+            at: now, stream: { Stream(log: log, head: state.head) })
+        {
+            append(record)
+        }
+    }
+
+    /// The counts of one who has looked at the stream.
+    func counts() -> QueueState.Counts {
+        var stream = Stream(log: log, head: state.head)
+        var expired: UInt64 = 0
+        while let next = stream.next(), !state.isWaiting(next.entry, at: now) {
+            if state.hasExpired(next.entry, at: now) { expired += 1 }
+        }
+        return state.counts(at: now, expiredSeen: expired)
+    }
+
     private func body(of place: Place) -> QueueRecord.NewMessage {
         switch log[Int(place.n)].record {
         case .send(let messages), .take(_, _, let messages), .requeue(let messages):

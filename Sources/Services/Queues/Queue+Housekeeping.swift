@@ -1,6 +1,48 @@
+import JSON
 import Journal
 import Posix
 import QueueModel
+
+extension JournalSession where State == QueueJournalState {
+    /// Ends some of what has expired: part of every operation that writes.
+    mutating func sweepExpired() throws {
+        guard state.queue.needsSweep(at: now) else { return }
+        try flush()
+        let view = self
+        let record = try state.queue.sweep(at: now) { JournalStream(view) }
+        if let record { try append(record) }
+    }
+
+    /// What is there, and the oldest of it, without what has expired. Looks at a bounded part of
+    /// the stream.
+    func liveCounts(at time: Timestamp) throws -> (counts: QueueState.Counts, oldest: Timestamp?) {
+        let queue = state.queue
+        var expired: UInt64 = 0
+        var oldest: Timestamp?
+        if queue.streamed > 0 {
+            var stream = JournalStream(self)
+            var scanned = 0
+            while oldest == nil, scanned < Self.lookLimit, let next = try stream.next() {
+                scanned += 1
+                let entry = next.entry
+                if queue.isWaiting(entry, at: time) {
+                    if !entry.isRequeued { oldest = entry.arrived }
+                } else if queue.hasExpired(entry, at: time) {
+                    expired += 1
+                }
+            }
+            if oldest == nil, scanned == Self.lookLimit { oldest = queue.oldestInStream(at: time) }
+        }
+        let held = queue.oldestHeld(at: time)
+        return (
+            queue.counts(at: time, expiredSeen: expired),
+            [oldest, held].compactMap { $0 }.min()
+        )
+    }
+
+    /// Messages of the stream that `liveCounts` looks at, at most.
+    private static var lookLimit: Int { 1000 }
+}
 
 /// What a receive does before it looks for messages: a bounded share of the queue's own work.
 extension JournalSession where State == QueueJournalState {

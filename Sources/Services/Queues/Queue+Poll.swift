@@ -6,6 +6,8 @@ import QueueModel
 extension Queue {
     /// Waiting looks again at least so often, should a wake-up be missed.
     private static let longestWait: Duration = .seconds(5)
+    /// A receive goes past so many stretches of expired or blocked messages at most.
+    private static let looks = 1000
     /// How often it looks where the system offers no notice of changes.
     private static let fallbackWait: Duration = .milliseconds(20)
 
@@ -34,7 +36,12 @@ extension Queue {
         movingTo directory: QueueDirectory?, isCancelled: () -> Bool
     ) throws -> [Delivery] {
         func look() throws -> [Delivery] {
-            let received = try receiveNow(upTo: limit, timeoutSeconds: timeoutSeconds)
+            var received = try receiveNow(upTo: limit, timeoutSeconds: timeoutSeconds)
+            var looks = 1
+            while received.isOnTheWay, looks < Self.looks, !isCancelled() {
+                received = try receiveNow(upTo: limit, timeoutSeconds: timeoutSeconds)
+                looks += 1
+            }
             if received.hasTransfers { try directory?.finishTransfers(of: self) }
             return received.deliveries
         }

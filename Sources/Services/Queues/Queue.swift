@@ -90,6 +90,7 @@ package final class Queue: Sendable {
     func send(
         _ entries: [SendEntry], _ session: inout JournalSession<QueueJournalState>
     ) throws -> [Result<SentMessage, SQSError>] {
+        try session.sweepExpired()
         let ids = entries.map { _ in environment.messageID() }
         let (record, outcomes) =
             session.state.queue.settings.isFIFO
@@ -112,6 +113,8 @@ package final class Queue: Sendable {
         package var deliveries: [Delivery]
         /// Dead letters wait to be carried to their queue.
         package var hasTransfers: Bool
+        /// No message yet, but the way there is shorter: it pays to look again at once.
+        package var isOnTheWay: Bool
     }
 
     /// Receives what is visible now; moves dead letters out of the way first.
@@ -132,6 +135,7 @@ package final class Queue: Sendable {
         upTo limit: Int, timeoutSeconds: Int64?,
         _ session: inout JournalSession<QueueJournalState>
     ) throws -> Received {
+        try session.sweepExpired()
         try session.sendDeadLettersAway()
         try session.putPoisonBack()
         try session.flush()
@@ -145,7 +149,8 @@ package final class Queue: Sendable {
             known = stream
             return Received(
                 deliveries: zip(messages, bodies).map { Delivery(received: $0, message: $1) },
-                hasTransfers: !session.state.queue.transfers.isEmpty)
+                hasTransfers: !session.state.queue.transfers.isEmpty,
+                isOnTheWay: record != nil && messages.isEmpty && session.state.queue.streamed > 0)
         }
     }
 
@@ -169,6 +174,7 @@ package final class Queue: Sendable {
     static func delete(
         _ handles: [String], _ session: inout JournalSession<QueueJournalState>
     ) throws -> [Result<Void, SQSError>] {
+        try session.sweepExpired()
         var places: [Place] = []
         let outcomes = handles.map { handle -> Result<Void, SQSError> in
             do throws(SQSError) {
@@ -193,6 +199,7 @@ package final class Queue: Sendable {
 
     package func changeVisibility(of handle: String, toSeconds seconds: Int64) throws {
         try commit(isDurable: { _ in false }) { session in
+            try session.sweepExpired()
             let change = try session.state.queue.changeVisibility(
                 handle, toSeconds: seconds, at: session.now)
             try session.append(.visibility([change]))
@@ -213,12 +220,15 @@ package final class Queue: Sendable {
     )] {
         let now = environment.clock.now()
         return try journal.read { session in
-            let held = session.state.queue.held.values.filter { $0.visibleAt <= now }
-                .sorted { $0.visibleAt < $1.visibleAt }
+            let queue = session.state.queue
+            let held = queue.held.values.filter {
+                $0.visibleAt <= now && !queue.isGone($0, at: now)
+            }
+            .sorted { $0.visibleAt < $1.visibleAt }
             var entries = held.prefix(limit).map(\.entry)
             var stream = JournalStream(session)
             while entries.count < limit, let next = try stream.next() {
-                if next.entry.delaySeconds == 0 { entries.append(next.entry) }
+                if session.state.queue.isWaiting(next.entry, at: now) { entries.append(next.entry) }
             }
             return try zip(entries, try Self.messages(entries, session))
                 .map { (entry: $0, message: try $1.unpacked()) }
@@ -230,15 +240,18 @@ package final class Queue: Sendable {
     package func forEachMessage(
         _ visit: (_ entry: StreamEntry, QueueRecord.NewMessage) throws -> Void
     ) throws {
+        let now = environment.clock.now()
         let session = try journal.read { $0 }
-        let held = session.state.queue.held.values.sorted { $0.entry.place < $1.entry.place }
-        for message in held {
+        let queue = session.state.queue
+        let held = queue.held.values.sorted { $0.entry.place < $1.entry.place }
+        for message in held where !queue.isGone(message, at: now) {
             try visit(message.entry, try Self.messages([message.entry], session)[0].unpacked())
         }
         var stream = JournalStream(session)
         while let (entry, _) = try stream.next() {
-            // Delayed ones are held from their send on.
-            if entry.delaySeconds == 0 { try visit(entry, stream.message.unpacked()) }
+            if session.state.queue.isWaiting(entry, at: now) {
+                try visit(entry, stream.message.unpacked())
+            }
         }
     }
 
@@ -247,12 +260,7 @@ package final class Queue: Sendable {
         let files = try environment.storage.list(journal.folder)
         return try journal.read { session in
             let queue = session.state.queue
-            let counts = queue.counts(at: now)
-            var stream = JournalStream(session)
-            var oldest = queue.oldestHeld
-            if queue.streamed > 0, let first = try stream.next() {
-                oldest = min(oldest ?? first.entry.arrived, first.entry.arrived)
-            }
+            let (counts, oldest) = try session.liveCounts(at: now)
             var bytes: UInt64 = 0
             for name in session.segmentNames {
                 let path = "\(session.folderPath)/\(SegmentName.file(name))"
@@ -299,7 +307,8 @@ package final class Queue: Sendable {
     package func outlook() throws -> (counts: QueueState.Counts, nextWake: Timestamp?) {
         let now = environment.clock.now()
         return try journal.read { session in
-            (session.state.queue.counts(at: now), session.state.queue.nextWake(after: now))
+            let counts = try session.liveCounts(at: now).counts
+            return (counts, session.state.queue.nextWake(after: now))
         }
     }
 

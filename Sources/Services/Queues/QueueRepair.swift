@@ -87,8 +87,10 @@ extension QueueDirectory {
                 let head = Head(
                     segment: line.location.segment, offset: line.location.offset,
                     index: UInt8(index))
+                let entry = StreamEntry(
+                    message, place: place, time: line.time, record: RecordPlace(line.location))
                 let isWaiting =
-                    message.place == nil && message.delaySeconds == 0
+                    message.place == nil && state.isWaiting(entry, at: now)
                     && !head.isBefore(state.head)
                 let known = held[place].flatMap { known in
                     known.entry.record == RecordPlace(line.location) ? known : nil

@@ -1,0 +1,139 @@
+import JSON
+
+/// Messages end when their retention period does, whether anybody looks at them or not.
+///
+/// Counts leave out what has expired: exactly for messages in the state; in the stream exactly up
+/// to where the caller looked, and beyond that within 1/256 of the retention period, since a
+/// dead-letter queue's messages keep their old sent times and do not expire in order.
+extension QueueState {
+    /// Messages of the stream that one sweep steps over at most, and held ones that it ends.
+    package static let sweepLimit = 1000
+
+    /// What was sent then or before has expired at `now`.
+    private func horizon(_ now: Timestamp) -> Timestamp {
+        now - .seconds(settings.retentionSeconds)
+    }
+
+    func isExpired(_ entry: StreamEntry, _ now: Timestamp) -> Bool { entry.sent <= horizon(now) }
+
+    /// Whether messages of the stream may have expired: then, and only then, it is worth a look.
+    func mayHaveExpired(at now: Timestamp) -> Bool {
+        sentTimes.oldest.map { $0 <= horizon(now) } ?? false
+    }
+
+    /// Whether held messages have expired that no receive would meet.
+    private func mustSweepHeld(at now: Timestamp) -> Bool {
+        index.sentTimes.count(upTo: horizon(now)) > 0
+    }
+
+    /// Whether `sweep` may find something.
+    package func needsSweep(at now: Timestamp) -> Bool {
+        mayHaveExpired(at: now) || mustSweepHeld(at: now)
+    }
+
+    /// Held messages that have expired, counted by what they were.
+    func expiredHeld(at now: Timestamp) -> Counts {
+        var counts = Counts(visible: 0, inFlight: 0, delayed: 0)
+        guard let oldest = index.sentTimes.oldest, oldest <= horizon(now) else { return counts }
+        for message in held.values where isExpired(message.entry, now) {
+            if message.isInFlight(at: now) {
+                counts.inFlight += 1
+            } else if message.isDelayed(at: now) {
+                counts.delayed += 1
+            } else {
+                counts.visible += 1
+            }
+        }
+        return counts
+    }
+
+    /// Messages of the stream that have expired.
+    /// - Parameter seen: how many a look from the head on met before the first that has not.
+    package func expiredInStream(at now: Timestamp, seen: UInt64) -> UInt64 {
+        min(streamed, max(seen, sentTimes.count(upTo: horizon(now))))
+    }
+
+    /// When the oldest message of the stream that has not expired was sent, or up to 1/256 of the
+    /// retention period earlier.
+    package func oldestInStream(at now: Timestamp) -> Timestamp? {
+        sentTimes.oldest(after: horizon(now))
+    }
+
+    /// Ends a bounded number of expired messages; `nil` if there are none. For whoever writes to
+    /// the queue anyway.
+    package func sweep<Stream: MessageStream>(
+        at now: Timestamp, stream: () throws -> Stream
+    ) throws -> QueueRecord? {
+        guard needsSweep(at: now) else { return nil }
+        var receive = QueueRecord.Receive(
+            visibleAt: now, head: head, first: [], again: [], expired: 0, gone: [])
+        if mustSweepHeld(at: now) {
+            let gone = held.values.lazy.filter { isExpired($0.entry, now) }.map(\.entry.place)
+            receive.gone = gone.prefix(Self.sweepLimit).sorted()
+        }
+        if mayHaveExpired(at: now) {
+            var stream = try stream()
+            var scanned = 0
+            while scanned < Self.sweepLimit, let next = try stream.next(),
+                next.entry.delaySeconds != 0 || steps(over: next.entry, now, &receive)
+            {
+                scanned += 1
+                receive.head = next.after
+            }
+            if streamed == receive.expired { receive.head = stream.end }
+        }
+        guard receive.expired > 0 || !receive.gone.isEmpty || !receive.over.isEmpty else {
+            return nil
+        }
+        return .receive(receive)
+    }
+
+    /// Whether a message that the head comes to is gone; notes it if so.
+    func steps(
+        over entry: StreamEntry, _ now: Timestamp, _ receive: inout QueueRecord.Receive
+    ) -> Bool {
+        if entry.isRequeued, requeued.holes.contains(entry.place) {
+            receive.over.append(entry.place)
+            return true
+        }
+        guard isExpired(entry, now) else { return false }
+        receive.expired += 1
+        if entry.isRequeued { receive.over.append(entry.place) }
+        return true
+    }
+
+    /// Whether a held message has expired.
+    package func isGone(_ message: HeldMessage, at now: Timestamp) -> Bool {
+        isExpired(message.entry, now)
+    }
+
+    /// Whether a message that stands in the stream at or behind the head has expired there.
+    package func hasExpired(_ entry: StreamEntry, at now: Timestamp) -> Bool {
+        entry.delaySeconds == 0 && isExpired(entry, now) && !requeued.holes.contains(entry.place)
+    }
+
+    /// Whether a message that stands in the stream at or behind the head is there to be received.
+    package func isWaiting(_ entry: StreamEntry, at now: Timestamp) -> Bool {
+        entry.delaySeconds == 0 && !isExpired(entry, now) && !requeued.holes.contains(entry.place)
+    }
+
+    /// Messages come into the stream, or leave it.
+    mutating func enterStream(_ sent: Timestamp, at record: RecordPlace, _ index: UInt8) {
+        // Where nothing waited, the stream begins here: what lies before is not needed.
+        if streamed == 0 {
+            head = Head(segment: record.segment, offset: record.offset, index: index)
+        }
+        streamed += 1
+        sentTimes.add(sent)
+    }
+
+    mutating func leaveStream(_ sent: Timestamp) {
+        streamed -= min(streamed, 1)
+        sentTimes.remove(sent)
+    }
+
+    mutating func leaveStream(expired count: UInt64) {
+        streamed -= min(streamed, count)
+        sentTimes.removeOldest(count)
+    }
+}
