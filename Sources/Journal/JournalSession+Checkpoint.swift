@@ -22,7 +22,7 @@ extension JournalSession {
     /// without one, opening reads from the segment's base record on.
     func readCheckpoint() -> Checkpoint? {
         guard let file = try? storage.open(checkpointPath, creating: false),
-            let size = try? file.status().size, size > 1, size < RecordFrame.maximumLength,
+            let size = try? file.status().size, size > 1, size < RecordFrame.maximumBaseLength,
             let bytes = try? file.bytes(at: 0, count: Int(size)), bytes.last == 0x0A,
             let frame = bytes.dropLast().withUnsafeBytes({ RecordFrame(checking: $0) }),
             let place = try? Self.place(in: bytes), place.segment == segment,

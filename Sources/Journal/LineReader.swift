@@ -38,7 +38,7 @@ struct LineReader {
             }
             let left = buffer.count - consumed
             searched = left
-            guard left <= RecordFrame.maximumLength else { return .fragment(left) }
+            guard left <= RecordFrame.maximumBaseLength else { return .fragment(left) }
             let more = try file.bytes(at: offset + UInt64(left), count: pieceLength)
             pieceLength = min(2 * pieceLength, Self.largestPiece)
             guard !more.isEmpty else { return left == 0 ? .end : .fragment(left) }

@@ -11,6 +11,8 @@ package struct RecordFrame: Equatable, Sendable {
     /// A longer line is damage: nothing that we write comes near (a body of 1 MiB is up to 6 MiB
     /// with its escapes).
     package static let maximumLength = 16 * 1024 * 1024
+    /// But for a base record: 240,000 messages in flight or passed over, with long group ids.
+    package static let maximumBaseLength = 128 * 1024 * 1024
 
     package var n: UInt64
     package var time: Timestamp

@@ -29,6 +29,8 @@ extension QueueRecord {
                 throw QueueRecordError(message: "a carry record names a queue")
             }
             self = .carry(messages)
+        } else if scanner.matches(operation, "base") {
+            self = try Self.base(line)
         } else {
             self = try Self.change(line)
         }
@@ -150,6 +152,42 @@ extension QueueRecord {
         return message
     }
 
+    /// A state's held messages are read one by one; all else is a value.
+    private static func base(_ line: UnsafeRawBufferPointer) throws(QueueRecordError)
+        -> QueueRecord
+    {
+        var state = JSONObject()
+        var held: [HeldMessage] = []
+        do throws(JSONError) {
+            var scanner = JSONScanner(line)
+            try scanner.object { (key, scanner) throws(JSONError) in
+                guard scanner.matches(key, "state") else {
+                    try scanner.skipValue()
+                    return
+                }
+                try scanner.object { (key, scanner) throws(JSONError) in
+                    if scanner.matches(key, "held") {
+                        try scanner.array { (scanner) throws(JSONError) in
+                            held.append(try HeldMessage(&scanner))
+                        }
+                    } else {
+                        let value = Array(scanner.slice(try scanner.skipValue()))
+                        state[scanner.text(key)] = try JSONValue.parse(value)
+                    }
+                }
+            }
+        } catch {
+            throw QueueRecordError(message: error.message)
+        }
+        let format = state["format"]?.intValue ?? 0
+        guard format == QueueState.format else {
+            throw QueueRecordError(
+                message: "this journal has format \(format); this msorch reads format "
+                    + "\(QueueState.format)")
+        }
+        return .base(state, held: held)
+    }
+
     private static func change(_ line: UnsafeRawBufferPointer) throws(QueueRecordError)
         -> QueueRecord
     {
@@ -162,14 +200,6 @@ extension QueueRecord {
         let places = (value["m"]?.arrayValue ?? []).compactMap { Place(json: $0) }
         let number = UInt64(clamping: value["x"]?.intValue ?? 0)
         switch value["op"]?.stringValue {
-        case "base":
-            guard value["state"]?["format"]?.intValue == QueueState.format else {
-                let format = value["state"]?["format"]?.intValue ?? 0
-                throw QueueRecordError(
-                    message: "this journal has format \(format); this msorch reads format "
-                        + "\(QueueState.format)")
-            }
-            return .base(value["state"] ?? .null)
         case "receive":
             guard let receive = Receive(json: value) else {
                 throw QueueRecordError(message: "a receive record lacks a part")

@@ -55,7 +55,8 @@ package enum QueueRecord: Equatable, Sendable {
         package var over: [Place] = []
     }
 
-    case base(JSONValue)
+    /// The whole state: its held messages, and all else as an object.
+    case base(JSONObject, held: [HeldMessage])
     case send([NewMessage])
     case take(from: String, number: UInt64, [NewMessage])
     /// Messages that came back too often stand behind all others again.
@@ -85,7 +86,16 @@ package enum QueueRecord: Equatable, Sendable {
     /// Writes the same.
     package func append(to output: inout [UInt8]) {
         switch self {
-        case .base(let value): Self.append("base", [("state", value)], to: &output)
+        case .base(let value, let held):
+            JSONWriter.append("\"op\":\"base\",\"state\":", &output)
+            JSONValue.object(value).append(to: &output)
+            output.removeLast()
+            JSONWriter.append(",\"held\":[", &output)
+            for (index, message) in held.enumerated() {
+                if index > 0 { JSONWriter.append(",", &output) }
+                message.append(to: &output)
+            }
+            JSONWriter.append("]}", &output)
         case .send(let messages):
             JSONWriter.append("\"op\":\"send\",", &output)
             Self.append(messages, to: &output)
@@ -272,7 +282,7 @@ extension QueueRecord.Receive {
         JSONWriter.append("\"op\":\"receive\",\"until\":", &output)
         JSONWriter.appendInteger(visibleAt.milliseconds, to: &output)
         JSONWriter.append(",\"head\":", &output)
-        Self.append(head.segment, head.offset, UInt64(head.index), to: &output)
+        JSONWriter.append(head.segment, head.offset, UInt64(head.index), to: &output)
         if !first.isEmpty {
             JSONWriter.append(",\"first\":[", &output)
             for (index, first) in first.enumerated() {
@@ -303,56 +313,13 @@ extension QueueRecord.Receive {
     }
 
     private static func append(_ first: QueueRecord.FirstReceive, to output: inout [UInt8]) {
-        let entry = first.entry
-        JSONWriter.append("{\"m\":[", &output)
-        JSONWriter.appendInteger(entry.place.n, to: &output)
-        JSONWriter.append(",", &output)
-        JSONWriter.appendInteger(Int(entry.place.index), to: &output)
-        JSONWriter.append("],\"at\":", &output)
-        append(
-            entry.record.segment, entry.record.offset, UInt64(entry.record.length), to: &output)
-        JSONWriter.append(",\"id\":", &output)
-        JSONWriter.appendString(entry.messageID, to: &output)
-        JSONWriter.append(",\"sent\":", &output)
-        JSONWriter.appendInteger(entry.sent.milliseconds, to: &output)
-        if let group = entry.group {
-            JSONWriter.append(",\"group\":", &output)
-            JSONWriter.appendString(group, to: &output)
-        }
-        if entry.delaySeconds != 0 {
-            JSONWriter.append(",\"delay\":", &output)
-            JSONWriter.appendInteger(entry.delaySeconds, to: &output)
-        }
-        if entry.receiveCount != 0 {
-            JSONWriter.append(",\"receives\":", &output)
-            JSONWriter.appendInteger(entry.receiveCount, to: &output)
-        }
-        if let time = entry.past?.firstReceived {
-            JSONWriter.append(",\"requeued\":", &output)
-            JSONWriter.appendInteger(time.milliseconds, to: &output)
-        }
-        if let time = entry.past?.arrived {
-            JSONWriter.append(",\"arrived\":", &output)
-            JSONWriter.appendInteger(time.milliseconds, to: &output)
-        }
+        first.entry.appendMembers(to: &output)
         if let bits = first.bits {
             JSONWriter.append(",\"bits\":\"", &output)
             JSONWriter.appendHexadecimal(bits, digits: 16, to: &output)
             JSONWriter.append("\"", &output)
         }
         JSONWriter.append("}", &output)
-    }
-
-    private static func append(
-        _ first: UInt64, _ second: UInt64, _ third: UInt64, to output: inout [UInt8]
-    ) {
-        JSONWriter.append("[", &output)
-        JSONWriter.appendInteger(first, to: &output)
-        JSONWriter.append(",", &output)
-        JSONWriter.appendInteger(second, to: &output)
-        JSONWriter.append(",", &output)
-        JSONWriter.appendInteger(third, to: &output)
-        JSONWriter.append("]", &output)
     }
 
     init?(json: JSONValue) {

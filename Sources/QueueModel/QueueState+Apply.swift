@@ -11,7 +11,7 @@ extension QueueState {
     ) {
         settle(at: time)
         switch record {
-        case .base(let value): restore(value, at: time)
+        case .base(let value, let held): restore(value, held: held, at: time)
         case .send(let messages):
             counters.sent += UInt64(messages.count)
             arrive(messages, n, time, place)

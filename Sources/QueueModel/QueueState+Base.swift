@@ -1,8 +1,13 @@
 import JSON
 
-/// The whole state as one JSON object: what base records and checkpoints hold.
+/// The whole state: what base records and checkpoints hold.
 extension QueueState {
-    package var json: JSONValue {
+    package var base: QueueRecord {
+        .base(json, held: held.values.sorted { $0.entry.place < $1.entry.place })
+    }
+
+    /// All but the held messages.
+    private var json: JSONObject {
         var json = plainJSON
         // What most queues never have is left out.
         if counters.moved > 0 { json["moved"] = .int(Int64(counters.moved)) }
@@ -16,7 +21,7 @@ extension QueueState {
         if streamed > 0 { json["sentTimes"] = sentTimes.json }
         if requeued != RequeuedMessages() { json["requeued"] = requeued.json }
         if let forgotten { json["forgotten"] = .int(forgotten.milliseconds) }
-        return .object(json)
+        return json
     }
 
     private var plainJSON: JSONObject {
@@ -33,7 +38,6 @@ extension QueueState {
                 "deadLettered": .int(Int64(counters.deadLettered)),
                 "taken": .int(Int64(counters.taken)),
             ],
-            "held": .array(held.values.sorted { $0.entry.place < $1.entry.place }.map(\.json)),
             "transfers": .array(
                 transfers.map { transfer in
                     [
@@ -59,7 +63,7 @@ extension QueueState {
         ]
     }
 
-    mutating func restore(_ json: JSONValue, at time: Timestamp) {
+    mutating func restore(_ json: JSONObject, held messages: [HeldMessage], at time: Timestamp) {
         self = QueueState()
         created = json["created"]?.intValue.map { Timestamp(milliseconds: $0) } ?? time
         func count(_ value: JSONValue?) -> UInt64 { UInt64(clamping: value?.intValue ?? 0) }
@@ -80,10 +84,8 @@ extension QueueState {
                 messages: count(compressed[0]), bytesBefore: count(compressed[1]),
                 bytesAfter: count(compressed[2]))
         }
-        index.settled = time
-        for value in json["held"]?.arrayValue ?? [] {
-            if let message = HeldMessage(json: value) { hold(message) }
-        }
+        held.reserveCapacity(messages.count)
+        for message in messages { held[message.entry.place] = message }
         rebuildIndex(at: time)
         requeued = RequeuedMessages(json: json["requeued"] ?? .null)
         for value in json["transfers"]?.arrayValue ?? [] {

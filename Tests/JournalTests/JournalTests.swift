@@ -170,6 +170,35 @@ import Testing
         #expect(try Journal<Tally>(folder: folder.path).values == all, "a base record holds it all")
     }
 
+    /// Takes whatever there is.
+    private struct Blind: JournaledState {
+        private static let filler = [UInt8](repeating: 0x78, count: RecordFrame.maximumLength)
+        var records = 0
+        mutating func apply(
+            _ line: UnsafeRawBufferPointer, n: UInt64, time: Timestamp, at location: RecordLocation
+        ) throws(StateError) { records += 1 }
+        var oldestSegment: UInt64? { nil }
+        func encodeBase(to bytes: inout [UInt8]) {
+            bytes += Array("\"op\":\"base\",\"v\":\"".utf8)
+            bytes.append(contentsOf: Self.filler)
+            bytes.append(UInt8(ascii: "\""))
+        }
+    }
+
+    @Test("a state may be larger than any other record")
+    func largeBase() throws {
+        let folder = try TemporaryFolder()
+        var options = JournalOptions()
+        options.segmentBytes = UInt64(RecordFrame.maximumLength)
+        func open() throws -> Journal<Blind> {
+            try Journal<Blind>(
+                folder: folder.path, at: Timestamp(milliseconds: 1), options: options)
+        }
+        _ = try open()  // begins, and rolls at once
+        #expect(try open().read { $0.state.records } > 0)
+        #expect(try Journal<Blind>.verify(folder: folder.path).problems.isEmpty)
+    }
+
     @Test("a checkpoint that is damaged or speaks of another journal is passed over")
     func badCheckpoints() throws {
         let folder = try TemporaryFolder()

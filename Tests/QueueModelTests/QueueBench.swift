@@ -72,7 +72,7 @@ struct QueueBench {
     /// A base record made now gives this very state back.
     func checkBase() {
         var restored = QueueState()
-        let line = Array("{".utf8) + QueueRecord.base(state.json).members + Array("}".utf8)
+        let line = Array("{".utf8) + state.base.members + Array("}".utf8)
         line.withUnsafeBytes { bytes in
             #expect(throws: Never.self) {
                 try restored.apply(line: bytes, n: 1, time: now, at: Self.place(0))

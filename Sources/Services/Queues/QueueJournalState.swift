@@ -49,7 +49,7 @@ package struct QueueJournalState: JournaledState, Equatable {
     }
 
     package func encodeBase(to bytes: inout [UInt8]) {
-        QueueRecord.base(queue.json).append(to: &bytes)
+        queue.base.append(to: &bytes)
     }
 }
 

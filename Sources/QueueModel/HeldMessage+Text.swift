@@ -1,0 +1,173 @@
+import JSON
+
+/// Messages as records and checkpoints have them, read and written by hand: there may be 120,000.
+extension HeldMessage {
+    func append(to output: inout [UInt8]) {
+        entry.appendMembers(to: &output)
+        func number(_ name: StaticString, _ value: Int64) {
+            JSONWriter.append(name, &output)
+            JSONWriter.appendInteger(value, to: &output)
+        }
+        number(",\"count\":", receiveCount)
+        number(",\"until\":", visibleAt.milliseconds)
+        if let firstReceived { number(",\"first\":", firstReceived.milliseconds) }
+        if let lastReceived { number(",\"last\":", lastReceived.milliseconds) }
+        if bits != 0 {
+            JSONWriter.append(",\"bits\":\"", &output)
+            JSONWriter.appendHexadecimal(bits, digits: 16, to: &output)
+            JSONWriter.append("\"", &output)
+        }
+        JSONWriter.append("}", &output)
+    }
+
+    /// Reads what `append` wrote.
+    init(_ scanner: inout JSONScanner) throws(JSONError) {
+        var place = Place(n: 0, index: 0)
+        var record = RecordPlace(segment: 0, offset: 0, length: 0)
+        var id = ""
+        var group: String?
+        var bits: UInt64 = 0
+        var numbers = Numbers()
+        try scanner.object { (key, scanner) throws(JSONError) in
+            if scanner.matches(key, "m") {
+                let (n, index, _) = try scanner.numbers()
+                place = Place(n: n, index: UInt8(clamping: index))
+            } else if scanner.matches(key, "at") {
+                let (segment, offset, length) = try scanner.numbers()
+                record = RecordPlace(
+                    segment: segment, offset: offset, length: UInt32(clamping: length))
+            } else if scanner.matches(key, "id") {
+                id = scanner.text(try scanner.string())
+            } else if scanner.matches(key, "group") {
+                group = scanner.text(try scanner.string())
+            } else if scanner.matches(key, "bits") {
+                bits = scanner.hexadecimal(try scanner.string())
+            } else {
+                try numbers.read(key, &scanner)
+            }
+        }
+        func time(_ milliseconds: Int64?) -> Timestamp? {
+            milliseconds.map { Timestamp(milliseconds: $0) }
+        }
+        self.init(
+            entry: StreamEntry(
+                place: place, record: record, messageID: id,
+                sent: Timestamp(milliseconds: numbers.sent), group: group,
+                delaySeconds: numbers.delay, receiveCount: numbers.receives,
+                past: .of(
+                    firstReceived: time(numbers.requeued), arrived: time(numbers.arrived))),
+            receiveCount: numbers.count, visibleAt: Timestamp(milliseconds: numbers.until),
+            firstReceived: time(numbers.first), lastReceived: time(numbers.last), bits: bits)
+    }
+
+    private struct Numbers {
+        var sent: Int64 = 0
+        var delay: Int64 = 0
+        var receives: Int64 = 0
+        var requeued: Int64?
+        var arrived: Int64?
+        var count: Int64 = 0
+        var until: Int64 = 0
+        var first: Int64?
+        var last: Int64?
+
+        mutating func read(_ key: Range<Int>, _ scanner: inout JSONScanner) throws(JSONError) {
+            if scanner.matches(key, "sent") {
+                sent = try scanner.int()
+            } else if scanner.matches(key, "count") {
+                count = try scanner.int()
+            } else if scanner.matches(key, "until") {
+                until = try scanner.int()
+            } else if scanner.matches(key, "first") {
+                first = try scanner.int()
+            } else if scanner.matches(key, "last") {
+                last = try scanner.int()
+            } else if scanner.matches(key, "delay") {
+                delay = try scanner.int()
+            } else if scanner.matches(key, "receives") {
+                receives = try scanner.int()
+            } else if scanner.matches(key, "requeued") {
+                requeued = try scanner.int()
+            } else if scanner.matches(key, "arrived") {
+                arrived = try scanner.int()
+            } else {
+                try scanner.skipValue()
+            }
+        }
+    }
+}
+
+extension StreamEntry {
+    /// An object without its end.
+    func appendMembers(to output: inout [UInt8]) {
+        JSONWriter.append("{\"m\":[", &output)
+        JSONWriter.appendInteger(place.n, to: &output)
+        JSONWriter.append(",", &output)
+        JSONWriter.appendInteger(Int(place.index), to: &output)
+        JSONWriter.append("],\"at\":", &output)
+        JSONWriter.append(
+            record.segment, record.offset, UInt64(record.length), to: &output)
+        JSONWriter.append(",\"id\":", &output)
+        JSONWriter.appendString(messageID, to: &output)
+        JSONWriter.append(",\"sent\":", &output)
+        JSONWriter.appendInteger(sent.milliseconds, to: &output)
+        if let group = group {
+            JSONWriter.append(",\"group\":", &output)
+            JSONWriter.appendString(group, to: &output)
+        }
+        if delaySeconds != 0 {
+            JSONWriter.append(",\"delay\":", &output)
+            JSONWriter.appendInteger(delaySeconds, to: &output)
+        }
+        if receiveCount != 0 {
+            JSONWriter.append(",\"receives\":", &output)
+            JSONWriter.appendInteger(receiveCount, to: &output)
+        }
+        if let time = past?.firstReceived {
+            JSONWriter.append(",\"requeued\":", &output)
+            JSONWriter.appendInteger(time.milliseconds, to: &output)
+        }
+        if let time = past?.arrived {
+            JSONWriter.append(",\"arrived\":", &output)
+            JSONWriter.appendInteger(time.milliseconds, to: &output)
+        }
+    }
+}
+
+extension JSONScanner {
+    /// Up to three numbers of an array.
+    fileprivate mutating func numbers() throws(JSONError) -> (UInt64, UInt64, UInt64) {
+        var numbers: (UInt64, UInt64, UInt64) = (0, 0, 0)
+        var index = 0
+        try array { (scanner) throws(JSONError) in
+            let value = UInt64(clamping: try scanner.int())
+            switch index {
+            case 0: numbers.0 = value
+            case 1: numbers.1 = value
+            default: numbers.2 = value
+            }
+            index += 1
+        }
+        return numbers
+    }
+
+    fileprivate func hexadecimal(_ range: Range<Int>) -> UInt64 {
+        UInt64(text(range), radix: 16) ?? 0
+    }
+}
+
+extension JSONWriter {
+    /// Three numbers as an array.
+    static func append(
+        _ first: UInt64, _ second: UInt64, _ third: UInt64, to output: inout [UInt8]
+    ) {
+        append("[", &output)
+        appendInteger(first, to: &output)
+        append(",", &output)
+        appendInteger(second, to: &output)
+        append(",", &output)
+        appendInteger(third, to: &output)
+        append("]", &output)
+    }
+
+}
