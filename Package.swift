@@ -37,6 +37,7 @@ let package = Package(
         module("StackModel", ["JSON", "QueueModel"]),
         module("FunctionModel", ["JSON"]),
         module("Telemetry", ["JSON"]),
+        module("Access", ["JSON", "Crypto"]),
 
         // Edge: the world.
         .systemLibrary(
@@ -82,6 +83,7 @@ let package = Package(
         tests("QueueModelTests", ["QueueModel", "JSON"]),
         tests("FunctionModelTests", ["FunctionModel", "JSON"]),
         tests("TelemetryTests", ["Telemetry", "JSON"]),
+        tests("AccessTests", ["Access", "JSON", "Crypto"]),
         tests("PosixTests", ["Posix", "msorch"]),
         tests("HTTPTests", ["HTTP", "Posix"]),
         tests("CompressionTests", ["Compression"]),

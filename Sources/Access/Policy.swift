@@ -1,0 +1,111 @@
+import JSON
+
+/// One statement of an IAM policy, checked (IAM User Guide, *IAM JSON policy element reference*).
+package struct PolicyStatement: Equatable, Sendable {
+    package enum Effect: String, Sendable {
+        case allow = "Allow"
+        case deny = "Deny"
+    }
+
+    /// Values that an element names, or all but those it names.
+    struct Selection: Equatable, Sendable {
+        var patterns: [String]
+        var isNegated: Bool
+    }
+
+    package let sid: String?
+    package let effect: Effect
+    let actions: Selection
+    /// `nil` where a policy stands on the resource itself and does not name it.
+    let resources: Selection?
+    /// Resource policies alone have principals.
+    let principals: Selection?
+    let conditions: [PolicyCondition]
+    /// As it was written, for who asks which statement decided.
+    package let json: JSONValue
+
+    /// - Throws: `PolicyError` in words for the user.
+    package init(json: JSONValue) throws(PolicyError) {
+        guard let object = json.objectValue else {
+            throw PolicyError("a statement must be an object")
+        }
+        let known: Set<String> = [
+            "Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Principal",
+            "NotPrincipal", "Condition",
+        ]
+        if let other = object.members.first(where: { !known.contains($0.key) }) {
+            throw PolicyError("a statement has no element '\(other.key)'")
+        }
+        guard let effect = json["Effect"]?.stringValue.flatMap(Effect.init(rawValue:)) else {
+            throw PolicyError("Effect must be Allow or Deny")
+        }
+        self.json = json
+        self.effect = effect
+        sid = json["Sid"]?.stringValue
+        guard let actions = try Self.selection("Action", json) else {
+            throw PolicyError("a statement needs an Action or NotAction")
+        }
+        self.actions = actions
+        resources = try Self.selection("Resource", json)
+        principals = try Self.selection("Principal", json, Self.principals)
+        conditions = try PolicyCondition.list(json["Condition"])
+    }
+
+    private static func selection(
+        _ name: String, _ json: JSONValue,
+        _ read: (JSONValue) throws(PolicyError) -> [String]? = { $0.oneOrMany }
+    ) throws(PolicyError) -> Selection? {
+        let plain = json[name]
+        let negated = json["Not\(name)"]
+        guard plain == nil || negated == nil else {
+            throw PolicyError("a statement has \(name) or Not\(name), not both")
+        }
+        guard let value = plain ?? negated else { return nil }
+        guard let patterns = try read(value), !patterns.isEmpty else {
+            throw PolicyError("\(name) must be a text or a list of texts")
+        }
+        return Selection(patterns: patterns, isNegated: negated != nil)
+    }
+
+    /// `"*"`, or `{"AWS": [account, ARN, …], "Service": …}`.
+    private static func principals(_ json: JSONValue) throws(PolicyError) -> [String]? {
+        if json.stringValue == "*" { return ["*"] }
+        guard let object = json.objectValue else { return nil }
+        var all: [String] = []
+        for (kind, value) in object.members {
+            guard let names = value.oneOrMany else { return nil }
+            all += kind == "AWS" ? names : names.map { "\(kind):\($0)" }
+        }
+        return all
+    }
+}
+
+/// What is wrong with a policy.
+package struct PolicyError: Error, Equatable, Sendable {
+    package var message: String
+    init(_ message: String) { self.message = message }
+}
+
+/// Statements in the order in which they were written.
+package struct Policy: Equatable, Sendable {
+    package var statements: [PolicyStatement]
+
+    /// - Parameter json: a policy document, a list of statements, or one.
+    package init(json: JSONValue) throws(PolicyError) {
+        let list = json["Statement"] ?? json
+        statements = []
+        for statement in list.arrayValue ?? [list] {
+            statements.append(try PolicyStatement(json: statement))
+        }
+    }
+
+    package init(_ statements: [PolicyStatement]) { self.statements = statements }
+}
+
+extension JSONValue {
+    var oneOrMany: [String]? {
+        if let text = stringValue { return [text] }
+        let texts = arrayValue?.compactMap(\.stringValue)
+        return texts?.count == arrayValue?.count ? texts : nil
+    }
+}

@@ -1,0 +1,89 @@
+import Crypto
+import JSON
+
+/// Checks requests' signatures for one service of one region.
+package struct SignatureVerifier: Sendable {
+    /// How far a signature's date may be from now.
+    package static let allowedSkew = Duration.seconds(15 * 60)
+
+    package var region: String
+    package var service: String
+    /// Whether `.` and `..` in a path are resolved before it is signed.
+    package var normalizesPath = true
+    /// Whether a session token in the query is part of what is signed.
+    package var signsToken = true
+    /// Whether old and future dates are refused; frozen test clocks sign with odd ones.
+    package var checksDates = true
+
+    package init(region: String, service: String) {
+        self.region = region
+        self.service = service
+    }
+
+    /// - Parameter key: finds a key by its ID; `nil` if there is none.
+    /// - Returns: the key that signed the request.
+    package func verify(
+        _ request: SignedRequest, at now: Timestamp, key: (String) -> AccessKey?
+    ) throws(SignatureFailure) -> AccessKey {
+        let signature = try RequestSignature(request)
+        guard let date = SigningDate(signature.date), signature.scope.date == date.text.prefix(8)
+        else {
+            throw .incomplete(
+                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date "
+                    + "from HTTP: '\(signature.scope.date)' != '\(signature.date)'.")
+        }
+        guard signature.signedHeaders.contains("host") else {
+            throw .incomplete("'Host' must be a 'SignedHeader' in the AWS Authorization.")
+        }
+        guard signature.scope.region == region else {
+            throw .wrongScope("Credential should be scoped to a valid region. ")
+        }
+        guard signature.scope.service == service else {
+            throw .wrongScope("Credential should be scoped to correct service: '\(service)'. ")
+        }
+        guard let key = key(signature.keyID),
+            MessageAuthentication.isEqual(
+                Array((key.sessionToken ?? "").utf8), Array((signature.sessionToken ?? "").utf8))
+        else { throw .unknownKey }
+        let canonical = CanonicalRequest(
+            request, signedHeaders: signature.signedHeaders, normalizesPath: normalizesPath,
+            signsToken: signsToken, payloadHash: try payloadHash(request))
+        let expected = SignatureV4.signature(
+            of: SignatureV4.stringToSign(canonical, date: signature.date, signature.scope),
+            secret: key.secret, signature.scope)
+        guard
+            MessageAuthentication.isEqual(Array(expected.utf8), Array(signature.signature.utf8))
+        else { throw .mismatch }
+        if checksDates { try check(date, expires: signature.expires, at: now) }
+        return key
+    }
+
+    /// The body's hash. Who names another in a header did not sign this body.
+    private func payloadHash(_ request: SignedRequest) throws(SignatureFailure) -> String {
+        let hash = Digest.sha256Hex(request.body)
+        guard let named = request.header("x-amz-content-sha256") else { return hash }
+        guard named == hash else { throw .mismatch }
+        return hash
+    }
+
+    private func check(
+        _ date: SigningDate, expires: Int64?, at now: Timestamp
+    ) throws(SignatureFailure) {
+        let skew = Self.allowedSkew
+        let current = SigningDate(now).text
+        guard date.timestamp - now <= skew else {
+            throw .expired(
+                "Signature not yet current: \(date.text) is still later than "
+                    + "\(SigningDate(now + skew).text) (\(current) + 15 min.)")
+        }
+        let end = date.timestamp + (expires.map { .seconds($0) } ?? skew)
+        guard now <= end else {
+            throw .expired(
+                expires == nil
+                    ? "Signature expired: \(date.text) is now earlier than "
+                        + "\(SigningDate(now - skew).text) (\(current) - 15 min.)"
+                    : "Signature expired: \(date.text) was good until \(SigningDate(end).text), "
+                        + "now is \(current).")
+        }
+    }
+}

@@ -1,0 +1,200 @@
+import Access
+import JSON
+import Testing
+
+/// Who may do what: IAM's evaluation logic as tables.
+@Suite struct PolicyTests {
+    static let queue = "arn:aws:sqs:us-east-1:123456789012:OrderQueue"
+    static let role = "arn:aws:sts::123456789012:assumed-role/CreateOrder/CreateOrder"
+
+    struct Case: Sendable, CustomTestStringConvertible {
+        var testDescription: String
+        var statements: String
+        var action = "sqs:SendMessage"
+        var resource = queue
+        var context: [String: [String]] = [:]
+        var isAllowed: Bool
+    }
+
+    static func policy(_ text: String) throws -> Policy {
+        try Policy(json: try JSONValue.parse(Array(text.utf8)))
+    }
+
+    static func allow(_ rest: String) -> String {
+        #"{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"\#(rest)}"#
+    }
+
+    static func condition(
+        _ name: String, _ condition: String, _ context: [String: [String]], _ isAllowed: Bool
+    ) -> Case {
+        Case(
+            testDescription: name, statements: allow(#", "Condition": \#(condition)"#),
+            context: context, isAllowed: isAllowed)
+    }
+
+    static let cases: [Case] = [
+        Case(testDescription: "nothing is allowed by itself", statements: "[]", isAllowed: false),
+        Case(testDescription: "an allow", statements: allow(""), isAllowed: true),
+        Case(
+            testDescription: "a deny wins, wherever it stands",
+            statements: "[\(allow("")), \(allow("").replacing("Allow", with: "Deny"))]",
+            isAllowed: false),
+        Case(
+            testDescription: "actions have no case",
+            statements: #"{"Effect": "Allow", "Action": "SQS:sendmessage", "Resource": "*"}"#,
+            isAllowed: true),
+        Case(
+            testDescription: "an action's wildcards",
+            statements: #"{"Effect": "Allow", "Action": ["sqs:Send*"], "Resource": "*"}"#,
+            isAllowed: true),
+        Case(
+            testDescription: "another action",
+            statements: #"{"Effect": "Allow", "Action": "sqs:Receive*", "Resource": "*"}"#,
+            isAllowed: false),
+        Case(
+            testDescription: "all but some actions",
+            statements: #"{"Effect": "Allow", "NotAction": "sqs:Delete*", "Resource": "*"}"#,
+            isAllowed: true),
+        Case(
+            testDescription: "all but some resources",
+            statements: #"{"Effect": "Allow", "Action": "*", "NotResource": "\#(queue)"}"#,
+            isAllowed: false),
+        Case(
+            testDescription: "resources have a case",
+            statements:
+                #"{"Effect":"Allow","Action":"*","Resource":"arn:aws:sqs:*:*:orderqueue"}"#,
+            isAllowed: false),
+        Case(
+            testDescription: "a resource's star reaches over colons",
+            statements: #"{"Effect": "Allow", "Action": "*", "Resource": "arn:aws:*:OrderQueue"}"#,
+            isAllowed: true),
+        Case(
+            testDescription: "a resource's question mark",
+            statements:
+                #"{"Effect":"Allow","Action":"*","Resource":"arn:aws:sqs:*:*:Order?ueue"}"#,
+            isAllowed: true),
+        Case(
+            testDescription: "a variable in a resource",
+            statements:
+                #"{"Effect":"Allow","Action":"*","Resource":"arn:aws:sqs:*:*:${aws:username}"}"#,
+            resource: "arn:aws:sqs:us-east-1:123456789012:CreateOrder", isAllowed: true),
+        Case(
+            testDescription: "a variable without a value matches nothing",
+            statements:
+                #"{"Effect":"Allow","Action":"*","Resource":"arn:aws:sqs:*:*:*${aws:none}"}"#,
+            isAllowed: false),
+        condition(
+            "StringEquals", #"{"StringEquals": {"aws:tag": ["a", "b"]}}"#, ["AWS:Tag": ["b"]], true),
+        condition("a key that is missing", #"{"StringEquals": {"aws:tag": "a"}}"#, [:], false),
+        condition(
+            "IfExists without the key", #"{"StringEqualsIfExists": {"aws:tag": "a"}}"#, [:], true),
+        condition("a negation without the key", #"{"StringNotEquals": {"k": "a"}}"#, [:], true),
+        condition("StringNotLike", #"{"StringNotLike": {"k": "a*"}}"#, ["k": ["abc"]], false),
+        condition(
+            "StringEqualsIgnoreCase", #"{"StringEqualsIgnoreCase": {"k": "AbC"}}"#,
+            ["k": ["aBc"]], true),
+        condition(
+            "NumericLessThanEquals", #"{"NumericLessThanEquals": {"k": 10}}"#, ["k": ["10"]], true),
+        condition(
+            "no number", #"{"NumericLessThan": {"k": 10}}"#, ["k": ["nine"]], false),
+        condition(
+            "DateLessThan", #"{"DateLessThan": {"k": "2026-01-01T00:00:00Z"}}"#,
+            ["k": ["2025-12-31T23:59:59Z"]], true),
+        condition(
+            "Bool", #"{"Bool": {"aws:SecureTransport": "false"}}"#,
+            ["aws:SecureTransport": ["false"]], true),
+        condition(
+            "IpAddress", #"{"IpAddress": {"aws:SourceIp": "127.0.0.0/8"}}"#,
+            ["aws:SourceIp": ["127.9.9.9"]], true),
+        condition(
+            "NotIpAddress", #"{"NotIpAddress": {"aws:SourceIp": "127.0.0.0/8"}}"#,
+            ["aws:SourceIp": ["127.9.9.9"]], false),
+        condition(
+            "ArnLike", #"{"ArnLike": {"aws:SourceArn": "arn:aws:lambda:*:*:function:*"}}"#,
+            ["aws:SourceArn": ["arn:aws:lambda:us-east-1:1:function:F"]], true),
+        condition(
+            "a condition's star does not reach over colons", #"{"ArnLike": {"k": "arn:aws:*:F"}}"#,
+            ["k": ["arn:aws:lambda:us-east-1:1:F"]], false),
+        condition("Null, and it is missing", #"{"Null": {"k": "true"}}"#, [:], true),
+        condition("Null, and it is there", #"{"Null": {"k": "true"}}"#, ["k": ["1"]], false),
+        condition(
+            "ForAllValues", #"{"ForAllValues:StringEquals": {"k": ["a", "b"]}}"#,
+            ["k": ["a", "c"]], false),
+        condition(
+            "ForAnyValue", #"{"ForAnyValue:StringEquals": {"k": ["a", "b"]}}"#,
+            ["k": ["c", "a"]], true),
+        condition(
+            "ForAnyValue of nothing", #"{"ForAnyValue:StringEquals": {"k": "a"}}"#, [:], false),
+        condition(
+            "every operator must hold",
+            #"{"StringEquals": {"k": "a"}, "Bool": {"b": true}}"#, ["k": ["a"]], false),
+    ]
+
+    @Test("a policy's word", arguments: cases)
+    func decisions(_ example: Case) throws {
+        let request = AccessRequest(
+            principal: Self.role, action: example.action, resource: example.resource,
+            context: example.context)
+        let decision = AccessDecision(request, identity: try Self.policy(example.statements))
+        #expect(decision.isAllowed == example.isAllowed, "\(decision)")
+    }
+
+    @Test("a queue's own policy allows what the caller's does not, and denies what it does")
+    func resourcePolicies() throws {
+        let request = AccessRequest(
+            principal: Self.role, action: "sqs:SendMessage", resource: Self.queue)
+        let none = try Self.policy("[]")
+        for (principal, isAllowed) in [
+            (#""*""#, true), (#"{"AWS": "123456789012"}"#, true), (#"{"AWS": "9"}"#, false),
+            (#"{"AWS": "arn:aws:iam::123456789012:root"}"#, true),
+            (#"{"Service": "sns.amazonaws.com"}"#, false),
+        ] {
+            let statement =
+                #"{"Effect": "Allow", "Principal": \#(principal), "Action": "sqs:*"}"#
+            let decision = AccessDecision(
+                request, identity: none, resource: try Self.policy(statement))
+            #expect(decision.isAllowed == isAllowed, "\(principal): \(decision)")
+        }
+        let deny = try Self.policy(#"{"Effect":"Deny","Principal":"*","Action":"sqs:Send*"}"#)
+        let decision = AccessDecision(
+            request, identity: try Self.policy(Self.allow("")), resource: deny)
+        #expect(decision == .denied(by: deny.statements[0]))
+    }
+
+    @Test("a refusal says what AWS says")
+    func words() {
+        let request = AccessRequest(
+            principal: Self.role, action: "sqs:SendMessage", resource: Self.queue)
+        #expect(
+            AccessDecision.notAllowed.message(request)
+                == "User: \(Self.role) is not authorized to perform: sqs:sendmessage on resource: "
+                + "\(Self.queue) because no identity-based policy allows the sqs:sendmessage action"
+        )
+    }
+
+    @Test(
+        "what is no policy is refused with what is wrong",
+        arguments: [
+            ("3", "a statement must be an object"),
+            (#"{"Effect": "Maybe", "Action": "*"}"#, "Effect must be Allow or Deny"),
+            (#"{"Effect": "Allow"}"#, "a statement needs an Action or NotAction"),
+            (#"{"Effect": "Allow", "Action": 3}"#, "Action must be a text or a list of texts"),
+            (
+                #"{"Effect": "Allow", "Action": "*", "NotAction": "*"}"#,
+                "a statement has Action or NotAction, not both"
+            ),
+            (
+                #"{"Effect": "Allow", "Action": "*", "Condition": {"Sure": {"k": "v"}}}"#,
+                "'Sure' is no condition operator"
+            ),
+            (
+                #"{"Effect": "Allow", "Action": "*", "When": 1}"#,
+                "a statement has no element 'When'"
+            ),
+        ])
+    func mistakes(text: String, message: String) {
+        #expect { try Self.policy(text) } throws: { error in
+            (error as? PolicyError)?.message == message
+        }
+    }
+}

@@ -1,0 +1,145 @@
+import Access
+import Crypto
+import Foundation
+import JSON
+import Testing
+
+/// The public test vectors of Signature Version 4 (Tests/Fixtures/sigv4), and every refusal.
+@Suite struct SignatureTests {
+    struct Vector: Sendable, CustomTestStringConvertible {
+        var json: JSONValue
+        var testDescription: String { json["name"]?.stringValue ?? "" }
+
+        func text(_ name: String) -> String { json[name]?.stringValue ?? "" }
+        var key: AccessKey {
+            let credentials = json["context"]?["credentials"]
+            return AccessKey(
+                id: credentials?["access_key_id"]?.stringValue ?? "",
+                secret: credentials?["secret_access_key"]?.stringValue ?? "",
+                sessionToken: credentials?["token"]?.stringValue)
+        }
+        var verifier: SignatureVerifier {
+            var verifier = SignatureVerifier(region: "us-east-1", service: "service")
+            verifier.normalizesPath = json["context"]?["normalize"]?.boolValue ?? true
+            let leavesToken = json["context"]?["omit_session_token"]?.boolValue ?? false
+            verifier.signsToken = !leavesToken
+            return verifier
+        }
+    }
+
+    static let vectors: [Vector] = {
+        let file = URL(filePath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "Fixtures/sigv4/cases.json")
+        let bytes = (try? Data(contentsOf: file)) ?? Data()
+        return ((try? JSONValue.parse(Array(bytes)))?.arrayValue ?? []).map { Vector(json: $0) }
+    }()
+
+    static let signed = Timestamp(iso8601: "2015-08-30T12:36:00Z") ?? Timestamp(milliseconds: 0)
+
+    /// A request as the vectors write them: header lines without a space, folded values.
+    static func request(_ text: String) -> SignedRequest {
+        let halves = text.components(separatedBy: "\n\n")
+        var lines = halves[0].split(separator: "\n").map(String.init)
+        let first = lines.removeFirst().split(separator: " ", omittingEmptySubsequences: false)
+        let target = first.dropFirst().dropLast().joined(separator: " ")
+        let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        var headers: [(name: String, value: String)] = []
+        for line in lines {
+            if line.first == " ", let last = headers.popLast() {
+                headers.append((last.name, last.value + "\n" + line))
+            } else {
+                let pair = line.split(separator: ":", maxSplits: 1)
+                headers.append((String(pair[0]), pair.count > 1 ? String(pair[1]) : ""))
+            }
+        }
+        return SignedRequest(
+            method: String(first[0]), path: String(parts[0]),
+            query: parts.count > 1 ? String(parts[1]) : "", headers: headers,
+            body: Array((halves.count > 1 ? halves[1] : "").utf8))
+    }
+
+    @Test("the vectors are there") func found() { #expect(Self.vectors.count == 38) }
+
+    @Test(
+        "a request signed in its headers is its signer's", arguments: vectors, ["header", "query"])
+    func accepted(vector: Vector, place: String) throws {
+        let request = Self.request(vector.text("\(place)-signed-request"))
+        let key = try vector.verifier.verify(request, at: Self.signed) {
+            $0 == "AKIDEXAMPLE" ? vector.key : nil
+        }
+        #expect(key == vector.key)
+    }
+
+    @Test("what is changed after signing is refused", arguments: vectors)
+    func refused(vector: Vector) throws {
+        let good = Self.request(vector.text("header-signed-request"))
+        var changes: [SignedRequest] = []
+        var other = good
+        other.method = "DELETE"
+        changes.append(other)
+        other = good
+        other.body.append(0x20)
+        changes.append(other)
+        other = good
+        other.path += "x"
+        changes.append(other)
+        other = good
+        other.query += other.query.isEmpty ? "a=b" : "&a=b"
+        changes.append(other)
+        for change in changes {
+            #expect(throws: SignatureFailure.mismatch) {
+                try vector.verifier.verify(change, at: Self.signed) { _ in vector.key }
+            }
+        }
+        var forged = vector.key
+        forged.secret += "x"
+        #expect(throws: SignatureFailure.mismatch) {
+            try vector.verifier.verify(good, at: Self.signed) { _ in forged }
+        }
+        #expect(throws: SignatureFailure.unknownKey) {
+            try vector.verifier.verify(good, at: Self.signed) { _ in nil }
+        }
+    }
+
+    @Test("what msorch signs, it accepts; with a token as without")
+    func roundTrip() throws {
+        for token in [nil, "token"] {
+            let key = AccessKey(id: "AKIA", secret: "secret", sessionToken: token)
+            var request = SignedRequest(
+                method: "POST", path: "/prod/orders/a%20b", query: "x=%C3%A4&x=1",
+                headers: [("Host", "localhost:8080"), ("Content-Type", "application/json")],
+                body: Array("{}".utf8))
+            request.headers += SignatureV4.sign(
+                request, with: key, region: "eu-west-1", service: "execute-api", at: Self.signed)
+            let verifier = SignatureVerifier(region: "eu-west-1", service: "execute-api")
+            #expect(try verifier.verify(request, at: Self.signed) { _ in key } == key)
+        }
+    }
+
+    @Test(
+        "a signature has its time",
+        arguments: [
+            (-960, false), (-900, true), (0, true), (900, true), (901, false),
+        ] as [(Int64, Bool)])
+    func dates(seconds: Int64, isGood: Bool) throws {
+        let vector = try #require(Self.vectors.first { $0.testDescription == "get-vanilla" })
+        let request = Self.request(vector.text("header-signed-request"))
+        let now = Self.signed + .seconds(seconds)
+        var verifier = vector.verifier
+        let result = Result { try verifier.verify(request, at: now) { _ in vector.key } }
+        #expect(((try? result.get()) != nil) == isGood, "\(result)")
+        verifier.checksDates = false
+        #expect(throws: Never.self) { try verifier.verify(request, at: now) { _ in vector.key } }
+    }
+
+    @Test("a pre-signed request is good for as long as it says")
+    func presigned() throws {
+        let vector = try #require(Self.vectors.first { $0.testDescription == "get-vanilla" })
+        let request = Self.request(vector.text("query-signed-request"))
+        for (seconds, isGood) in [(3600 as Int64, true), (3601, false)] {
+            let now = Self.signed + .seconds(seconds)
+            let result = Result { try vector.verifier.verify(request, at: now) { _ in vector.key } }
+            #expect(((try? result.get()) != nil) == isGood, "\(result)")
+        }
+    }
+}
