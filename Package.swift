@@ -34,10 +34,10 @@ let package = Package(
         // Pure: values in, values out.
         module("JSON", links: ["m"]),  // Int64(exactly: Double) rounds by libm
         module("QueueModel", ["JSON"]),
-        module("StackModel", ["JSON", "QueueModel"]),
+        module("Access", ["JSON", "Crypto"]),
+        module("StackModel", ["JSON", "QueueModel", "Access"]),
         module("FunctionModel", ["JSON"]),
         module("Telemetry", ["JSON"]),
-        module("Access", ["JSON", "Crypto"]),
 
         // Edge: the world.
         .systemLibrary(
@@ -55,13 +55,15 @@ let package = Package(
         module(
             "Services",
             [
-                "Journal", "HTTP", "QueueModel", "StackModel", "FunctionModel", "Telemetry",
+                "Journal", "HTTP", "QueueModel", "StackModel", "Access", "FunctionModel",
+                "Telemetry",
                 "Posix", "JSON", "Crypto", "Compression",
             ]),
         module(
             "Commands",
             [
-                "Services", "Journal", "QueueModel", "StackModel", "FunctionModel", "Telemetry",
+                "Services", "Journal", "QueueModel", "StackModel", "Access", "FunctionModel",
+                "Telemetry",
                 "Posix", "JSON", "Crypto", "Compression",
             ]),
         .executableTarget(

@@ -41,6 +41,14 @@ package enum AccessDecision: Equatable, Sendable {
         if case .allowed = self { true } else { false }
     }
 
+    /// The statement that decided; `nil` if none did.
+    package var statement: PolicyStatement? {
+        switch self {
+        case .allowed(let statement), .denied(let statement): statement
+        case .notAllowed: nil
+        }
+    }
+
     /// Within one account, the caller's own policy and the resource's are one.
     package init(_ request: AccessRequest, identity: Policy, resource: Policy? = nil) {
         let own = identity.statements.filter { $0.applies(to: request) }

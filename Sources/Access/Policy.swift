@@ -83,7 +83,15 @@ package struct PolicyStatement: Equatable, Sendable {
 /// What is wrong with a policy.
 package struct PolicyError: Error, Equatable, Sendable {
     package var message: String
+    package var isAboutCondition = false
+
     init(_ message: String) { self.message = message }
+
+    /// What is wrong with a statement's Condition.
+    init(condition message: String) {
+        self.message = message
+        isAboutCondition = true
+    }
 }
 
 /// Statements in the order in which they were written.

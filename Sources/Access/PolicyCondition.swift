@@ -41,12 +41,15 @@ struct PolicyCondition: Equatable, Sendable {
     static func list(_ json: JSONValue?) throws(PolicyError) -> [PolicyCondition] {
         guard let json else { return [] }
         guard let operators = json.objectValue else {
-            throw PolicyError("Condition must be an object of operators")
+            throw PolicyError(condition: "Condition must be an object of operators")
         }
         var conditions: [PolicyCondition] = []
         for (name, keys) in operators.members {
             guard let keys = keys.objectValue else {
-                throw PolicyError("Condition '\(name)' must be an object of keys")
+                throw PolicyError(condition: "Condition '\(name)' must be an object of keys")
+            }
+            guard !keys.members.isEmpty else {
+                throw PolicyError(condition: "Condition '\(name)' names no key")
             }
             for (key, value) in keys.members {
                 conditions.append(try PolicyCondition(name, key, value))
@@ -74,7 +77,7 @@ struct PolicyCondition: Equatable, Sendable {
             isNegated = true
         }
         guard let comparison = Comparison(rawValue: plain) else {
-            throw PolicyError("'\(name)' is no condition operator")
+            throw PolicyError(condition: "'\(name)' is no condition operator")
         }
         self.comparison = comparison
         let list = value.arrayValue ?? [value]
@@ -88,7 +91,7 @@ struct PolicyCondition: Equatable, Sendable {
         }
         guard values.count == list.count, !values.isEmpty else {
             throw PolicyError(
-                "Condition '\(name)' of '\(key)' must have texts, numbers or booleans")
+                condition: "Condition '\(name)' of '\(key)' must have texts, numbers or booleans")
         }
     }
 

@@ -1,4 +1,4 @@
-/// Why a request is not who it says it is. Each protocol spells it its own way; the words are AWS's.
+/// Why a request is not who it says it is. Each protocol has its own codes; the words are AWS's.
 package enum SignatureFailure: Error, Equatable, Sendable {
     /// It is not signed at all.
     case missing

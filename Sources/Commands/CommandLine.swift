@@ -11,6 +11,7 @@ package enum CommandLineTool {
         .queueCreate, .queueList, .queueStatistics, .send, .queueSend, .poll, .queueReceive,
         .queueDelete, .queueChangeVisibility, .queuePeek, .queueTail, .queuePurge, .queueRedrive,
         .queueExport, .queueImport, .queueVerify, .queueRemove,
+        .iamSimulate, .iamExplain,
         .completions,
     ]
 

@@ -37,7 +37,8 @@ package final class StackRuntime: Sendable {
         loop = try EventLoop(name: "msorch-loop")
         let endpoint = SQSEndpoint(
             queues: queues, region: deployment.stack.region,
-            accountID: deployment.stack.accountID)
+            accountID: deployment.stack.accountID,
+            authorizer: try Authorizer(deployment, clock: clock) { monitor.observe($0) })
         server = try HTTPServer(loop: loop) { [pool] request, responder in
             let isGone = Flag()
             responder.onDisconnect { isGone.set() }

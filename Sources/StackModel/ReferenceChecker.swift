@@ -1,3 +1,4 @@
+import Access
 import JSON
 
 /// What AWS refuses although each value by itself is fine: names that lead nowhere, and settings
@@ -45,6 +46,7 @@ struct ReferenceChecker {
             }
         }
         checkEnvironment(of: function)
+        let policies = policies(of: function)
         var seen: Set<String> = []
         for trigger in function["triggers"]?.elements ?? [] {
             require(trigger["queue"], in: .queues)
@@ -53,6 +55,45 @@ struct ReferenceChecker {
                 report(trigger, "\(trigger.path) is a second trigger for the queue '\(name)'")
             }
             check(trigger: trigger, on: name, of: function)
+            if let policies { check(permissionsFor: trigger, on: name, policies) }
+        }
+    }
+
+    /// What its role may do; `nil` if that cannot be said, or nobody asks.
+    private mutating func policies(of function: Node) -> Policy? {
+        var statements: [PolicyStatement] = []
+        var isWhole = true
+        for node in function["policies"]?.elements ?? [] {
+            do throws(PolicyError) {
+                statements.append(try PolicyStatement(json: node.value.plain))
+            } catch {
+                // What the schema knows of statements, it has said.
+                if let condition = node["Condition"], error.isAboutCondition {
+                    report(condition, "\(condition.path): \(error.message)")
+                }
+                isWhole = false
+            }
+        }
+        let mode = root["security"]?["iam"]?.text.flatMap(IAMMode.init(rawValue:)) ?? .enforce
+        return isWhole && mode == .enforce ? Policy(statements) : nil
+    }
+
+    /// Lambda receives with the function's role (Lambda guide, *services-sqs-configure*).
+    private mutating func check(
+        permissionsFor trigger: Node, on name: String, _ policies: Policy
+    ) {
+        let region = root["region"]?.text ?? Stack.defaultRegion
+        let account = root["accountId"]?.text ?? Stack.defaultAccountID
+        for action in ["ReceiveMessage", "DeleteMessage", "GetQueueAttributes"] {
+            let request = AccessRequest(
+                principal: "", action: "sqs:\(action)",
+                resource: "arn:aws:sqs:\(region):\(account):\(name)")
+            guard !AccessDecision(request, identity: policies).isAllowed else { continue }
+            report(
+                trigger,
+                "\(trigger.path): the function's policies do not allow sqs:\(action) on '\(name)', "
+                    + "which its trigger needs")
+            return
         }
     }
 

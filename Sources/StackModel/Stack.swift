@@ -1,6 +1,16 @@
 import JSON
 import QueueModel
 
+/// What policies are good for (`security.iam`).
+package enum IAMMode: String, Sendable {
+    /// Who is not allowed is refused.
+    case enforce
+    /// Who is not allowed is written down.
+    case audit
+    /// Any credentials will do.
+    case off
+}
+
 /// A checked stack as values: every default filled in, every name resolved.
 package struct Stack: Equatable, Sendable {
     package static let defaultRegion = "us-east-1"
@@ -11,6 +21,7 @@ package struct Stack: Equatable, Sendable {
     package let name: String
     package let region: String
     package let accountID: String
+    package let iamMode: IAMMode
     /// In the order of the file.
     package let functions: [FunctionDefinition]
     package let queues: [QueueDefinition]
@@ -22,6 +33,8 @@ package struct Stack: Equatable, Sendable {
         name = json["name"]?.stringValue ?? "stack"
         region = json["region"]?.stringValue ?? Self.defaultRegion
         accountID = json["accountId"]?.stringValue ?? Self.defaultAccountID
+        iamMode =
+            json["security"]?["iam"]?.stringValue.flatMap(IAMMode.init(rawValue:)) ?? .enforce
         functions = (json["lambdas"]?.objectValue?.members ?? []).map {
             FunctionDefinition(key: $0.key, json: $0.value)
         }
@@ -37,6 +50,14 @@ package struct Stack: Equatable, Sendable {
 
     package func functionARN(_ function: FunctionDefinition) -> String {
         "arn:aws:lambda:\(region):\(accountID):function:\(function.functionName)"
+    }
+
+    package var developerARN: String { "arn:aws:iam::\(accountID):user/developer" }
+
+    /// Who a function is when it calls: a session of its role.
+    package func roleARN(of function: FunctionDefinition) -> String {
+        let name = function.functionName
+        return "arn:aws:sts::\(accountID):assumed-role/\(name)/\(name)"
     }
 
     package func queueARN(_ queue: String) -> String {
@@ -63,6 +84,8 @@ package struct FunctionDefinition: Equatable, Sendable {
     package let memorySize: Int64
     package let environment: [String: String]
     package let reservedConcurrency: Int64?
+    /// IAM statements: what its role may do.
+    package let policies: JSONValue
     package let triggers: [Trigger]
     /// Of the deployed code; `nil` in a stack file.
     package let codeSHA256: String?
@@ -80,6 +103,7 @@ package struct FunctionDefinition: Equatable, Sendable {
                 ($0.key, $0.value.stringValue ?? "")
             }, uniquingKeysWith: { $1 })
         reservedConcurrency = json["reservedConcurrency"]?.intValue
+        policies = json["policies"] ?? []
         codeSHA256 = json["codeSha256"]?.stringValue
         triggers = (json["triggers"]?.arrayValue ?? []).map(Trigger.init)
     }

@@ -28,6 +28,7 @@ import Testing
         let stack = """
             {"lambdas": {"Worker": {"runtime": "python3", "handler": "handler.\(handler)",
               "code": "\(Self.worker)", "timeout": 1,
+              "policies": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}],
               "triggers": [{"queue": "\(queue)"\(trigger)}]}},
              "queues": {"\(queue)": {"visibilityTimeout": 1\(settings)}, "\(dead)": {}, "Free": {}}}
             """

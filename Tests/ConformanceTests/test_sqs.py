@@ -66,7 +66,8 @@ def call(make_stack):
     queues['List-a'], queues['List-b'] = {}, {}
     stack.deploy({
         'lambdas': {'Probe': {'runtime': 'python3', 'handler': 'handler.handle', 'code': 'probe', 'timeout': 30,
-                              'memorySize': 512}},
+                              'memorySize': 512,
+                              'policies': [{'Effect': 'Allow', 'Action': 'sqs:*', 'Resource': '*'}]}},
         'queues': queues,
     })
     model = botocore.session.get_session().get_service_model('sqs')

@@ -109,6 +109,17 @@ import Testing
                 function: #""triggers": [{"queue": "Q"}, {"queue": "Q"}]"#,
                 expected: "lambdas.F.triggers[1] is a second trigger for the queue 'Q'"),
             Crossing(
+                testDescription: "a trigger without its permissions",
+                function:
+                    #""policies": [{"Effect": "Allow", "Action": "sqs:Receive*", "Resource": "*"}], "triggers": [{"queue": "Q"}]"#,
+                expected: "lambdas.F.triggers[0]: the function's policies do not allow "
+                    + "sqs:DeleteMessage on 'Q', which its trigger needs"),
+            Crossing(
+                testDescription: "a condition that nobody knows",
+                function:
+                    #""policies": [{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"Bool": {"k": true}}}, {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"Maybe": {"k": "v"}}}]"#,
+                expected: "lambdas.F.policies[1].Condition: 'Maybe' is no condition operator"),
+            Crossing(
                 testDescription: "a dead-letter queue of the other type",
                 queues:
                     #""Q": {"redrive": {"deadLetterQueue": "D.fifo", "maxReceiveCount": 1}}, "D.fifo": {}"#,
@@ -140,7 +151,10 @@ import Testing
                 expected: "alarms.A.datapointsToAlarm is 2, more than evaluationPeriods, 1"),
         ])
     func crossing(crossing: Crossing) {
-        let function = crossing.function.isEmpty ? "" : ", " + crossing.function
+        var function = crossing.function.isEmpty ? "" : ", " + crossing.function
+        if !function.contains("policies") {
+            function += #", "policies": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]"#
+        }
         let text =
             #"{"lambdas": {"F": {"runtime": "python3", "handler": "h.f", "code": "c"\#(function)}}, "queues": {\#(crossing.queues)}\#(crossing.rest)}"#
         let found = check(text)

@@ -15,7 +15,7 @@ import Testing
     private static let allowed: [String: Set<String>] = [
         "JSON": [],
         "QueueModel": ["JSON"],
-        "StackModel": ["JSON", "QueueModel"],
+        "StackModel": ["JSON", "QueueModel", "Access"],
         "FunctionModel": ["JSON"],
         "Telemetry": ["JSON"],
         // libcrypto's digests are values in, values out.
@@ -26,12 +26,12 @@ import Testing
         "HTTP": ["Posix"],
         "Journal": ["Posix", "JSON", "CZlib"],
         "Services": [
-            "Journal", "HTTP", "QueueModel", "StackModel", "FunctionModel", "Telemetry", "Posix",
-            "JSON", "Crypto", "Compression",
+            "Journal", "HTTP", "QueueModel", "StackModel", "FunctionModel", "Telemetry", "Access",
+            "Posix", "JSON", "Crypto", "Compression",
         ],
         "Commands": [
             "Services", "Journal", "QueueModel", "StackModel", "FunctionModel", "Telemetry",
-            "Posix", "JSON", "Crypto", "Compression",
+            "Access", "Posix", "JSON", "Crypto", "Compression",
         ],
         "msorch": ["Commands", "Posix"],
     ]

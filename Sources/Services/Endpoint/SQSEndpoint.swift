@@ -15,8 +15,13 @@ package final class SQSEndpoint: Sendable {
     let queues: QueueDirectory
     let region: String
     let accountID: String
+    private let authorizer: Authorizer?
 
-    package init(queues: QueueDirectory, region: String, accountID: String) {
+    /// - Parameter authorizer: `nil` takes everybody for the developer.
+    package init(
+        queues: QueueDirectory, region: String, accountID: String, authorizer: Authorizer? = nil
+    ) {
+        self.authorizer = authorizer
         self.queues = queues
         self.region = region
         self.accountID = accountID
@@ -77,7 +82,9 @@ package final class SQSEndpoint: Sendable {
         let call = SQSRequest(
             json: json, hasLoneSurrogate: JSONText.hasLoneSurrogate(request.body))
         let host = request.headers["Host"] ?? "localhost"
-        switch target.dropFirst(Self.target.count) {
+        let operation = target.dropFirst(Self.target.count)
+        try authorizer?.authorize(request, Self.action(operation), on: resource(call))
+        switch operation {
         case "SendMessage": return try sendMessage(call)
         case "SendMessageBatch": return try sendMessageBatch(call)
         case "ReceiveMessage": return try receiveMessage(call, isCancelled)
@@ -93,6 +100,17 @@ package final class SQSEndpoint: Sendable {
             return [:]
         default: throw SQSError.unknownOperation
         }
+    }
+
+    /// A batch needs the permission of the single operation (SQS guide, *API permissions*).
+    private static func action(_ operation: Substring) -> String {
+        "sqs:\(operation.hasSuffix("Batch") ? operation.dropLast("Batch".count) : operation)"
+    }
+
+    /// The ARN of the queue that a call is about; of all queues if it names none.
+    private func resource(_ call: SQSRequest) -> String {
+        let name = call.json["QueueUrl"]?.stringValue?.split(separator: "/").last.map(String.init)
+        return arn(name ?? call.json["QueueName"]?.stringValue ?? "*")
     }
 
     /// The queue that a QueueUrl names: its host does not matter, account and name do.

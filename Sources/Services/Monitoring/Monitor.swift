@@ -21,12 +21,14 @@ package final class Monitor: Sendable {
     private let clock: StackClock
     private let metricStore: MetricStore
     private let logStore: LogStore
+    private let accessLog: AccessLog
     private let state = Mutex(State())
 
     package init(stateDirectory: String, clock: StackClock = StackClock()) {
         self.clock = clock
         metricStore = MetricStore(stateDirectory: stateDirectory)
         logStore = LogStore(stateDirectory: stateDirectory)
+        accessLog = AccessLog(stateDirectory: stateDirectory)
     }
 
     /// A queue did something. From any thread.
@@ -69,6 +71,12 @@ package final class Monitor: Sendable {
         state.withLock { state in
             for datapoint in datapoints { state.metrics.record(datapoint) }
         }
+    }
+
+    /// A call was not allowed. From any thread.
+    package func observe(_ judgement: Authorizer.Judgement) {
+        // A disk that is full must not change what the caller is told.
+        try? accessLog.append(judgement, at: clock.now())
     }
 
     /// A function said something. From any thread; writes now and then.

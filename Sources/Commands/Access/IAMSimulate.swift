@@ -1,0 +1,86 @@
+import Access
+import JSON
+import Services
+import StackModel
+
+extension Command {
+    static let iamSimulate = Command(
+        path: ["iam", "simulate"], abstract: "Says whether somebody may do something, and why.",
+        arguments: [
+            Argument(name: "PRINCIPAL", help: "A function, or developer."),
+            Argument(name: "ACTION", help: "Such as sqs:SendMessage."),
+            Argument(name: "RESOURCE", help: "A queue or function of the stack, or an ARN."),
+        ],
+        options: [
+            .text("context", "KEY=VALUE,...", "Condition keys, such as aws:SourceIp=127.0.0.1.")
+        ],
+        examples: [
+            "msorch iam simulate CreateOrder sqs:SendMessage OrderQueue",
+            "msorch iam simulate CreateOrder sqs:DeleteMessage OrderQueue --output json",
+        ],
+        run: { invocation in
+            let deployment = try invocation.deployment()
+            let principal = try deployment.principal(named: invocation.arguments[0])
+            let request = AccessRequest(
+                principal: principal.arn, action: invocation.arguments[1],
+                resource: deployment.stack.arn(of: invocation.arguments[2]),
+                context: try context(invocation.text("context")))
+            let decision = AccessDecision(request, identity: principal.policy)
+            let json: JSONValue = [
+                "principal": .string(request.principal), "action": .string(request.action),
+                "resource": .string(request.resource), "decision": .string(decision.word),
+                "statement": decision.statement?.json ?? .null,
+            ]
+            try invocation.output.result(json) {
+                decision.statement.map { "\(decision.word) by \($0.json.serialized())" }
+                    ?? "\(decision.word): no statement allows it"
+            }
+            if !decision.isAllowed { throw SilentExit(exitCode: .failure) }
+        })
+
+    private static func context(_ text: String?) throws -> [String: [String]] {
+        var context: [String: [String]] = [:]
+        for pair in (text ?? "").split(separator: ",") {
+            let parts = pair.split(separator: "=", maxSplits: 1)
+            guard parts.count == 2 else {
+                throw CommandError(
+                    .usage, "--context must be KEY=VALUE pairs, not '\(pair)'.",
+                    hint: "For example --context aws:SourceIp=127.0.0.1.")
+            }
+            context[String(parts[0]), default: []].append(String(parts[1]))
+        }
+        return context
+    }
+}
+
+extension AccessDecision {
+    /// As IAM's policy simulator says it.
+    var word: String {
+        switch self {
+        case .allowed: "allowed"
+        case .denied: "explicitDeny"
+        case .notAllowed: "implicitDeny"
+        }
+    }
+}
+
+extension Deployment {
+    fileprivate func principal(named name: String) throws -> Authorizer.Principal {
+        let arn =
+            name == CredentialStore.developer
+            ? stack.developerARN : stack.roleARN(of: try stack.requiredFunction(name))
+        guard let principal = try principals().first(where: { $0.arn == arn }) else {
+            throw CommandError(
+                .failure, "There is no key for '\(name)'.", hint: "'msorch deploy' makes one.")
+        }
+        return principal
+    }
+}
+
+extension Stack {
+    /// A name of the stack as its ARN; an ARN, or a pattern, as it is.
+    fileprivate func arn(of name: String) -> String {
+        if name.hasPrefix("arn:") || name == "*" { return name }
+        return function(name).map(functionARN) ?? queueARN(name)
+    }
+}
