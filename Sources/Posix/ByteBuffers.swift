@@ -1,3 +1,4 @@
+import CPosix
 import Glibc
 
 extension UnsafeRawBufferPointer {
@@ -36,5 +37,12 @@ extension Array where Element == UInt8 {
             }
         }
         return try result.get()
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Whether `bytes` stand somewhere in it, one after the other.
+    package func contains(_ bytes: [UInt8]) -> Bool {
+        bytes.withUnsafeBytes { memmem(baseAddress, count, $0.baseAddress, $0.count) != nil }
     }
 }

@@ -96,6 +96,19 @@ import Testing
         #expect(read == .send([message]))
     }
 
+    @Test("ten of the largest messages, twice as large with their escapes, are sent in bulk")
+    func bulk() throws {
+        let folder = try TemporaryFolder("bulk")
+        let queues = QueueDirectory(stateDirectory: folder.path)
+        try queues.create("Q", QueueSettings())
+        let queue = try queues.queue("Q")
+        let entry = try entry([UInt8](repeating: UInt8(ascii: "\""), count: 1_048_576))
+        for outcome in try queue.sendBulk(Array(repeating: entry, count: 10)) {
+            _ = try outcome.get()
+        }
+        #expect(try queue.statistics().counts.visible == 10)
+    }
+
     @Test("consumed segments are kept as far as the queue's setting says", arguments: [0, 50_000])
     func history(bytes: Int64) throws {
         let folder = try TemporaryFolder("history")

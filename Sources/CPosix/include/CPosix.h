@@ -30,6 +30,7 @@
 
 int accept4(int, struct sockaddr *restrict, socklen_t *restrict, int);
 int pipe2(int *, int);
+void *memmem(const void *, size_t, const void *, size_t);
 int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *, const char *);
 
 // Up to 15 characters.

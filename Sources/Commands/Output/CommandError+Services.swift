@@ -57,6 +57,15 @@ extension CommandError {
         case .isBeingRedriven(let name, let holder):
             let who = holder.map { "process \($0)" } ?? "another process"
             self.init(.refused, "'\(name)' is being redriven by \(who).")
+        case .noSuchMessage(let id, let oldest):
+            self.init(
+                .notFound, "No record tells of a message '\(id)'.",
+                hint: oldest.map {
+                    "The oldest that is retained is of \($0.iso8601). A queue's 'history' setting "
+                        + "says how much of what is consumed is kept."
+                })
+        case .notRetained(let name, let oldest, n: 1):
+            self.init(.notFound, "The journal of '\(name)' begins at \(oldest.iso8601).")
         case .notRetained(let name, let oldest, let n):
             self.init(
                 .notFound,

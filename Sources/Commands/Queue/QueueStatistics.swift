@@ -8,13 +8,20 @@ extension Command {
         arguments: [
             Argument(name: "QUEUE", help: "Default: all.", isOptional: true, isRepeated: true)
         ],
-        examples: ["msorch queue stats", "msorch queue stats OrderQueue --output json"],
+        options: [
+            .text("at", "TIME", "As it was then: a time, or a span such as 10m (default: now).")
+        ],
+        examples: [
+            "msorch queue stats", "msorch queue stats OrderQueue --output json",
+            "msorch queue stats OrderQueue --at 10m",
+        ],
         formats: Output.Format.allCases,
         run: { invocation in
             let directory = invocation.queues()
             let names =
                 try invocation.arguments.isEmpty ? directory.names() : invocation.arguments
             let now = StackClock().now()
+            let past = try moment(invocation, now)
             // Arrows need every queue's settings, also where only some are shown.
             var givers: [String: [String]] = [:]
             for name in try directory.names() {
@@ -24,9 +31,17 @@ extension Command {
             var rows: [[String]] = []
             var list: [JSONValue] = []
             for name in names {
-                let statistics = try directory.queue(name).statistics()
-                list.append(json(name, statistics, now))
-                rows.append(row(name, statistics, now, givers[name] ?? []))
+                let queue = try directory.queue(name)
+                let statistics: Queue.Statistics
+                do {
+                    statistics = try past.map { try queue.statistics(at: $0) } ?? queue.statistics()
+                } catch let error as QueueError where invocation.arguments.isEmpty {
+                    guard case .notRetained = error else { throw error }
+                    invocation.output.note(CommandError(error).message)
+                    continue
+                }
+                list.append(json(name, statistics, now, past))
+                rows.append(row(name, statistics, past ?? now, givers[name] ?? [], past))
             }
             let header = [
                 "QUEUE", "VISIBLE", "IN FLIGHT", "DELAYED", "OLDEST (S)", "SENT", "RECEIVED",
@@ -35,19 +50,33 @@ extension Command {
             try invocation.output.table(.array(list), header, rows)
         })
 
+    /// What `--at` says; `nil` is now.
+    private static func moment(
+        _ invocation: Invocation, _ now: Timestamp
+    ) throws -> Timestamp? {
+        guard let text = invocation.text("at") else { return nil }
+        let moment = try Moment.parse(text, "at", now: now)
+        guard moment <= now else {
+            throw CommandError(.usage, "--at \(text) is in the future.")
+        }
+        return moment
+    }
+
     private static func age(_ statistics: Queue.Statistics, _ now: Timestamp) -> Int64? {
         statistics.oldestSent.map { max(0, (now - $0).wholeMilliseconds / 1000) }
     }
 
     private static func row(
-        _ name: String, _ statistics: Queue.Statistics, _ now: Timestamp, _ givers: [String]
+        _ name: String, _ statistics: Queue.Statistics, _ now: Timestamp, _ givers: [String],
+        _ past: Timestamp?
     ) -> [String] {
         let counts = statistics.counts
         let counters = statistics.counters
         return [
             name, String(counts.visible), String(counts.inFlight), String(counts.delayed),
             age(statistics, now).map(String.init) ?? "-", String(counters.sent),
-            String(counters.received), String(counters.deleted), String(statistics.journalBytes),
+            String(counters.received), String(counters.deleted),
+            past == nil ? String(statistics.journalBytes) : "-",
             compression(counters.compression),
             statistics.settings.redrivePolicy.map {
                 "→ \($0.deadLetterQueue) after \($0.maxReceiveCount)"
@@ -60,26 +89,29 @@ extension Command {
     }
 
     private static func json(
-        _ name: String, _ statistics: Queue.Statistics, _ now: Timestamp
+        _ name: String, _ statistics: Queue.Statistics, _ now: Timestamp, _ past: Timestamp?
     ) -> JSONValue {
         let counters = statistics.counters
         func number(_ value: UInt64) -> JSONValue { .int(Int64(clamping: value)) }
-        return [
+        var json: JSONObject = [
             "name": .string(name), "visible": number(statistics.counts.visible),
             "inFlight": number(statistics.counts.inFlight),
             "delayed": number(statistics.counts.delayed),
-            "oldestAgeSeconds": age(statistics, now).map { .int($0) } ?? .null,
+            "oldestAgeSeconds": age(statistics, past ?? now).map { .int($0) } ?? .null,
             "sent": number(counters.sent), "received": number(counters.received),
             "deleted": number(counters.deleted), "expired": number(counters.expired),
             "purged": number(counters.purged), "deadLettered": number(counters.deadLettered),
             "taken": number(counters.taken), "moved": number(counters.moved),
-            "journalBytes": number(statistics.journalBytes),
+            "journalBytes": past == nil ? number(statistics.journalBytes) : .null,
             "compression": [
                 "messages": number(counters.compression.messages),
                 "bytesBefore": number(counters.compression.bytesBefore),
                 "bytesAfter": number(counters.compression.bytesAfter),
             ],
-            "tornFiles": .int(statistics.tornFiles), "settings": statistics.settings.json,
+            "tornFiles": past == nil ? .int(statistics.tornFiles) : .null,
+            "settings": statistics.settings.json,
         ]
+        json["at"] = past.map { .string($0.iso8601) }
+        return .object(json)
     }
 }

@@ -16,11 +16,22 @@ extension JournalSession where State == QueueJournalState {
     /// What is there, and the oldest of it, without what has expired. Looks at a bounded part of
     /// the stream.
     func liveCounts(at time: Timestamp) throws -> (counts: QueueState.Counts, oldest: Timestamp?) {
-        let queue = state.queue
+        try Self.liveCounts(of: state.queue, at: time, JournalStream(self))
+    }
+
+    /// As above, of a state that the journal has or had.
+    ///
+    /// - Parameter stream: what lies ahead of that state's head; `nil` if it is not retained.
+    static func liveCounts(
+        of queue: QueueState, at time: Timestamp, _ stream: JournalStream?
+    ) throws -> (counts: QueueState.Counts, oldest: Timestamp?) {
         var expired: UInt64 = 0
         var oldest: Timestamp?
         if queue.streamed > 0 {
-            var stream = JournalStream(self)
+            guard var stream else {
+                let times = [queue.oldestInStream(at: time), queue.oldestHeld(at: time)]
+                return (queue.counts(at: time), times.compactMap { $0 }.min())
+            }
             var scanned = 0
             while oldest == nil, scanned < Self.lookLimit, let next = try stream.next() {
                 scanned += 1

@@ -66,12 +66,26 @@ package final class Queue: Sendable {
         try sendBatches([entries])[0]
     }
 
-    /// Sends any number of entries, ten a record, with one lock and one sync for them all.
+    /// Bytes of messages that one record of a bulk send holds, unless a single one has more.
+    private static let bulkRecordBytes = 4 * 1024 * 1024
+
+    /// Sends any number of entries, up to ten a record, with one lock and one sync for them all.
     package func sendBulk(_ entries: [SendEntry]) throws -> [Result<SentMessage, SQSError>] {
-        let starts = stride(from: 0, to: entries.count, by: QueueLimits.batchEntries)
-        let batches = starts.map { start in
-            Array(entries[start..<min(start + QueueLimits.batchEntries, entries.count)])
+        var batches: [[SendEntry]] = []
+        var start = 0
+        var bytes = 0
+        for (index, entry) in entries.enumerated() {
+            let size = entry.escapedBody.count + (entry.attributes?.count ?? 0)
+            if index - start == QueueLimits.batchEntries
+                || (index > start && bytes + size > Self.bulkRecordBytes)
+            {
+                batches.append(Array(entries[start..<index]))
+                start = index
+                bytes = 0
+            }
+            bytes += size
         }
+        if start < entries.count { batches.append(Array(entries[start...])) }
         return try sendBatches(batches).flatMap { $0 }
     }
 

@@ -13,6 +13,8 @@ package enum QueueError: Error, Sendable {
     case unclearSource(String, sources: [String])
     /// Another process redrives it.
     case isBeingRedriven(String, holder: Int32?)
+    /// No record tells of the message; the oldest one that is retained is of then.
+    case noSuchMessage(String, oldest: Timestamp?)
     /// Its records before `oldest`, or before the number `n`, are not kept any more.
     case notRetained(String, oldest: Timestamp, n: UInt64)
     case journal(JournalError, queue: String)

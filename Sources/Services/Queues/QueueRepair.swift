@@ -115,7 +115,7 @@ extension QueueDirectory {
 }
 
 extension Head {
-    fileprivate func isBefore(_ other: Head) -> Bool {
+    func isBefore(_ other: Head) -> Bool {
         (segment, offset, index) < (other.segment, other.offset, other.index)
     }
 }

@@ -121,7 +121,7 @@ extension QueueEvent {
     }
 
     /// Adds what is known of the message.
-    mutating func describe(_ message: QueueRecord.NewMessage) throws {
+    package mutating func describe(_ message: QueueRecord.NewMessage) throws {
         messageID = message.messageID
         group = message.group
         body = JSONText.unescape(try message.unpacked().escapedBody)

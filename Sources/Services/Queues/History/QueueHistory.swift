@@ -18,6 +18,8 @@ struct QueueHistory {
     }
 
     var state: QueueState { session.state.queue }
+    /// The queue as the takers of its transfers name it.
+    func origin(_ name: String) -> String { "\(name)@\(state.created?.milliseconds ?? 0)" }
     /// Where the never-received messages begin in a state that this journal had once.
     func stream(from head: Head) -> JournalStream { JournalStream(session, from: head) }
 
@@ -62,6 +64,15 @@ package enum JournalPoint: Equatable, Sendable {
     /// The first record of that moment or later.
     case time(Timestamp)
 
+    /// Whether a record stands behind it.
+    func isBefore(_ n: UInt64, _ time: Timestamp) -> Bool {
+        switch self {
+        case .record(let wanted): n > wanted
+        case .time(let wanted): time > wanted
+        }
+    }
+
+    /// Whether a record is the point or stands behind it.
     func isReached(_ n: UInt64, _ time: Timestamp) -> Bool {
         switch self {
         case .record(let wanted): n >= wanted

@@ -1,0 +1,153 @@
+import Crypto
+import JSON
+import Posix
+import QueueModel
+import Services
+
+extension Command {
+    static let queueReplay = Command(
+        path: ["queue", "replay"],
+        abstract: "Sends again what was sent, from a point of the journal on, as new messages.",
+        arguments: [Argument(name: "QUEUE", help: "Whose journal is read.")],
+        options: [
+            .text(
+                "from", "TIME|N",
+                "The first: a time, a span such as 10m, or a record's number. Required."),
+            .text("to", "TIME|N", "The last, itself included (default: all until now)."),
+            .text("into", "QUEUE", "Where to send them (default: the same queue)."),
+            .number("limit", "COUNT", 1...1_000_000_000, "So many messages at most."),
+            .flag("dry-run", "Show what would be sent, and send nothing."),
+        ],
+        examples: [
+            "msorch queue replay OrderQueue --from 10m --dry-run",
+            "msorch queue replay OrderQueue --from 2026-11-24T10:00Z --into TestQueue",
+        ],
+        run: { invocation in
+            let directory = invocation.queues()
+            let queue = try directory.queue(invocation.arguments[0])
+            let now = StackClock().now()
+            guard let from = invocation.text("from") else {
+                throw CommandError(
+                    .usage, "--from is missing.",
+                    hint: "For example --from 10m, or --from 1 for all that is retained.")
+            }
+            let start = try JournalPoint.parse(from, "from", now: now)
+            let end = try invocation.text("to").map { try JournalPoint.parse($0, "to", now: now) }
+            let target = try invocation.text("into").map { try directory.queue($0) } ?? queue
+            guard try target.settings.isFIFO == queue.settings.isFIFO else {
+                throw CommandError(
+                    .usage, "'\(queue.name)' and '\(target.name)' are not of the same type.",
+                    hint: "A FIFO queue's messages go to a FIFO queue.")
+            }
+            let limit = invocation.number("limit").map { Int($0) } ?? .max
+            if invocation.has("dry-run") {
+                return try show(queue, start, end, limit, invocation.output)
+            }
+            var replay = Replay(target: target, isFIFO: try target.settings.isFIFO)
+            do {
+                try queue.forEachSend(from: start, to: end) { record in
+                    let room = limit - replay.count
+                    guard room > 0, Signals.termination == nil else { return false }
+                    try replay.add(record, upTo: room)
+                    return true
+                }
+                try replay.flush()
+            } catch {
+                try replay.report(invocation.output)
+                throw error
+            }
+            try replay.report(invocation.output)
+        })
+
+    private static func show(
+        _ queue: Queue, _ start: JournalPoint, _ end: JournalPoint?, _ limit: Int, _ output: Output
+    ) throws {
+        var count = 0
+        try queue.forEachSend(from: start, to: end) { record in
+            for message in record.messages where count < limit {
+                count += 1
+                var event = QueueEvent(.sent(delaySeconds: 0), at: record.time, n: record.n)
+                try event.describe(message)
+                try output.result(event.json()) { event.text }
+            }
+            return count < limit && Signals.termination == nil
+        }
+        output.note("\(count) would be sent.")
+    }
+}
+
+/// Messages on their way to be sent again, some at a time.
+private struct Replay {
+    let target: Queue
+    let isFIFO: Bool
+    private var waiting: [SendEntry] = []
+    private var waitingBytes = 0
+    private var waitingN: UInt64?
+    private(set) var count = 0
+    private var sent = 0
+    private var refused: SQSError?
+    /// The last record that was sent again as a whole.
+    private var last: UInt64?
+
+    /// What is sent with one lock and one sync, and held in memory.
+    private static let groupCount = 1000
+    private static let groupBytes = 4 * 1024 * 1024
+
+    init(target: Queue, isFIFO: Bool) {
+        self.target = target
+        self.isFIFO = isFIFO
+    }
+
+    mutating func add(_ record: Queue.SentRecord, upTo room: Int) throws {
+        for message in record.messages.prefix(room) {
+            let entry = try SendEntry(again: message, isFIFO: isFIFO)
+            waiting.append(entry)
+            waitingBytes += entry.escapedBody.count
+            count += 1
+        }
+        // Half a record does not count: who goes on behind the last one must miss nothing.
+        if record.messages.count <= room { waitingN = record.n }
+        guard waiting.count >= Self.groupCount || waitingBytes >= Self.groupBytes else { return }
+        try flush()
+    }
+
+    mutating func flush() throws {
+        guard !waiting.isEmpty else { return }
+        for outcome in try target.sendBulk(waiting) {
+            switch outcome {
+            case .success: sent += 1
+            case .failure(let error): refused = refused ?? error
+            }
+        }
+        last = waitingN
+        waiting = []
+        waitingBytes = 0
+    }
+
+    func report(_ output: Output) throws {
+        let done = count - waiting.count
+        var json: JSONObject = [
+            "into": .string(target.name), "sent": .int(sent), "failed": .int(done - sent),
+        ]
+        json["last"] = last.map { .int(Int64(clamping: $0)) }
+        try output.result(.object(json)) { nil }
+        output.note("\(sent) sent to \(target.name).")
+        guard let refused else { return }
+        throw CommandError(
+            .failure, "\(done - sent) of \(done) messages were refused: \(refused.message)")
+    }
+}
+
+extension SendEntry {
+    /// The same message once more: in a FIFO queue with a deduplication id of its own.
+    fileprivate init(again message: QueueRecord.NewMessage, isFIFO: Bool) throws {
+        let attributes = try MessageAttributes(
+            try message.attributes.map { try JSONValue.parse($0) })
+        let bytes = JSONText.unescape(message.escapedBody).count
+        self.init(escapedBody: message.escapedBody, size: bytes + attributes.size)
+        self.attributes = message.attributes
+        group = message.group
+        traceHeader = message.traceHeader
+        deduplicationID = isFIFO ? RandomBytes.uuid() : nil
+    }
+}
