@@ -13,7 +13,9 @@ import Testing
     private static let rows: [(words: String, expected: [String])] = [
         ("que", ["queue"]), ("queue st", ["stats"]), ("completions ", ["bash", "zsh", "fish"]),
         ("deploy --pl", ["--plan"]), ("queue stats --output ", ["text", "json", "csv"]),
-        ("send Ord", ["Orders"]), ("queue stats Orders Pay", ["Payments"]),
+        ("send Ord", ["Orders"]), ("queue history x Pay", ["Payments"]),
+        ("queue replay Orders --fr", ["--from"]), ("queue tail Orders -n", ["-n"]),
+        ("queue stats Orders Pay", ["Payments"]),
         ("queue create --durability o", ["os"]), ("nonsense wo", []),
     ]
 

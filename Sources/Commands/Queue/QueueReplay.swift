@@ -53,7 +53,7 @@ extension Command {
                 }
                 try replay.flush()
             } catch {
-                try replay.report(invocation.output)
+                if replay.count > 0 { try replay.report(invocation.output) }
                 throw error
             }
             try replay.report(invocation.output)
