@@ -54,7 +54,7 @@ package final class Journal<State: JournaledState>: Sendable {
             lockFile.unlock()
             throw error
         }
-        opened.tidy()
+        opened.tidyAfterOpening()
         lockFile.unlock()
         session = Mutex(opened)
     }

@@ -12,6 +12,8 @@ package struct JournalOptions: Sendable {
     package var reserveBytes = 512 * 1024
     /// No checkpoint is due before so many bytes were appended.
     package var checkpointBytes: UInt64 = 1024 * 1024
+    /// Who has read more than this to open a journal leaves a checkpoint for the next who opens it.
+    package var openingBytes: UInt64 = 128 * 1024
     /// How long to wait for other processes' transactions before saying who holds the lock.
     package var lockTimeout: Duration = .seconds(5)
 

@@ -97,6 +97,13 @@ extension JournalSession {
         }
     }
 
+    /// What who opens a journal owes to the next: to read less.
+    mutating func tidyAfterOpening() {
+        tidy()
+        guard bytesSinceCheckpoint >= max(options.openingBytes, checkpointLength) else { return }
+        try? writeCheckpoint()
+    }
+
     /// Syncs, then replaces the checkpoint.
     mutating func writeCheckpoint() throws(JournalError) {
         try syncHere()

@@ -11,8 +11,9 @@ package struct RecordFrame: Equatable, Sendable {
     /// A longer line is damage: nothing that we write comes near (a body of 1 MiB is up to 6 MiB
     /// with its escapes).
     package static let maximumLength = 16 * 1024 * 1024
-    /// But for a base record: 240,000 messages in flight or passed over, with long group ids.
-    package static let maximumBaseLength = 128 * 1024 * 1024
+    /// But for a base record, which holds every message in flight or delayed: a place's length
+    /// is 32 bits.
+    package static let maximumBaseLength = 3 * 1024 * 1024 * 1024
 
     package var n: UInt64
     package var time: Timestamp

@@ -52,7 +52,7 @@ extension QueueState {
                     taken.sorted { $0.key < $1.key }.map { ($0.key, .int(Int64($0.value))) })),
             "lastPurge": lastPurge.map { .int($0.milliseconds) } ?? .null,
             "deduplication": .array(
-                deduplicationOrder.compactMap { key in
+                deduplicationOrder[deduplicationStart...].compactMap { key in
                     deduplications[key].map {
                         [
                             .string(key), .string($0.messageID), $0.place.json,

@@ -31,6 +31,8 @@ extension QueueState {
     mutating func remember(_ key: String, _ messageID: String, _ place: Place, at time: Timestamp) {
         let known = Deduplication(messageID: messageID, place: place, time: time)
         if deduplications.updateValue(known, forKey: key) != nil {
+            deduplicationOrder.removeFirst(deduplicationStart)
+            deduplicationStart = 0
             deduplicationOrder.removeAll { $0 == key }
         }
         deduplicationOrder.append(key)
@@ -38,16 +40,18 @@ extension QueueState {
     }
 
     private mutating func forget(before time: Timestamp) {
-        var gone = 0
-        while gone < deduplicationOrder.count,
-            let entry = deduplications[deduplicationOrder[gone]]
+        while deduplicationStart < deduplicationOrder.count,
+            let entry = deduplications[deduplicationOrder[deduplicationStart]]
         {
-            let isSurplus = deduplicationOrder.count - gone > QueueLimits.rememberedIDs
+            let isSurplus =
+                deduplicationOrder.count - deduplicationStart > QueueLimits.rememberedIDs
             guard isSurplus || entry.time < time else { break }
             if entry.time >= time { forgotten = entry.time }
-            deduplications[deduplicationOrder[gone]] = nil
-            gone += 1
+            deduplications[deduplicationOrder[deduplicationStart]] = nil
+            deduplicationStart += 1
         }
-        deduplicationOrder.removeFirst(gone)
+        guard deduplicationStart >= QueueLimits.rememberedIDs else { return }
+        deduplicationOrder.removeFirst(deduplicationStart)
+        deduplicationStart = 0
     }
 }

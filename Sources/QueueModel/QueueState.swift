@@ -75,6 +75,8 @@ package struct QueueState: Equatable, Sendable {
     var deduplications: [String: Deduplication] = [:]
     /// Deduplication keys, oldest first.
     var deduplicationOrder: [String] = []
+    /// Where they begin; those before it are gone.
+    var deduplicationStart = 0
     /// When the newest id was sent that is known no more though it may still count.
     var forgotten: Timestamp?
 
