@@ -1,5 +1,6 @@
 import JSON
 import Posix
+import Synchronization
 
 /// The calls that journals and their folders make on files: the real ones, or a test's.
 package protocol JournalStorage: Sendable {
@@ -26,6 +27,8 @@ package protocol JournalFile: AnyObject, Sendable {
     func truncate(to size: UInt64) throws(SystemError)
     func sync() throws(SystemError)
     func tryLock() throws(SystemError) -> Bool
+    /// Waits for the lock, up to `milliseconds`, in a line with the other processes.
+    func lock(milliseconds: Int32) throws(SystemError) -> Bool
     func unlock()
 }
 
@@ -59,6 +62,8 @@ package struct DiskStorage: JournalStorage {
 
 private final class DiskFile: JournalFile {
     private let descriptor: FileDescriptor
+    private let turns = Atomic<UInt>(0)
+    private static let turnsInARow: UInt = 4
 
     init(_ descriptor: consuming FileDescriptor) { self.descriptor = descriptor }
 
@@ -75,22 +80,38 @@ private final class DiskFile: JournalFile {
     }
     func truncate(to size: UInt64) throws(SystemError) { try descriptor.truncate(to: size) }
     func sync() throws(SystemError) { try descriptor.syncData() }
-    func tryLock() throws(SystemError) -> Bool { try descriptor.tryLock() }
+    /// Now and then lets those go first who wait: a process that never pauses would take the lock
+    /// again before they are awake.
+    func tryLock() throws(SystemError) -> Bool {
+        let turn = turns.wrappingAdd(1, ordering: .relaxed).newValue
+        if turn.isMultiple(of: Self.turnsInARow), descriptor.hasWaiters() { return false }
+        return try descriptor.tryLock()
+    }
+    func lock(milliseconds: Int32) throws(SystemError) -> Bool {
+        try descriptor.lock(milliseconds: milliseconds)
+    }
     func unlock() { descriptor.unlock() }
 }
 
 extension JournalFile {
-    /// Takes the lock between processes; says who holds it if that takes too long.
-    func lock(_ options: JournalOptions) throws(JournalError) {
-        if try storing({ () throws(SystemError) in try tryLock() }) { return }
-        let deadline =
-            SystemClock.monotonicNanoseconds()
-            + UInt64(options.lockTimeout.wholeMilliseconds) * 1_000_000
+    /// For storage that has no line of its own: looks again and again.
+    package func lock(milliseconds: Int32) throws(SystemError) -> Bool {
+        let deadline = SystemClock.monotonicNanoseconds() + UInt64(milliseconds) * 1_000_000
         var pause: UInt32 = 20
         while SystemClock.monotonicNanoseconds() < deadline {
             SystemClock.pause(microseconds: pause)
-            if try storing({ () throws(SystemError) in try tryLock() }) { return }
+            if try tryLock() { return true }
             pause = min(pause * 2, 1000)
+        }
+        return false
+    }
+
+    /// Takes the lock between processes; says who holds it if that takes too long.
+    func lock(_ options: JournalOptions) throws(JournalError) {
+        if try storing({ () throws(SystemError) in try tryLock() }) { return }
+        let milliseconds = Int32(clamping: options.lockTimeout.wholeMilliseconds)
+        if try storing({ () throws(SystemError) in try lock(milliseconds: milliseconds) }) {
+            return
         }
         let status = try storing { () throws(SystemError) in try self.status() }
         throw .busy(holder: FileSystem.lockHolder(of: status))

@@ -91,6 +91,17 @@ package struct FileDescriptor: ~Copyable, Sendable {
         return false
     }
 
+    /// Waits for the exclusive `flock`, in a line with all who do.
+    /// - Returns: whether it came within that time.
+    package borrowing func lock(milliseconds: Int32) throws(SystemError) -> Bool {
+        if msorch_flock(rawValue, milliseconds) == 0 { return true }
+        guard errno == ETIMEDOUT else { throw .last("flock") }
+        return false
+    }
+
+    /// Whether somebody waits in `lock`.
+    package borrowing func hasWaiters() -> Bool { msorch_gate_is_shut(rawValue) != 0 }
+
     package borrowing func unlock() {
         _ = flock(rawValue, LOCK_UN)
     }

@@ -19,6 +19,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #if defined(__linux__)
@@ -48,6 +49,76 @@ static inline int msorch_exit_code(int status) {
 }
 static inline int msorch_exit_signal(int status) {
     return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+static inline void msorch_wake_up(int signal) { (void)signal; }
+
+static inline int64_t msorch_milliseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+#ifndef F_OFD_GETLK
+#define F_OFD_GETLK 36
+#define F_OFD_SETLK 37
+#define F_OFD_SETLKW 38
+#endif
+
+// The gate before a lock: whoever waits for the flock holds it, and all others line up before it.
+// It is another kind of lock on the same file (fcntl(2), open file description locks).
+static inline int msorch_gate(int file, int command, short kind) {
+    struct flock gate = {0};
+    gate.l_type = kind;
+    gate.l_whence = SEEK_SET;
+    gate.l_len = 1;
+    const int result = fcntl(file, command, &gate);
+    return result != 0 ? result : command == F_OFD_GETLK && gate.l_type != F_UNLCK;
+}
+
+static inline int msorch_gate_is_shut(int file) {
+    return msorch_gate(file, F_OFD_GETLK, F_WRLCK) == 1;
+}
+
+// Passes the gate, and waits behind it for the exclusive flock. Neither call has a timeout: a
+// timer's signal to this thread alone interrupts them, again and again, should it come just before
+// the wait. 0; or -1, and errno is ETIMEDOUT when `milliseconds` have passed.
+static inline int msorch_flock(int file, int milliseconds) {
+    const int64_t deadline = msorch_milliseconds() + milliseconds;
+    struct sigaction action = {0};
+    struct sigevent event = {0};
+    struct itimerspec times = {{0, 50 * 1000 * 1000}, {milliseconds / 1000, 0}};
+    sigset_t wake_up, mask;
+    timer_t timer;
+    action.sa_handler = msorch_wake_up;
+    event.sigev_notify = SIGEV_THREAD_ID;
+    event.sigev_signo = SIGRTMIN + 5;
+    event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+    times.it_value.tv_nsec = (milliseconds % 1000) * 1000000L + 1;
+    sigemptyset(&wake_up);
+    sigaddset(&wake_up, event.sigev_signo);
+    if (sigaction(event.sigev_signo, &action, 0) != 0) return -1;
+    if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) return -1;
+    pthread_sigmask(SIG_UNBLOCK, &wake_up, &mask);
+    timer_settime(timer, 0, &times, 0);
+    int result, error, passed = 0;
+    do {
+        if (!passed) {
+            result = msorch_gate(file, F_OFD_SETLKW, F_WRLCK);
+            error = errno;
+            passed = result == 0;
+        }
+        if (passed) {
+            result = flock(file, LOCK_EX);
+            error = errno;
+        }
+        if (result != 0 && error == EINTR && msorch_milliseconds() >= deadline) error = ETIMEDOUT;
+    } while (result != 0 && error == EINTR);
+    if (passed) msorch_gate(file, F_OFD_SETLK, F_UNLCK);
+    timer_delete(timer);
+    pthread_sigmask(SIG_SETMASK, &mask, 0);
+    errno = error;
+    return result;
 }
 
 static inline int msorch_pidfd_open(pid_t pid) {
