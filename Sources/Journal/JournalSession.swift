@@ -318,6 +318,15 @@ package struct RecordCursor: Sendable {
         return true
     }
 
+    /// The same records, from another place on.
+    package func from(_ location: RecordLocation) -> RecordCursor {
+        var other = self
+        other.segment = location.segment
+        other.offset = location.offset
+        other.lines = nil
+        return other
+    }
+
     /// - Throws: `damaged` at a record that fails its checksum.
     package mutating func next() throws(JournalError) -> RecordLine? {
         while true {

@@ -76,6 +76,10 @@ package struct StreamEntry: Equatable, Sendable {
         self.past = past
     }
 
+    /// Where it stands.
+    var position: Head {
+        Head(segment: record.segment, offset: record.offset, index: place.index)
+    }
     /// When it came into this queue, from where its age counts.
     package var arrived: Timestamp { past?.arrived ?? sent }
     /// Whether it came back too often and was put behind the others.
@@ -107,6 +111,8 @@ package final class Past: Equatable, Sendable {
 
 /// What lies ahead of a queue's head, in order.
 package protocol MessageStream {
+    /// The same stream, from another place on.
+    func from(_ head: Head) -> Self
     /// The next message, and the head that steps behind it; `nil` at the end.
     mutating func next() throws -> (entry: StreamEntry, after: Head)?
     /// The head behind everything that is there now.
@@ -114,7 +120,7 @@ package protocol MessageStream {
 }
 
 /// The next never-received message: a record's place, and how many of its messages are past.
-package struct Head: Hashable, Sendable {
+package struct Head: Hashable, Comparable, Sendable {
     package var segment: UInt64
     package var offset: UInt64
     package var index: UInt8
@@ -123,6 +129,10 @@ package struct Head: Hashable, Sendable {
         self.segment = segment
         self.offset = offset
         self.index = index
+    }
+
+    package static func < (lhs: Head, rhs: Head) -> Bool {
+        (lhs.segment, lhs.offset, lhs.index) < (rhs.segment, rhs.offset, rhs.index)
     }
 }
 

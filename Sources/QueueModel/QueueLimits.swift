@@ -31,6 +31,19 @@ package enum QueueLimits {
     package static let carriedBytes = 8 << 20
     /// The newest deduplication ids that the state itself holds; an index has the others.
     package static let rememberedIDs = 100
+    /// Fair queues: a tenant is noisy with so many messages in flight and a tenth of all, or with a
+    /// tenth of the processing time. AWS names no least processing time; without one, each of a few
+    /// tenants of an idle queue would be noisy.
+    package static let noisyInFlight = 30
+    package static let noisyProcessing = Duration.seconds(30)
+    /// Without a send for so long, a tenant is quiet again.
+    package static let noisyInterval = Duration.seconds(300)
+    /// Noisy tenants whose messages the head passes; those beyond are served in order of arrival.
+    package static let passedTenants = 20
+    /// Tenants with nothing in flight whose processing time is remembered.
+    package static let idleTenants = 1000
+    /// Receives whose `ReceiveRequestAttemptId` is remembered; the oldest give way.
+    package static let receiveAttempts = 1000
     package static let deduplicationInterval = Duration.seconds(300)
     package static let identifierLength = 128
     package static let tags = 50

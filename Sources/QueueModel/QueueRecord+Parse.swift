@@ -205,6 +205,10 @@ extension QueueRecord {
                 throw QueueRecordError(message: "a receive record lacks a part")
             }
             return .receive(receive)
+        case "retry":
+            guard let attempt = value["attempt"]?.stringValue, let until = value["until"]?.intValue
+            else { throw QueueRecordError(message: "a retry record lacks a part") }
+            return .retry(attempt: attempt, visibleAt: Timestamp(milliseconds: until))
         case "delete": return .delete(places)
         case "visibility":
             return .visibility(

@@ -53,6 +53,11 @@ package enum QueueRecord: Equatable, Sendable {
         /// Messages that were once put back, in the stream, and that the head stepped over: deleted
         /// by an old handle, or expired.
         package var over: [Place] = []
+        /// Noisy tenants whose messages the head has passed, as that is now; those with none left
+        /// are forgotten.
+        package var passed: [String: PassedMessages] = [:]
+        /// FIFO: the name under which the caller may repeat it.
+        package var attempt: String?
     }
 
     /// The whole state: its held messages, and all else as an object.
@@ -62,6 +67,8 @@ package enum QueueRecord: Equatable, Sendable {
     /// Messages that came back too often stand behind all others again.
     case requeue([NewMessage])
     case receive(Receive)
+    /// A receive is repeated: its messages stay hidden until then.
+    case retry(attempt: String, visibleAt: Timestamp)
     case delete([Place])
     case visibility([(place: Place, visibleAt: Timestamp)])
     case purge
@@ -108,6 +115,11 @@ package enum QueueRecord: Equatable, Sendable {
             JSONWriter.append("\"op\":\"requeue\",", &output)
             Self.append(messages, to: &output)
         case .receive(let receive): receive.append(to: &output)
+        case .retry(let attempt, let visibleAt):
+            Self.append(
+                "retry",
+                [("attempt", .string(attempt)), ("until", .int(visibleAt.milliseconds))],
+                to: &output)
         case .delete(let places):
             JSONWriter.append("\"op\":\"delete\",\"m\":[", &output)
             for (index, place) in places.enumerated() {
@@ -276,6 +288,17 @@ func hexBits(_ bits: UInt64) -> JSONValue {
 
 func bits(_ json: JSONValue?) -> UInt64? { json?.stringValue.flatMap { UInt64($0, radix: 16) } }
 
+extension QueueRecord.Again {
+    var json: JSONValue { [.int(Int64(place.n)), .int(Int(place.index)), hexBits(bits)] }
+
+    init?(json: JSONValue) {
+        guard let place = Place(json: json), let parts = json.arrayValue, parts.count == 3,
+            let bits = QueueModel.bits(parts[2])
+        else { return nil }
+        self.init(place: place, bits: bits)
+    }
+}
+
 extension QueueRecord.Receive {
     /// The members of its record, `op` included; written by hand, since each message passes here.
     func append(to output: inout [UInt8]) {
@@ -292,11 +315,8 @@ extension QueueRecord.Receive {
             JSONWriter.append("]", &output)
         }
         if !again.isEmpty {
-            let list = again.map { again -> JSONValue in
-                [.int(Int64(again.place.n)), .int(Int(again.place.index)), hexBits(again.bits)]
-            }
             JSONWriter.append(",\"again\":", &output)
-            JSONValue.array(list).append(to: &output)
+            JSONValue.array(again.map(\.json)).append(to: &output)
         }
         if expired > 0 {
             JSONWriter.append(",\"expired\":", &output)
@@ -309,6 +329,15 @@ extension QueueRecord.Receive {
         if !over.isEmpty {
             JSONWriter.append(",\"over\":", &output)
             JSONValue.array(over.map(\.json)).append(to: &output)
+        }
+        if let attempt {
+            JSONWriter.append(",\"attempt\":", &output)
+            JSONWriter.appendString(attempt, to: &output)
+        }
+        if !passed.isEmpty {
+            let list = passed.sorted { $0.key < $1.key }.map { $0.value.json($0.key) }
+            JSONWriter.append(",\"passed\":", &output)
+            JSONValue.array(list).append(to: &output)
         }
     }
 
@@ -335,13 +364,15 @@ extension QueueRecord.Receive {
         }
         again = []
         for value in json["again"]?.arrayValue ?? [] {
-            guard let place = Place(json: value), let parts = value.arrayValue, parts.count == 3,
-                let bits = bits(parts[2])
-            else { return nil }
-            again.append(QueueRecord.Again(place: place, bits: bits))
+            guard let message = QueueRecord.Again(json: value) else { return nil }
+            again.append(message)
         }
         expired = UInt64(clamping: json["expired"]?.intValue ?? 0)
         gone = (json["gone"]?.arrayValue ?? []).compactMap { Place(json: $0) }
+        attempt = json["attempt"]?.stringValue
         over = (json["over"]?.arrayValue ?? []).compactMap { Place(json: $0) }
+        for value in json["passed"]?.arrayValue ?? [] {
+            if let (group, messages) = PassedMessages.read(value) { passed[group] = messages }
+        }
     }
 }

@@ -20,7 +20,10 @@ extension QueueState {
             counters.taken += UInt64(messages.count)
             arrive(messages, n, time, place)
         case .requeue(let messages): requeue(messages, n, time, place)
-        case .receive(let receive): apply(receive, at: time)
+        case .receive(let receive):
+            apply(receive, at: time)
+            remember(receive, at: time)
+        case .retry(let attempt, let visibleAt): apply(retry: attempt, until: visibleAt)
         case .delete(let places):
             for place in places {
                 if release(place) != nil {
@@ -42,6 +45,8 @@ extension QueueState {
             sentTimes = SentTimes(retentionSeconds: settings.retentionSeconds)
             releaseAll()
             requeued = RequeuedMessages()
+            fair = FairShare()
+            attempts = ReceiveAttempts()
             transfers = []
             head = Head(segment: place.segment, offset: place.offset, index: 0)
             lastPurge = time
@@ -79,6 +84,7 @@ extension QueueState {
     ) {
         for (index, message) in messages.enumerated() {
             let place = Place(n: n, index: UInt8(index))
+            if !settings.isFIFO { fair.sent(message.group, at: time) }
             if let packed = message.packed { counters.compression.count(packed) }
             if let id = message.deduplicationID, settings.isFIFO {
                 let key = deduplicationKey(id, group: message.group)
@@ -103,6 +109,9 @@ extension QueueState {
         counters.expired += receive.expired
         leaveStream(expired: receive.expired)
         head = receive.head
+        for (group, messages) in receive.passed {
+            fair.passed[group] = messages.count > 0 ? messages : nil
+        }
         for first in receive.first {
             leaveStream(first.entry.sent)
             if first.entry.isRequeued { requeued.remove(first.entry.place) }
@@ -118,6 +127,11 @@ extension QueueState {
             guard var message = held[again.place] else { continue }
             mark(&message, again.bits, until: receive.visibleAt, at: time)
             hold(message)
+        }
+        // Nothing waits in the stream: what was known of it has no meaning any more.
+        if streamed == 0 {
+            requeued = RequeuedMessages()
+            fair.passed = [:]
         }
     }
 

@@ -19,6 +19,8 @@ extension QueueState {
             ]
         }
         if streamed > 0 { json["sentTimes"] = sentTimes.json }
+        if !attempts.order.isEmpty { json["attempts"] = attempts.json }
+        if fair.isActive { json["fair"] = fair.json }
         if requeued != RequeuedMessages() { json["requeued"] = requeued.json }
         if let forgotten { json["forgotten"] = .int(forgotten.milliseconds) }
         return json
@@ -87,6 +89,8 @@ extension QueueState {
         held.reserveCapacity(messages.count)
         for message in messages { held[message.entry.place] = message }
         rebuildIndex(at: time)
+        attempts = ReceiveAttempts(json: json["attempts"])
+        restoreFairShare(FairShare(json: json["fair"]))
         requeued = RequeuedMessages(json: json["requeued"] ?? .null)
         for value in json["transfers"]?.arrayValue ?? [] {
             transfers.append(

@@ -16,7 +16,7 @@ extension QueueState {
     }
 
     /// Where the messages that wait in order begin; `nil` if none does.
-    package var backlogSegment: UInt64? { streamed > 0 ? head.segment : nil }
+    package var backlogSegment: UInt64? { streamed > 0 ? streamStart.segment : nil }
 
     /// Whether no message is left, in any state.
     package var isEmpty: Bool { streamed == 0 && held.isEmpty && transfers.isEmpty }

@@ -182,9 +182,11 @@ extension QueueState {
     /// Sorts everything anew: after a base record, and when the redrive policy changes.
     mutating func rebuildIndex(at time: Timestamp) {
         let messages = held.values.sorted { $0.entry.place < $1.entry.place }
+        let share = fair
         releaseAll()
         index.settled = time
         for message in messages { hold(message) }
+        fair = share
         for lane in HeldLane.allCases { index.lanes[lane.rawValue] = ReturnedLane() }
         let visible = messages.filter { $0.visibleAt <= time }
         for message in visible.sorted(by: { $0.visibleAt < $1.visibleAt }) { line(up: message) }
@@ -196,6 +198,10 @@ extension QueueState {
             if message.lastReceived == nil {
                 index.delayed &+= step
             } else {
+                if !settings.isFIFO, message.entry.group != nil || fair.isActive {
+                    fair.change(
+                        message.entry.group, by: sign, all: index.inFlight, at: index.settled)
+                }
                 index.inFlight &+= step
             }
         }

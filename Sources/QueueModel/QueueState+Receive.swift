@@ -41,10 +41,11 @@ extension QueueState {
     ///   - limit: 1 to 10.
     ///   - timeoutSeconds: 0 to 43,200; `nil` is the queue's.
     ///   - bits: `limit` random numbers.
+    ///   - attempt: FIFO only: the name for `retry`.
     /// - Throws: `overLimit` when a standard queue has 120,000 messages in flight.
     package func receive<Stream: MessageStream>(
         upTo limit: Int, timeoutSeconds: Int64?, at now: Timestamp, bits: [UInt64],
-        stream: inout Stream
+        attempt: String? = nil, stream: inout Stream
     ) throws -> (record: QueueRecord?, messages: [ReceivedMessage]) {
         if index.inFlight >= QueueLimits.inFlight, counts(at: now).inFlight >= QueueLimits.inFlight
         {
@@ -60,6 +61,9 @@ extension QueueState {
         } else {
             try pickStandard(limit, now, &stream, &receive, &picked)
         }
+        if settings.isFIFO { receive.attempt = attempt }
+        // Nothing is left: what lies ahead needs no look.
+        if streamed == receive.expired + UInt64(receive.first.count) { receive.head = stream.end }
         var messages: [ReceivedMessage] = []
         for (index, pick) in picked.enumerated() {
             let place = pick.entry.place
@@ -77,7 +81,7 @@ extension QueueState {
         }
         let changes =
             !messages.isEmpty || !receive.first.isEmpty || receive.expired > 0
-            || !receive.gone.isEmpty || !receive.over.isEmpty
+            || !receive.gone.isEmpty || !receive.over.isEmpty || !receive.passed.isEmpty
         return (changes ? .receive(receive) : nil, messages)
     }
 
@@ -88,6 +92,9 @@ extension QueueState {
         _ receive: inout QueueRecord.Receive,
         _ picked: inout [(entry: StreamEntry, isAgain: Bool)]
     ) throws {
+        guard !fair.isActive else {
+            return try pickFair(limit, now, &stream, &receive, &picked)
+        }
         let due = due(at: now)
         pickReturned(.plain, limit, now, due, &receive, &picked)
         var scanned = 0
@@ -100,22 +107,27 @@ extension QueueState {
             receive.first.append(QueueRecord.FirstReceive(entry: next.entry, bits: nil))
             picked.append((next.entry, false))
         }
-        if streamed == receive.expired + UInt64(receive.first.count) { receive.head = stream.end }
         if picked.count < limit { pickReturned(.poison, limit, now, due, &receive, &picked) }
     }
 
-    private func pickReturned(
+    /// - Parameter isPutOff: whether a message has to stand back.
+    func pickReturned(
         _ lane: HeldLane, _ limit: Int, _ now: Timestamp, _ due: [HeldMessage],
         _ receive: inout QueueRecord.Receive,
-        _ picked: inout [(entry: StreamEntry, isAgain: Bool)]
+        _ picked: inout [(entry: StreamEntry, isAgain: Bool)],
+        isPutOff: (StreamEntry) -> Bool = { _ in false }
     ) {
         var gone: Set<Place> = []
+        var scanned = 0
         forEachReturned(lane, due) { message in
-            guard picked.count < limit, gone.count < Self.scanLimit else { return false }
+            guard picked.count < limit, scanned < Self.scanLimit else { return false }
+            scanned += 1
             let place = message.entry.place
             if isExpired(message.entry, now) {
                 gone.insert(place)
-            } else if !picked.contains(where: { $0.isAgain && $0.entry.place == place }) {
+            } else if !picked.contains(where: { $0.isAgain && $0.entry.place == place }),
+                !isPutOff(message.entry)
+            {
                 picked.append((message.entry, true))
             }
             return true
@@ -176,7 +188,6 @@ extension QueueState {
             offers[group] = offer
             ready += 1
         }
-        if streamed == receive.expired + UInt64(receive.first.count) { receive.head = stream.end }
         for (_, group) in order {
             picked += (offers[group]?.messages ?? []).prefix(limit - picked.count)
         }

@@ -73,6 +73,7 @@ extension QueueState {
         }
         if mayHaveExpired(at: now) {
             var stream = try stream()
+            try sweepPassed(at: now, stream, &receive)
             var scanned = 0
             while scanned < Self.sweepLimit, let next = try stream.next(),
                 next.entry.delaySeconds != 0 || steps(over: next.entry, now, &receive)
@@ -82,9 +83,10 @@ extension QueueState {
             }
             if streamed == receive.expired { receive.head = stream.end }
         }
-        guard receive.expired > 0 || !receive.gone.isEmpty || !receive.over.isEmpty else {
-            return nil
-        }
+        guard
+            receive.expired > 0 || !receive.gone.isEmpty || !receive.over.isEmpty
+                || !receive.passed.isEmpty
+        else { return nil }
         return .receive(receive)
     }
 
@@ -107,14 +109,14 @@ extension QueueState {
         isExpired(message.entry, now)
     }
 
-    /// Whether a message that stands in the stream at or behind the head has expired there.
+    /// Whether a message that came to the stream has expired there.
     package func hasExpired(_ entry: StreamEntry, at now: Timestamp) -> Bool {
-        entry.delaySeconds == 0 && isExpired(entry, now) && !requeued.holes.contains(entry.place)
+        isExpired(entry, now) && isInStream(entry)
     }
 
-    /// Whether a message that stands in the stream at or behind the head is there to be received.
+    /// Whether a message that came to the stream is there to be received.
     package func isWaiting(_ entry: StreamEntry, at now: Timestamp) -> Bool {
-        entry.delaySeconds == 0 && !isExpired(entry, now) && !requeued.holes.contains(entry.place)
+        !isExpired(entry, now) && isInStream(entry)
     }
 
     /// Messages come into the stream, or leave it.

@@ -139,7 +139,7 @@ extension QueueState {
     }
 
     /// Group and deduplication ids: 1 to 128 printable ASCII characters without spaces.
-    private static func check(identifier: String, _ parameter: String) throws(SQSError) {
+    package static func check(identifier: String, _ parameter: String) throws(SQSError) {
         guard (1...QueueLimits.identifierLength).contains(identifier.utf8.count),
             identifier.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
         else {

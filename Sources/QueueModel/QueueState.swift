@@ -69,6 +69,8 @@ package struct QueueState: Equatable, Sendable {
     package internal(set) var taken: [String: UInt64] = [:]
     package internal(set) var lastPurge: Timestamp?
     var requeued = RequeuedMessages()
+    var fair = FairShare()
+    var attempts = ReceiveAttempts()
 
     // What follows from `held`, so that nothing has to walk through it; see QueueState+Held.swift.
     var index = HeldIndex()
@@ -97,6 +99,7 @@ package struct QueueState: Equatable, Sendable {
             && lhs.transfers == rhs.transfers && lhs.lastTransfer == rhs.lastTransfer
             && lhs.taken == rhs.taken && lhs.lastPurge == rhs.lastPurge
             && lhs.index.groups == rhs.index.groups && lhs.requeued == rhs.requeued
+            && lhs.fair.passed == rhs.fair.passed && lhs.attempts == rhs.attempts
             && lhs.deduplications == rhs.deduplications && lhs.forgotten == rhs.forgotten
     }
 }

@@ -17,9 +17,13 @@ extension SQSEndpoint {
         let systemNames =
             try call.names("MessageSystemAttributeNames") + call.names("AttributeNames")
         let names = try call.names("MessageAttributeNames")
+        let attempt = try call.text("ReceiveRequestAttemptId")
+        if let attempt {
+            try QueueState.check(identifier: attempt, "ReceiveRequestAttemptId")
+        }
         let deliveries = try queue.receive(
             upTo: Int(limit ?? 1), timeoutSeconds: timeout, wait: wait.map { .seconds($0) },
-            movingTo: queues, isCancelled: isCancelled)
+            attempt: attempt, movingTo: queues, isCancelled: isCancelled)
         guard !deliveries.isEmpty else { return [:] }
         return [
             "Messages": .array(

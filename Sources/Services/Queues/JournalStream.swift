@@ -51,6 +51,24 @@ struct JournalStream: MessageStream, Sendable {
         self = stream
     }
 
+    /// Where all messages of the stream stand, also those of tenants that the head has passed.
+    init(wholeOf session: JournalSession<QueueJournalState>) {
+        self.init(session)
+        if session.state.queue.streamed > 0 { self = from(session.state.queue.streamStart) }
+    }
+
+    func from(_ head: Head) -> JournalStream {
+        var other = self
+        other.position = head
+        other.cursor = cursor.from(
+            RecordLocation(segment: head.segment, offset: head.offset, length: 0))
+        other.index = head.index
+        other.record = nil
+        other.messages = []
+        other.seen = []
+        return other
+    }
+
     /// What `next` gave last, with its body.
     var message: QueueRecord.NewMessage { messages[Int(index) - 1] }
 

@@ -27,22 +27,25 @@ extension JournalSession where State == QueueJournalState {
     ) throws -> (counts: QueueState.Counts, oldest: Timestamp?) {
         var expired: UInt64 = 0
         var oldest: Timestamp?
-        if queue.streamed > 0 {
-            guard var stream else {
+        for part in queue.streamed > 0 ? queue.streamParts : [] {
+            guard var stream = stream?.from(part.from) else {
                 let times = [queue.oldestInStream(at: time), queue.oldestHeld(at: time)]
                 return (queue.counts(at: time), times.compactMap { $0 }.min())
             }
             var scanned = 0
-            while oldest == nil, scanned < Self.lookLimit, let next = try stream.next() {
+            var found: Timestamp?
+            while found == nil, scanned < Self.lookLimit, let next = try stream.next() {
                 scanned += 1
                 let entry = next.entry
+                guard part.group == nil || part.group == entry.group else { continue }
                 if queue.isWaiting(entry, at: time) {
-                    if !entry.isRequeued { oldest = entry.arrived }
+                    if !entry.isRequeued { found = entry.arrived }
                 } else if queue.hasExpired(entry, at: time) {
                     expired += 1
                 }
             }
-            if oldest == nil, scanned == Self.lookLimit { oldest = queue.oldestInStream(at: time) }
+            if found == nil, scanned == Self.lookLimit { found = queue.oldestInStream(at: time) }
+            oldest = [oldest, found].compactMap { $0 }.min()
         }
         let held = queue.oldestHeld(at: time)
         return (

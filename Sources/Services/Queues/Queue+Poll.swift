@@ -16,15 +16,17 @@ extension Queue {
     ///
     /// - Parameters:
     ///   - wait: 0 to 20 s; `nil` is the queue's own.
+    ///   - attempt: `ReceiveRequestAttemptId`: within five minutes the same one gives the same
+    ///     messages again (FIFO; elsewhere without effect).
     ///   - isCounted: whether an empty one counts in the queue's metrics.
     package func receive(
         upTo limit: Int, timeoutSeconds: Int64? = nil, wait: Duration? = nil,
-        movingTo directory: QueueDirectory? = nil, isCounted: Bool = true,
-        isCancelled: () -> Bool = { false }
+        attempt: String? = nil, movingTo directory: QueueDirectory? = nil,
+        isCounted: Bool = true, isCancelled: () -> Bool = { false }
     ) throws -> [Delivery] {
         let deliveries = try waitAndReceive(
-            upTo: limit, timeoutSeconds: timeoutSeconds, wait: wait, movingTo: directory,
-            isCancelled: isCancelled)
+            upTo: limit, timeoutSeconds: timeoutSeconds, wait: wait, attempt: attempt,
+            movingTo: directory, isCancelled: isCancelled)
         if isCounted || !deliveries.isEmpty {
             observe(QueueActivity(queue: name, kind: .received(deliveries.count)))
         }
@@ -32,14 +34,16 @@ extension Queue {
     }
 
     private func waitAndReceive(
-        upTo limit: Int, timeoutSeconds: Int64?, wait: Duration?,
+        upTo limit: Int, timeoutSeconds: Int64?, wait: Duration?, attempt: String?,
         movingTo directory: QueueDirectory?, isCancelled: () -> Bool
     ) throws -> [Delivery] {
         func look() throws -> [Delivery] {
-            var received = try receiveNow(upTo: limit, timeoutSeconds: timeoutSeconds)
+            var received = try receiveNow(
+                upTo: limit, timeoutSeconds: timeoutSeconds, attempt: attempt)
             var looks = 1
             while received.isOnTheWay, looks < Self.looks, !isCancelled() {
-                received = try receiveNow(upTo: limit, timeoutSeconds: timeoutSeconds)
+                received = try receiveNow(
+                    upTo: limit, timeoutSeconds: timeoutSeconds, attempt: attempt)
                 looks += 1
             }
             if received.hasTransfers { try directory?.finishTransfers(of: self) }

@@ -136,20 +136,27 @@ package final class Queue: Sendable {
     /// - Parameters:
     ///   - limit: 1 to 10.
     ///   - timeoutSeconds: `nil` is the queue's own.
-    func receiveNow(upTo limit: Int, timeoutSeconds: Int64?) throws -> Received {
+    ///   - attempt: FIFO: the name under which the same receive may be repeated.
+    func receiveNow(
+        upTo limit: Int, timeoutSeconds: Int64?, attempt: String? = nil
+    ) throws -> Received {
         // FIFO order must not be undone by power loss; a standard queue may deliver again.
         let received = try commit(isDurable: { $0.isFIFO }) { session in
-            try receive(upTo: limit, timeoutSeconds: timeoutSeconds, &session)
+            try receive(
+                upTo: limit, timeoutSeconds: timeoutSeconds, attempt: attempt, &session)
         }
         return try received.unpacked()
     }
 
     /// Inside a transaction; bodies are as the journal keeps them.
     func receive(
-        upTo limit: Int, timeoutSeconds: Int64?,
+        upTo limit: Int, timeoutSeconds: Int64?, attempt: String? = nil,
         _ session: inout JournalSession<QueueJournalState>
     ) throws -> Received {
         try session.sweepExpired()
+        if let attempt, let received = try retry(attempt, timeoutSeconds, &session) {
+            return received
+        }
         try session.sendDeadLettersAway()
         try session.putPoisonBack()
         try session.flush()
@@ -157,7 +164,8 @@ package final class Queue: Sendable {
             var stream = JournalStream(session, continuing: &known)
             let (record, messages) = try session.state.queue.receive(
                 upTo: limit, timeoutSeconds: timeoutSeconds, at: session.now,
-                bits: (0..<limit).map { _ in environment.randomBits() }, stream: &stream)
+                bits: (0..<limit).map { _ in environment.randomBits() }, attempt: attempt,
+                stream: &stream)
             if let record { try session.append(record) }
             let bodies = try Self.messages(messages.map(\.entry), session, known: stream.seen)
             known = stream
@@ -166,6 +174,22 @@ package final class Queue: Sendable {
                 hasTransfers: !session.state.queue.transfers.isEmpty,
                 isOnTheWay: record != nil && messages.isEmpty && session.state.queue.streamed > 0)
         }
+    }
+
+    private func retry(
+        _ attempt: String, _ timeoutSeconds: Int64?,
+        _ session: inout JournalSession<QueueJournalState>
+    ) throws -> Received? {
+        guard
+            let (record, messages) = session.state.queue.retry(
+                attempt, timeoutSeconds: timeoutSeconds, at: session.now)
+        else { return nil }
+        try session.flush()
+        let bodies = try Self.messages(messages.map(\.entry), session)
+        try session.append(record)
+        return Received(
+            deliveries: zip(messages, bodies).map { Delivery(received: $0, message: $1) },
+            hasTransfers: !session.state.queue.transfers.isEmpty, isOnTheWay: false)
     }
 
     /// Reads messages' bodies and attributes from their records, each record once.
@@ -240,7 +264,7 @@ package final class Queue: Sendable {
             }
             .sorted { $0.visibleAt < $1.visibleAt }
             var entries = held.prefix(limit).map(\.entry)
-            var stream = JournalStream(session)
+            var stream = JournalStream(wholeOf: session)
             while entries.count < limit, let next = try stream.next() {
                 if session.state.queue.isWaiting(next.entry, at: now) { entries.append(next.entry) }
             }
@@ -261,7 +285,7 @@ package final class Queue: Sendable {
         for message in held where !queue.isGone(message, at: now) {
             try visit(message.entry, try Self.messages([message.entry], session)[0].unpacked())
         }
-        var stream = JournalStream(session)
+        var stream = JournalStream(wholeOf: session)
         while let (entry, _) = try stream.next() {
             if session.state.queue.isWaiting(entry, at: now) {
                 try visit(entry, stream.message.unpacked())

@@ -66,7 +66,7 @@ extension QueueRecord {
     /// Whether it takes messages out or on, and so is written also when the disk is full.
     fileprivate var letsWorkGoOn: Bool {
         switch self {
-        case .receive, .delete, .visibility, .purge, .transfer, .transferred, .carry: true
+        case .receive, .retry, .delete, .visibility, .purge, .transfer, .transferred, .carry: true
         case .base, .send, .take, .requeue, .set: false
         }
     }

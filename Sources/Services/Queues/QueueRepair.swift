@@ -84,14 +84,9 @@ extension QueueDirectory {
             var live: [QueueRecord.NewMessage] = []
             for (index, message) in messages.enumerated() {
                 let place = message.place ?? Place(n: line.n, index: UInt8(index))
-                let head = Head(
-                    segment: line.location.segment, offset: line.location.offset,
-                    index: UInt8(index))
                 let entry = StreamEntry(
                     message, place: place, time: line.time, record: RecordPlace(line.location))
-                let isWaiting =
-                    message.place == nil && state.isWaiting(entry, at: now)
-                    && !head.isBefore(state.head)
+                let isWaiting = message.place == nil && state.isWaiting(entry, at: now)
                 let known = held[place].flatMap { known in
                     known.entry.record == RecordPlace(line.location) ? known : nil
                 }
@@ -111,11 +106,5 @@ extension QueueDirectory {
             try queue.commit(isDurable: { _ in false }) { try $0.append(.send(live)) }
         }
         report.kept = kept
-    }
-}
-
-extension Head {
-    func isBefore(_ other: Head) -> Bool {
-        (segment, offset, index) < (other.segment, other.offset, other.index)
     }
 }

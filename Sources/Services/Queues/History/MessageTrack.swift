@@ -27,6 +27,7 @@ struct MessageTrack {
     private var receiveCount: Int64
     /// Where it stands in the stream, until a receive comes to it.
     private var waiting: Head?
+    private var headPasses = false
     /// Hidden until then.
     private var hiddenUntil: Timestamp?
     private var isGone = false
@@ -71,7 +72,7 @@ struct MessageTrack {
     mutating func apply(_ record: QueueRecord, _ line: RecordLine) {
         guard !isGone, line.n != place.n else { return }
         switch record {
-        case .base, .send, .take, .carry, .set, .transferred: break
+        case .base, .send, .take, .carry, .retry, .set, .transferred: break
         case .requeue(let messages):
             guard let index = messages.firstIndex(where: { $0.was == place }) else { return }
             add(.requeued, line)
@@ -105,7 +106,9 @@ struct MessageTrack {
         }
         if first != nil { waiting = nil }
         // The head stepped over it, and took it not: its retention had passed.
-        guard let waiting, receive.expired > 0, waiting.isBefore(receive.head) else { return }
+        // Of a fair queue the head also passes messages that stay: there nothing can be told.
+        if !receive.passed.isEmpty { headPasses = true }
+        guard let waiting, receive.expired > 0, waiting < receive.head, !headPasses else { return }
         end(.expired(count: 1), line)
     }
 

@@ -94,6 +94,7 @@ extension QueueEvent {
         case .delete(let places): return places.map { event(.deleted, $0) }
         case .visibility(let changes):
             return changes.map { event(.visibility(until: $0.visibleAt), $0.place) }
+        case .retry: return []
         case .purge: return [event(.purged)]
         case .set: return [event(.settings)]
         case .transfer(_, let target, let isMove, let places):

@@ -1,0 +1,212 @@
+import JSON
+
+/// Fair queues: messages of quiet tenants first (SQS Developer Guide, *sqs-fair-queues-detailed*).
+///
+/// The head runs past the messages of noisy tenants and leaves them where they are. What it passed
+/// is known by one cursor a tenant, never by message, and a receive looks at a bounded number.
+extension QueueState {
+    func isNoisy(_ group: String, at now: Timestamp) -> Bool {
+        fair.isNoisy(group, all: index.inFlight, at: now)
+    }
+
+    /// For the metrics ApproximateNumberOfNoisyGroups and
+    /// ApproximateNumberOfMessagesVisibleInQuietGroups.
+    package func fairness(at now: Timestamp) -> (noisyGroups: Int, visibleInQuietGroups: UInt64) {
+        let groups = Set(fair.tenants.keys).union(fair.passed.keys)
+        let noisy = groups.filter { isNoisy($0, at: now) }
+        let passed = noisy.reduce(UInt64(0)) { $0 + (fair.passed[$1]?.count ?? 0) }
+        let visible = counts(at: now).visible
+        return (noisy.count, visible - min(visible, passed))
+    }
+
+    /// After a base record: who has what in flight follows from the held messages.
+    mutating func restoreFairShare(_ saved: FairShare) {
+        fair = saved
+        guard !settings.isFIFO else { return }
+        for message in held.values where message.isHidden && message.lastReceived != nil {
+            if let group = message.entry.group { fair.count(group, at: index.settled) }
+        }
+    }
+
+    /// Where the oldest message of the stream stands.
+    package var streamStart: Head {
+        fair.passed.values.reduce(head) { min($0, $1.cursor) }
+    }
+
+    /// Where the messages of the stream begin: behind the head all of them, before it those of one
+    /// tenant that the head has passed.
+    package var streamParts: [(from: Head, group: String?)] {
+        [(head, nil)]
+            + fair.passed.sorted { $0.key < $1.key }.map { (from: $0.value.cursor, group: $0.key) }
+    }
+
+    /// Whether a message that came to the stream is still in there.
+    func isInStream(_ entry: StreamEntry) -> Bool {
+        guard entry.delaySeconds == 0, !requeued.holes.contains(entry.place) else { return false }
+        guard entry.position < head else { return true }
+        guard let group = entry.group, let passed = fair.passed[group] else { return false }
+        return passed.cursor <= entry.position
+    }
+
+    /// Quiet tenants first: what came back, what the head passed when they were noisy, and the
+    /// stream from the head on. Then noisy ones, those with the fewest in flight first.
+    func pickFair<Stream: MessageStream>(
+        _ limit: Int, _ now: Timestamp, _ stream: inout Stream,
+        _ receive: inout QueueRecord.Receive,
+        _ picked: inout [(entry: StreamEntry, isAgain: Bool)]
+    ) throws {
+        let due = due(at: now)
+        var returned: [String: ArraySlice<StreamEntry>] = [:]
+        pickReturned(.plain, limit, now, due, &receive, &picked) { entry in
+            guard let group = entry.group, isNoisy(group, at: now) else { return false }
+            returned[group, default: []].append(entry)
+            return true
+        }
+        var walks = fair.passed.mapValues { PassedWalk<Stream>(messages: $0) }
+        var budget = Self.scanLimit
+        for group in walks.keys.sorted() where !isNoisy(group, at: now) {
+            while picked.count < limit,
+                let entry = try step(&walks, group, stream, now, &receive, &budget)
+            {
+                take(entry, &receive, &picked)
+            }
+        }
+        walks = walks.filter { $0.value.messages.count > 0 }
+        budget = Self.scanLimit
+        while picked.count < limit, budget > 0, let next = try stream.next() {
+            budget -= 1
+            receive.head = next.after
+            guard next.entry.delaySeconds == 0, !steps(over: next.entry, now, &receive) else {
+                continue
+            }
+            if let group = next.entry.group {
+                if walks[group] != nil {
+                    walks[group]?.messages.count += 1
+                    continue
+                }
+                if walks.count < QueueLimits.passedTenants, isNoisy(group, at: now) {
+                    let messages = PassedMessages(cursor: next.entry.position, count: 1)
+                    walks[group] = PassedWalk(messages: messages)
+                    continue
+                }
+            }
+            take(next.entry, &receive, &picked)
+        }
+        try pickNoisy(limit, now, stream, returned, &walks, &receive, &picked)
+        for group in fair.passed.keys where walks[group] == nil {
+            receive.passed[group] = PassedMessages(cursor: receive.head, count: 0)
+        }
+        for (group, walk) in walks where fair.passed[group] != walk.messages {
+            if walk.messages.count > 0 || fair.passed[group] != nil {
+                receive.passed[group] = walk.messages
+            }
+        }
+        if picked.count < limit { pickReturned(.poison, limit, now, due, &receive, &picked) }
+    }
+
+    private func pickNoisy<Stream: MessageStream>(
+        _ limit: Int, _ now: Timestamp, _ stream: Stream,
+        _ returned: [String: ArraySlice<StreamEntry>],
+        _ walks: inout [String: PassedWalk<Stream>], _ receive: inout QueueRecord.Receive,
+        _ picked: inout [(entry: StreamEntry, isAgain: Bool)]
+    ) throws {
+        var returned = returned
+        var budget = Self.scanLimit
+        var loads: [String: Int] = [:]
+        for group in returned.keys { loads[group] = fair.tenants[group]?.inFlight ?? 0 }
+        for group in walks.keys { loads[group] = fair.tenants[group]?.inFlight ?? 0 }
+        while picked.count < limit,
+            let group = loads.min(by: { ($0.value, $0.key) < ($1.value, $1.key) })?.key
+        {
+            if let entry = returned[group]?.popFirst() {
+                picked.append((entry, true))
+            } else if walks[group] != nil,
+                let entry = try step(&walks, group, stream, now, &receive, &budget)
+            {
+                take(entry, &receive, &picked)
+            } else {
+                loads[group] = nil
+                continue
+            }
+            loads[group, default: 0] += 1
+        }
+    }
+
+    private func take(
+        _ entry: StreamEntry, _ receive: inout QueueRecord.Receive,
+        _ picked: inout [(entry: StreamEntry, isAgain: Bool)]
+    ) {
+        receive.first.append(QueueRecord.FirstReceive(entry: entry, bits: nil))
+        picked.append((entry, false))
+    }
+
+    /// The next message of a tenant among those that the head passed.
+    private func step<Stream: MessageStream>(
+        _ walks: inout [String: PassedWalk<Stream>], _ group: String, _ stream: Stream,
+        _ now: Timestamp, _ receive: inout QueueRecord.Receive, _ budget: inout Int
+    ) throws -> StreamEntry? {
+        guard var walk = walks[group] else { return nil }
+        walks[group] = nil
+        defer { walks[group] = walk }
+        while budget > 0, let entry = try walk.peek(group, stream, upTo: receive.head, &budget) {
+            walk.advance()
+            if !steps(over: entry, now, &receive) { return entry }
+        }
+        return nil
+    }
+
+    /// Ends expired messages among those that the head passed.
+    func sweepPassed<Stream: MessageStream>(
+        at now: Timestamp, _ stream: Stream, _ receive: inout QueueRecord.Receive
+    ) throws {
+        var budget = Self.sweepLimit
+        for (group, messages) in fair.passed.sorted(by: { $0.key < $1.key }) {
+            var walk = PassedWalk<Stream>(messages: messages)
+            while budget > 0, let entry = try walk.peek(group, stream, upTo: head, &budget),
+                steps(over: entry, now, &receive)
+            {
+                walk.advance()
+            }
+            if walk.messages != messages { receive.passed[group] = walk.messages }
+        }
+    }
+}
+
+/// Walks along the messages of one tenant that the head has passed.
+struct PassedWalk<Stream: MessageStream> {
+    var messages: PassedMessages
+    private var stream: Stream?
+    private var ahead: (entry: StreamEntry, after: Head)?
+
+    init(messages: PassedMessages) { self.messages = messages }
+
+    /// The next one, without going past it; `nil` at the end, or when the budget is used up.
+    mutating func peek(
+        _ group: String, _ other: Stream, upTo head: Head, _ budget: inout Int
+    ) throws -> StreamEntry? {
+        if let ahead { return ahead.entry }
+        guard messages.count > 0 else { return nil }
+        var stream = self.stream ?? other.from(messages.cursor)
+        defer { self.stream = stream }
+        while budget > 0 {
+            budget -= 1
+            guard let next = try stream.next(), next.entry.position < head else {
+                messages.count = 0
+                return nil
+            }
+            if next.entry.group == group, next.entry.delaySeconds == 0 {
+                ahead = next
+                return next.entry
+            }
+            messages.cursor = next.after
+        }
+        return nil
+    }
+
+    mutating func advance() {
+        guard let next = ahead else { return }
+        ahead = nil
+        messages.cursor = next.after
+        messages.count -= 1
+    }
+}
