@@ -15,6 +15,9 @@ extension Journal {
         var appended: UInt64 = 0
         var durable: UInt64 = 0
         var file: (any JournalFile)?
+        var unproven: Range<UInt64>?
+        /// A sync of it failed: it must be replaced.
+        var isSuspect = false
         /// A repair could not bring every record over.
         var hasLosses = false
         var isSyncing = false
@@ -83,12 +86,17 @@ extension Journal {
 
     /// Syncs what is appended by now, and tells those whose records that covers.
     private func syncOnce() throws(JournalError) {
-        let (target, file) = commit.withLock { ($0.appended, $0.file) }
-        guard let file else { preconditionFailure("what was appended has a file") }
+        let now = commit.withLock { $0 }
         do throws(JournalError) {
-            try sync(file, upTo: target)
+            if now.isSuspect {
+                try repair()
+            } else if let file = now.file {
+                try sync(file, writingAnew: now.unproven, upTo: now.appended)
+            } else {
+                try confirm(0)  // the new segment could not be read yet
+            }
         } catch {
-            for (_, waiter) in takeWaiters(upTo: target) {
+            for (_, waiter) in takeWaiters(upTo: now.appended) {
                 switch waiter {
                 case .thread(let thread): thread.wake(.failed(error))
                 case .callback(let deliver): deliver(error)
@@ -135,9 +143,11 @@ extension Journal {
     }
 
     /// One sync for everybody; a file that fails is replaced, and the next turn syncs that.
-    private func sync(_ file: any JournalFile, upTo target: UInt64) throws(JournalError) {
+    private func sync(
+        _ file: any JournalFile, writingAnew unproven: Range<UInt64>?, upTo target: UInt64
+    ) throws(JournalError) {
         do throws(SystemError) {
-            try file.sync()
+            try file.sync(writingAnew: unproven)
         } catch {
             return try repair()
         }
@@ -156,6 +166,7 @@ extension Journal {
                     try session.syncHere()
                     note(session)
                 }
+                session.unproven = nil
                 session.markDurable(target)
                 note(session)
                 return .success(())
@@ -170,12 +181,12 @@ extension Journal {
     private func repair() throws(JournalError) {
         let result = session.withLock { session -> Result<Void, JournalError> in
             do throws(JournalError) {
+                session.suspect = session.identity
+                defer { note(session) }
                 try lockFile.lock(options)
                 defer { lockFile.unlock() }
-                let generation = session.generation
                 try session.catchUp()
-                if session.generation == generation { try session.replaceSegment() }
-                note(session)
+                if session.isSuspect { try session.replaceSegment() }
                 return .success(())
             } catch {
                 return .failure(error)

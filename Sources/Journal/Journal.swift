@@ -66,7 +66,8 @@ package final class Journal<State: JournaledState>: Sendable {
     ///   - now: the clock; the session's `now` is this, but never before the last record.
     ///   - body: runs again if what it appended could not be written, maybe with less room to
     ///     write.
-    /// - Returns: what `body` returned, and a ticket if it appended.
+    /// - Returns: what `body` returned, and a ticket for all that it saw or appended; `nil` if that
+    /// is on the disk.
     package func transact<R: Sendable>(
         now: Timestamp, _ body: (inout JournalSession<State>) throws -> R
     ) throws -> (result: R, ticket: Ticket?) {
@@ -79,7 +80,7 @@ package final class Journal<State: JournaledState>: Sendable {
             lineUp(transaction)
             if let failure = transaction.failure { throw failure }
             guard let result else { preconditionFailure("a transaction ran, or failed") }
-            return (result, transaction.appended.map { Ticket(n: $0) })
+            return (result, transaction.isOnDisk ? nil : Ticket(n: transaction.end))
         }
     }
 
@@ -213,10 +214,13 @@ package final class Journal<State: JournaledState>: Sendable {
 
     /// Tells those who wait for durability how far the session got.
     func note(_ session: JournalSession<State>) {
+        guard session.isLoaded else { return }
         commit.withLock { commit in
             commit.appended = session.lastN
             commit.durable = max(commit.durable, session.durable)
             commit.file = session.file
+            commit.unproven = session.unproven
+            commit.isSuspect = session.isSuspect
             commit.hasLosses = !session.lost.isEmpty
         }
     }

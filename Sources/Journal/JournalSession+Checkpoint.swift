@@ -85,6 +85,7 @@ extension JournalSession {
     /// What a transaction owes before it unlocks. A failure here is not the transaction's: its
     /// record is written, and the next one tries again.
     mutating func tidy() {
+        guard isLoaded else { return }
         if end >= options.segmentBytes || isWorthLeaving {
             try? roll()
         } else if state.isIndexDue
@@ -145,8 +146,7 @@ extension JournalSession {
         writeIndex()
         now = max(now, lastTime)
         let name = nextN
-        try writeSegment(name: name, lines: [baseLine(n: name)])
-        try raiseGeneration()
+        _ = try writeSegment(name: name, lines: [baseLine(n: name)])
         let mine = unsynced
         unsynced = []
         try load()
@@ -159,10 +159,12 @@ extension JournalSession {
     /// Syncs under the lock, before a roll or a checkpoint.
     mutating func syncHere() throws(JournalError) {
         do throws(SystemError) {
-            try file.sync()
+            if !isSuspect { try file.sync(writingAnew: unproven) }
         } catch {
-            try replaceSegment()
+            suspect = identity
         }
+        if isSuspect { try replaceSegment() }
+        unproven = nil
         markDurable(lastN)
     }
 
@@ -188,13 +190,14 @@ extension JournalSession {
         guard reader.offset == end else {
             throw damage(segment, reader.offset, "a failed sync left this record unreadable")
         }
-        try writeSegment(name: segment, lines: lines)
-        try raiseGeneration()
+        let replaced = try writeSegment(name: segment, lines: lines)
         try storing { () throws(SystemError) in
             file = try storage.open(
                 path(of: segment), creating: false)
             identity = try file.status().inode
         }
+        suspect = nil
+        generation = replaced
         markDurable(lastN)
     }
 }

@@ -87,6 +87,7 @@ extension JournalSession {
         guard !doomed.isEmpty else { return }
         // That it is consumed must itself survive.
         if durable < lastN { try syncHere() }
+        try announceDeletion()
         for name in doomed {
             guard (try? storage.remove(path(of: name))) != nil,
                 (try? storage.syncDirectory(folder)) != nil

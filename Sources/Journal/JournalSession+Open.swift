@@ -16,14 +16,17 @@ extension JournalSession {
 
     /// Reads what there is, or begins a journal.
     mutating func load() throws(JournalError) {
-        generation = .max  // until this succeeds, the next look starts over
+        generation = Self.ended  // until this succeeds, the next look starts over
         try storing { () throws(SystemError) in
-            segments = try storage.list(folder)
-                .compactMap(SegmentName.parse)
+            let names = try storage.list(folder)
+            segments = names.compactMap(SegmentName.parse)
+            // What a writer left that died before the renaming.
+            for name in names where name.hasSuffix(SegmentName.unfinished) {
+                try? storage.remove("\(folder)/\(name)")
+            }
         }
         if segments.isEmpty { try begin() }
-        let current = try storing { () throws(SystemError) in try readGeneration() }
-        guard current != Self.ended else { throw .removed }
+        let current = try settleNames()
         guard let newest = segments.last else { preconditionFailure("begin makes a segment") }
         segment = newest
         try storing { () throws(SystemError) in
@@ -37,9 +40,12 @@ extension JournalSession {
         bytesSinceCheckpoint = 0
         checkpointLength = 0
         if let checkpoint = readCheckpoint() { restore(checkpoint) }
-        try readAppended()
+        unproven = nil
+        let start = try readAppended()
+        if durable < lastN, let start, start < end { unproven = start..<end }
         guard lastN > 0 else { throw damage(newest, 0, "the segment has no base record") }
         generation = current
+        mustList = false
     }
 
     /// Learns what other processes did since the last look: one small read and one `fstat` if
@@ -54,7 +60,15 @@ extension JournalSession {
         guard current != Self.ended else { throw .removed }
         if current != generation {
             try reload()
-        } else if size != end {
+            return
+        }
+        if mustList {
+            try storing { () throws(SystemError) in
+                segments = try storage.list(folder).compactMap(SegmentName.parse)
+            }
+            mustList = false
+        }
+        if size != end {
             guard size > end else {
                 throw damage(segment, size, "the file was cut by something that is not msorch")
             }
@@ -71,7 +85,7 @@ extension JournalSession {
         // A replaced file holds what could be saved of ours: look each record up.
         unsynced = []
         var found: [UInt64: UInt32] = [:]
-        for name in segments.suffix(2) {
+        for name in Set(known.compactMap { holder(of: $0.n) }) {
             var lines = LineReader(try openSegment(name), at: 0)
             try storing { () throws(SystemError) in
                 while case .line(let bytes) = try lines.peek() {
@@ -82,22 +96,35 @@ extension JournalSession {
                 }
             }
         }
-        for record in known where found[record.n] != record.checksum { lost.insert(record.n) }
+        // A segment that is gone was sealed, synced and done with.
+        for record in known
+        where holder(of: record.n) != nil && found[record.n] != record.checksum {
+            lost.insert(record.n)
+        }
     }
 
+    /// The segment that a record is in; `nil` if it is gone.
+    private func holder(of n: UInt64) -> UInt64? { segments.last { $0 <= n } }
+
     /// Applies the lines behind `end`; sets a dead writer's unfinished tail aside.
-    mutating func readAppended() throws(JournalError) {
+    /// - Returns: where the first record begins that is not known to be durable, if one was read.
+    @discardableResult
+    mutating func readAppended() throws(JournalError) -> UInt64? {
+        var starts: [(n: UInt64, offset: UInt64)] = []
         var lines = LineReader(file, at: end)
         while true {
             var piece = LineReader.Piece.end
             try storing { () throws(SystemError) in piece = try lines.peek() }
             guard case .line(let bytes) = piece else {
                 if piece != .end { try settleTail(at: lines.offset) }
-                return
+                return starts.first { $0.n > durable }?.offset
             }
             guard let frame = bytes.withUnsafeBytes({ RecordFrame(checking: $0) }),
                 frame.n == (end == 0 ? segment : nextN)
-            else { return try settleTail(at: lines.offset) }
+            else {
+                try settleTail(at: lines.offset)
+                return starts.first { $0.n > durable }?.offset
+            }
             let location = RecordLocation(
                 segment: segment, offset: lines.offset, length: UInt32(bytes.count + 1))
             do throws(StateError) {
@@ -106,6 +133,10 @@ extension JournalSession {
                 throw damage(segment, lines.offset, error.message)
             }
             durable = max(durable, frame.durable)
+            if starts.count > 2 * Int(clamping: frame.n - min(frame.n, durable)) + 64 {
+                starts.removeAll { $0.n <= durable }
+            }
+            if frame.n > durable { starts.append((frame.n, lines.offset)) }
             accept(
                 n: frame.n, time: frame.time, checksum: frame.checksum,
                 length: UInt64(bytes.count + 1))
@@ -148,7 +179,7 @@ extension JournalSession {
     private mutating func begin() throws(JournalError) {
         let numbers = "\(Self.digits(1)) \(Self.digits(0))"
         try storing { () throws(SystemError) in try lockFile.writeAll(Array(numbers.utf8), at: 0) }
-        try writeSegment(name: 1, lines: [baseLine(n: 1)])
+        _ = try writeSegment(name: 1, lines: [baseLine(n: 1)])
         segments = [1]
         keepReserve()
     }
@@ -162,10 +193,14 @@ extension JournalSession {
         return line
     }
 
-    /// Writes a whole segment beside the others and renames it into place, durably.
-    func writeSegment(name: UInt64, lines: [[UInt8]]) throws(JournalError) {
-        let temporary = path(of: name) + ".new"
-        try storing { () throws(SystemError) in
+    /// Writes a whole segment beside the others and renames it into place, durably. From before the
+    /// renaming until the name is on the disk the generation is odd: should this process end
+    /// between, whoever comes next sees that and brings it to its end.
+    ///
+    /// - Returns: the new generation, even again.
+    mutating func writeSegment(name: UInt64, lines: [[UInt8]]) throws(JournalError) -> UInt64 {
+        let temporary = "\(folder)/\(name)\(SegmentName.unfinished)"
+        do throws(SystemError) {
             try storage.remove(temporary)
             let file = try storage.open(temporary, creating: true)
             var offset: UInt64 = 0
@@ -174,18 +209,41 @@ extension JournalSession {
                 offset += UInt64(line.count)
             }
             try file.sync()
+        } catch {
+            try? storage.remove(temporary)
+            throw .storage(error)
+        }
+        let unfinished = try storing { () throws(SystemError) in try readGeneration() } | 1
+        try write(generation: unfinished)
+        try storing { () throws(SystemError) in
             try storage.rename(temporary, to: path(of: name))
             try storage.syncDirectory(folder)
         }
+        try write(generation: unfinished + 1)
+        return unfinished + 1
     }
 
-    /// The lock file's two numbers, 20 digits each: the generation, and the highest `n` that any
-    /// process has synced. Nobody syncs the file itself: a lost number is only known a little
-    /// later.
+    /// The generation, after what a dead process began to rename is on the disk under its name.
+    private mutating func settleNames() throws(JournalError) -> UInt64 {
+        let current = try storing { () throws(SystemError) in try readGeneration() }
+        guard current != Self.ended else { throw .removed }
+        guard !current.isMultiple(of: 2) else { return current }
+        try storing { () throws(SystemError) in try storage.syncDirectory(folder) }
+        try write(generation: current + 1)
+        return current + 1
+    }
+
+    /// The lock file's three numbers, 20 digits each: the generation, the highest `n` that any
+    /// process has synced, and how often segments were deleted. Nobody syncs the file itself: a
+    /// lost number is only known a little later.
     mutating func readGeneration() throws(SystemError) -> UInt64 {
-        let text = try lockFile.bytes(at: 0, count: 41)
+        let text = try lockFile.bytes(at: 0, count: 62)
         let numbers = String(decoding: text, as: UTF8.self).split(separator: " ")
-        if numbers.count == 2, let n = UInt64(numbers[1]) { durable = max(durable, n) }
+        if numbers.count >= 2, let n = UInt64(numbers[1]) { durable = max(durable, n) }
+        if numbers.count >= 3, let count = UInt64(numbers[2]), count != deletions {
+            deletions = count
+            mustList = true
+        }
         return numbers.first.flatMap { UInt64($0) } ?? 0
     }
 
@@ -193,10 +251,7 @@ extension JournalSession {
     static var ended: UInt64 { .max }
 
     /// From here on nobody can use the journal, not even who has it open.
-    func markEnded() throws(JournalError) {
-        let text = Array(Self.digits(Self.ended).utf8)
-        try storing { () throws(SystemError) in try lockFile.writeAll(text, at: 0) }
-    }
+    func markEnded() throws(JournalError) { try write(generation: Self.ended) }
 
     /// Tells later writers what is on the disk, so that they know damage from an unfinished write.
     func publishDurable() {
@@ -208,9 +263,15 @@ extension JournalSession {
         return String(repeating: "0", count: 20 - digits.utf8.count) + digits
     }
 
-    mutating func raiseGeneration() throws(JournalError) {
-        let text = Array(Self.digits(generation + 1).utf8)
+    /// Tells others that they must look which segments there are: before some go.
+    mutating func announceDeletion() throws(JournalError) {
+        deletions &+= 1
+        let text = Array(" \(SegmentName.digits(deletions))".utf8)
+        try storing { () throws(SystemError) in try lockFile.writeAll(text, at: 41) }
+    }
+
+    private func write(generation: UInt64) throws(JournalError) {
+        let text = Array(Self.digits(generation).utf8)
         try storing { () throws(SystemError) in try lockFile.writeAll(text, at: 0) }
-        generation += 1
     }
 }

@@ -18,6 +18,12 @@ package struct JournalSession<State: JournaledState>: Sendable {
     var segment: UInt64 = 0
     var file: any JournalFile
     var identity: UInt64 = 0
+    /// The identity of a file whose sync failed. Its next sync would succeed, and prove nothing.
+    var suspect: UInt64?
+    var isSuspect: Bool { suspect == identity }
+    /// What stood in the file when it was opened, and nobody is known to have synced. A sync of it
+    /// may have failed before: this handle would not hear of that.
+    var unproven: Range<UInt64>?
     /// Names of all segments, oldest first.
     var segments: [UInt64] = []
     /// Sizes of sealed segments, as far as they were asked for: they never change.
@@ -36,7 +42,13 @@ package struct JournalSession<State: JournaledState>: Sendable {
     /// The highest `n` known to be on the disk, by a sync of ours or another writer's word.
     var durable: UInt64 = 0
     /// The lock file's number, raised whenever another file takes over from the one that grows.
+    /// Odd in the lock file alone: names are being changed.
     var generation: UInt64 = 0
+    /// How often segments were deleted, as far as is known, and whether that has changed.
+    var deletions: UInt64 = 0
+    var mustList = false
+    /// Whether this speaks of what is in the files: not after a load that failed.
+    var isLoaded: Bool { generation != Self.ended }
     /// Bytes appended since the newest checkpoint, and that checkpoint's size.
     var bytesSinceCheckpoint: UInt64 = 0
     var checkpointLength: UInt64 = 0
@@ -259,6 +271,9 @@ package struct JournalSession<State: JournaledState>: Sendable {
 
 /// Segments are named by the sequence number of their first record, 20 digits.
 package enum SegmentName {
+    /// How a file's name ends that is to become a segment.
+    package static let unfinished = ".jsonl.new"
+
     package static func file(_ name: UInt64) -> String { digits(name) + ".jsonl" }
 
     package static func digits(_ number: UInt64) -> String {

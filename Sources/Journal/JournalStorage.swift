@@ -117,6 +117,16 @@ extension JournalFile {
         throw .busy(holder: FileSystem.lockHolder(of: status))
     }
 
+    /// Syncs; bytes of whom it is not known whether a sync of theirs failed are written once more
+    /// before, since the kernel may take them for synced.
+    func sync(writingAnew unproven: Range<UInt64>?) throws(SystemError) {
+        if let unproven {
+            let bytes = try bytes(at: unproven.lowerBound, count: unproven.count)
+            try writeAll(bytes, at: unproven.lowerBound)
+        }
+        try sync()
+    }
+
     /// Writes all of `bytes`, or fails; what was written by then is the caller's to undo.
     package func writeAll(_ bytes: [UInt8], at offset: UInt64) throws(SystemError) {
         var done = 0

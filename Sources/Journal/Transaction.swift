@@ -12,10 +12,11 @@ final class Transaction<State: JournaledState>: @unchecked Sendable {
     private let completion: (@Sendable ((any Error)?) -> Void)?
     private let now: Timestamp
     private var work: Work?
-    /// What it appended last; `nil` if it did not.
-    private(set) var appended: UInt64?
     /// The journal's last record when it was done.
     private(set) var end: UInt64 = 0
+    /// Whether all that it saw was durable. What is answered on the strength of a record must not
+    /// outlive it, even if another process wrote that: a duplicate of a message, say.
+    private(set) var isOnDisk = false
     private(set) var mustBeDurable = false
     private(set) var failure: (any Error)?
 
@@ -33,7 +34,6 @@ final class Transaction<State: JournaledState>: @unchecked Sendable {
     func run(_ session: inout JournalSession<State>) {
         guard let work else { preconditionFailure("it runs before it is concluded") }
         session.now = max(now, session.lastTime)
-        let before = session.lastN
         do {
             mustBeDurable = try work(&session)
             failure = nil
@@ -41,7 +41,7 @@ final class Transaction<State: JournaledState>: @unchecked Sendable {
             failure = error
         }
         end = session.lastN
-        appended = end > before ? end : nil
+        isOnDisk = end <= session.durable
     }
 
     func fail(_ error: any Error) { failure = error }
@@ -51,10 +51,10 @@ final class Transaction<State: JournaledState>: @unchecked Sendable {
     func conclude() -> (n: UInt64, CommitWaiter)? {
         work = nil
         guard let completion else { return nil }
-        guard failure == nil, mustBeDurable, let appended else {
+        guard failure == nil, mustBeDurable, !isOnDisk else {
             completion(failure)
             return nil
         }
-        return (appended, .callback(completion))
+        return (end, .callback(completion))
     }
 }
