@@ -10,6 +10,13 @@ package struct FileDescriptor: ~Copyable, Sendable {
         package var device: UInt64
         package var inode: UInt64
         package var isDirectory: Bool
+
+        package init(size: UInt64, device: UInt64, inode: UInt64, isDirectory: Bool) {
+            self.size = size
+            self.device = device
+            self.inode = inode
+            self.isDirectory = isDirectory
+        }
     }
 
     package let rawValue: CInt

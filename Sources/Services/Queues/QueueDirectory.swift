@@ -67,7 +67,13 @@ package final class QueueDirectory: Sendable {
         }
         let queue = try load(name)
         try queue.set(settings)
-        try storage.syncDirectory(folder)
+        // Whatever its durability, it must not come back as another queue.
+        try queue.settle()
+        // Its name, and those of the folders above it, which it may be the first to need.
+        let state = FileSystem.parent(of: folder)
+        for path in [folder, state, FileSystem.parent(of: state)] {
+            try storage.syncDirectory(path)
+        }
     }
 
     /// Removes a queue and its journal.
@@ -117,9 +123,21 @@ package final class QueueDirectory: Sendable {
             ($0.state.queue.transfers, $0.state.queue.created?.milliseconds ?? 0)
         }
         let origin = "\(giver.name)@\(created)"
-        for transfer in transfers {
-            guard let taker = try? queue(transfer.target) else { continue }
-            let messages = try giver.journal.read { session in
+        // A taker that does not open now gets none of them: it remembers the highest number alone.
+        var unreachable: Set<String> = []
+        for known in transfers where !unreachable.contains(known.target) {
+            guard let taker = try? queue(known.target) else {
+                unreachable.insert(known.target)
+                continue
+            }
+            let number = known.number
+            let messages = try giver.journal.read { session -> [QueueRecord.NewMessage]? in
+                // Meanwhile another process may have finished it, or carried its messages on.
+                guard
+                    let transfer = session.state.queue.transfers.first(where: {
+                        $0.number == number
+                    })
+                else { return nil }
                 let bodies = try Queue.messages(transfer.messages.map(\.entry), session)
                 return zip(transfer.messages, bodies).map { held, body in
                     var message = body
@@ -138,19 +156,19 @@ package final class QueueDirectory: Sendable {
                     return message
                 }
             }
+            guard let messages else { continue }
             try giver.settle()
             try taker.commit { session in
                 let last = session.state.queue.taken[origin] ?? 0
-                guard last < transfer.number else { return }
+                guard last < number else { return }
                 let record = QueueRecord.take(
-                    from: origin, number: transfer.number, messages)
+                    from: origin, number: number, messages)
                 try session.append(record)
             }
             try giver.commit(isDurable: { _ in false }) { session in
-                guard
-                    session.state.queue.transfers.contains(where: { $0.number == transfer.number })
+                guard session.state.queue.transfers.contains(where: { $0.number == number })
                 else { return }
-                try session.append(.transferred(number: transfer.number))
+                try session.append(.transferred(number: number))
             }
         }
     }
