@@ -99,6 +99,7 @@ let package = Package(
         tests("CommandsTests", ["Commands", "StackModel", "JSON"]),
         tests("CommandTests", ["JSON", "Posix", "msorch"]),
         tests("CrashTests", ["JSON", "Posix", "msorch"]),
+        tests("SimulationTests", ["Services", "Journal", "QueueModel", "Posix", "JSON"]),
         tests("TidyTests", []),
     ],
     swiftLanguageModes: [.v6]

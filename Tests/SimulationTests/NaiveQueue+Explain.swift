@@ -1,0 +1,201 @@
+import JSON
+import QueueModel
+
+extension NaiveQueue {
+    /// The queue that `view` shows, if it is this one before or after `operation`.
+    ///
+    /// - Parameters:
+    ///   - isElsewhere: whether a message is under way to the peer, or there.
+    ///   - departures: how often a message can have left the peer for here.
+    /// - Throws: `Violation` if nothing that is allowed leads there.
+    func explain(
+        _ view: QueueView, by operation: Operation?, isElsewhere: (String) -> Bool,
+        departures: (String) -> Int
+    ) throws(Violation) -> (next: NaiveQueue, isChanged: Bool) {
+        let own = operation?.queue == name ? operation : nil
+        let time = max(own?.clock ?? lastTime, lastTime)
+        var change = Change(time: time, operation: own)
+        change.deliverable = Dictionary(
+            uniqueKeysWithValues: deliverable(at: time).map { ($0.token, $0) })
+        var next = self
+        next.messages = view.messages
+        next.lastTime = view.lastTime
+        var seen: [String: Message] = [:]
+        for message in view.messages
+        where seen.updateValue(message, forKey: message.token) != nil {
+            throw Violation("\(message.token) is in \(name) twice")
+        }
+        for message in messages {
+            if let now = seen.removeValue(forKey: message.token) {
+                try explain(message, now, &change)
+            } else {
+                try explainLoss(of: message, isElsewhere, &change, &next)
+            }
+        }
+        for message in view.messages where seen[message.token] != nil {
+            try explainArrival(of: message, departures(message.token), &change, &next)
+        }
+        if view.state.settings != settings {
+            guard case .set(view.state.settings)? = own?.kind else {
+                throw Violation("the settings of \(name) changed by themselves")
+            }
+            next.settings = view.state.settings
+            change.isChanged = true
+        }
+        if view.state.lastPurge != lastPurge {
+            guard case .purge? = own?.kind, view.state.lastPurge == time else {
+                throw Violation("\(name) was purged by itself")
+            }
+            next.lastPurge = time
+            next.cancelled.formUnion(underWay)
+            change.hasPurged = true
+        }
+        try checkWhole(change, &next)
+        return (next, change.isChanged || change.hasPurged)
+    }
+
+    /// What was seen so far.
+    private struct Change {
+        var time: Timestamp
+        var operation: Operation?
+        var deliverable: [String: Message] = [:]
+        var isChanged = false
+        var sent: [String] = []
+        var received: [Message] = []
+        var deleted = 0
+        var purged = 0
+        var hasPurged = false
+    }
+
+    /// It was there and is there.
+    private func explain(
+        _ message: Message, _ now: Message, _ change: inout Change
+    ) throws(Violation) {
+        guard message.group == now.group, message.sent == now.sent else {
+            throw Violation("\(message) became \(now)")
+        }
+        let time = change.time
+        if now.receiveCount == message.receiveCount, now.handle == message.handle {
+            if isHidden(message, at: time) == isHidden(now, at: time),
+                now.visibleAt == message.visibleAt || !isHidden(now, at: time)
+            {
+                return
+            }
+            guard case .changeVisibility(message.handle, let seconds)? = change.operation?.kind,
+                isHidden(message, at: time), now.visibleAt == time + .seconds(seconds)
+            else { throw Violation("the visibility of \(message) became \(now)") }
+            change.isChanged = true
+            return
+        }
+        guard now.receiveCount == message.receiveCount + 1 else {
+            throw Violation("the receive count of \(message) became \(now.receiveCount)")
+        }
+        guard change.deliverable[message.token] != nil else {
+            throw Violation("\(message) was received, and must not be")
+        }
+        switch change.operation?.kind {
+        case .receive(_, let seconds) where now.visibleAt == time + .seconds(seconds): break
+        case .redrive where now.visibleAt == time + .seconds(30): break
+        default: throw Violation("\(message) became \(now)")
+        }
+        change.received.append(message)
+        change.isChanged = true
+    }
+
+    /// It was there and is not.
+    private func explainLoss(
+        of message: Message, _ isElsewhere: (String) -> Bool, _ change: inout Change,
+        _ next: inout NaiveQueue
+    ) throws(Violation) {
+        change.isChanged = true
+        switch change.operation?.kind {
+        case .delete(let handles)
+        where handles.contains { deletes($0, at: change.time)?.token == message.token }:
+            change.deleted += 1
+            return
+        case .purge:
+            change.purged += 1
+            return
+        case .receive where mustMove(message, at: change.time) && isElsewhere(message.token):
+            next.departed[message.token, default: 0] += 1
+            return
+        case .redrive
+        where change.deliverable[message.token] != nil && isElsewhere(message.token):
+            next.departed[message.token, default: 0] += 1
+            return
+        default: break
+        }
+        guard isExpired(message, at: change.time) else { throw Violation("\(message) is lost") }
+    }
+
+    /// It was not there and is.
+    private func explainArrival(
+        of message: Message, _ departures: Int, _ change: inout Change, _ next: inout NaiveQueue
+    ) throws(Violation) {
+        change.isChanged = true
+        guard case .send(let entries)? = change.operation?.kind,
+            let entry = entries.first(where: { $0.token == message.token })
+        else {
+            next.arrived[message.token, default: 0] += 1
+            guard next.arrived[message.token] ?? 0 <= departures else {
+                throw Violation("\(message) came from nowhere")
+            }
+            let isDead = settings.redrivePolicy == nil
+            guard (message.receiveCount > 0) == isDead else {
+                throw Violation("\(message) came from the peer with that receive count")
+            }
+            return
+        }
+        let hidden =
+            entry.delaySeconds > 0 ? change.time + .seconds(entry.delaySeconds) : nil
+        guard message.sent == change.time, message.receiveCount == 0,
+            message.visibleAt == hidden, message.group == entry.group
+        else { throw Violation("\(entry) was sent at \(change.time), and is \(message)") }
+        change.sent.append(message.token)
+        if let id = entry.deduplicationID {
+            next.deduplications.append(
+                Deduplication(id: id, token: message.token, time: change.time))
+        }
+    }
+
+    /// What is one record happens wholly or not at all.
+    private func checkWhole(_ change: Change, _ next: inout NaiveQueue) throws(Violation) {
+        switch change.operation?.kind {
+        case .send(let entries) where !change.sent.isEmpty:
+            let expected = fresh(entries, at: change.time).map(\.token)
+            guard change.sent == expected else {
+                throw Violation("of \(expected), \(change.sent) were sent")
+            }
+        case .delete(let handles) where change.deleted > 0:
+            let expected = Set(handles.compactMap { deletes($0, at: change.time)?.token })
+            guard change.deleted == expected.count else {
+                throw Violation("of \(expected.sorted()), only \(change.deleted) were deleted")
+            }
+        case .purge:
+            guard change.hasPurged == (change.purged > 0 || change.hasPurged),
+                !change.hasPurged || change.purged == messages.count
+            else { throw Violation("\(change.purged) of \(messages.count) were purged") }
+        case .receive(let limit, _) where !change.received.isEmpty:
+            let expected = min(limit, change.deliverable.count)
+            guard change.received.count == expected else {
+                throw Violation(
+                    "\(change.received.count) were received where \(expected) could be")
+            }
+            if settings.isFIFO { try checkOrder(change) }
+        default: break
+        }
+    }
+
+    /// A group's messages come from its front.
+    private func checkOrder(_ change: Change) throws(Violation) {
+        var skipped: Set<String> = []
+        let received = Set(change.received.map(\.token))
+        for message in deliverable(at: change.time) {
+            if !received.contains(message.token) {
+                skipped.insert(message.group ?? "")
+            } else if skipped.contains(message.group ?? "") {
+                throw Violation("\(message) was received before one that stands before it")
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+import JSON
+import QueueModel
+
+/// What a step asks of a queue.
+struct Operation {
+    struct Entry {
+        var token: String
+        var group: String?
+        var deduplicationID: String?
+        var delaySeconds: Int64
+    }
+
+    enum Kind {
+        case send([Entry])
+        case receive(limit: Int, timeoutSeconds: Int64)
+        case delete(handles: [String])
+        case changeVisibility(handle: String, seconds: Int64)
+        case purge
+        case set(QueueSettings)
+        case redrive
+        case settle
+    }
+
+    var kind: Kind
+    var queue: String
+    var clock: Timestamp
+
+    /// Whether one record is all that it does: then it has an effect once.
+    var isSingle: Bool {
+        switch kind {
+        case .receive, .redrive: false
+        case .send, .delete, .changeVisibility, .purge, .set, .settle: true
+        }
+    }
+}

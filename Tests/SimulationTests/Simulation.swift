@@ -1,0 +1,156 @@
+import JSON
+import Journal
+import QueueModel
+import Services
+
+/// One run: a world, a model beside it, and a look at both after every step.
+final class Simulation {
+    /// A step that is being taken.
+    struct Frame {
+        var step: Step
+        var process: SimulatedProcess
+        var operation: Operation?
+        /// The operation's record was seen already, by whoever interrupted it.
+        var isEffective = false
+        /// The states of its queue right behind what it changed, and the last one's number.
+        var effects: [NaiveQueue] = []
+        var effectIndex: Int?
+        var unlockedCalls = 0
+    }
+
+    struct Receipt {
+        var key: UInt64
+        var queue: String
+        var token: String
+        var handle: String
+    }
+
+    let scenario: Scenario
+    let world: SimulatedWorld
+    var tracks: [String: Track] = [:]
+    var frames: [Frame] = []
+    var receipts: [Receipt] = []
+    var violation: Violation?
+    /// What was going on when the power went, and had not been looked at.
+    var cutOff: Operation?
+    private var processes: [SimulatedProcess?]
+    private var keptCheckpoints: [String: [UInt8]] = [:]
+    private(set) var operations = 0
+
+    init(_ scenario: Scenario) {
+        self.scenario = scenario
+        world = SimulatedWorld(
+            options: scenario.options, now: Timestamp(milliseconds: 1_764_000_000_000))
+        processes = Array(repeating: nil, count: Scenario.processes)
+        world.interrupt = { [unowned self] in interrupt($0) }
+    }
+
+    struct Failure {
+        var step: Int
+        var violation: Violation
+    }
+
+    /// - Returns: the first thing seen that must not be.
+    func run(_ steps: [Step]) -> Failure? {
+        defer { end() }
+        world.beginStep(0, salt: scenario.seed)
+        for setup in scenario.queues {
+            do {
+                try process(0).queues?.create(setup.name, setup.settings)
+                let view = try look(setup.name, through: process(0))
+                var queue = NaiveQueue(name: setup.name, settings: setup.settings)
+                queue.lastTime = view.lastTime
+                tracks[setup.name] = Track(queue)
+            } catch {
+                return Failure(step: 0, violation: Violation("create: \(error)"))
+            }
+        }
+        for step in steps {
+            take(step)
+            if world.hasLostPower { recover() }
+            if let violation { return Failure(step: step.number, violation: violation) }
+        }
+        world.capacity = nil
+        checkJournals()
+        return violation.map { Failure(step: steps.last?.number ?? 0, violation: $0) }
+    }
+
+    private func end() {
+        world.interrupt = nil
+        for process in processes { process?.die() }
+    }
+
+    func process(_ index: Int) -> SimulatedProcess {
+        if let process = processes[index], process.isAlive { return process }
+        let process = world.startProcess()
+        processes[index] = process
+        return process
+    }
+
+    func fail(_ text: String) { violation = violation ?? Violation(text) }
+
+    // MARK: steps
+
+    private func take(_ step: Step) {
+        operations += 1
+        world.beginStep(step.number, salt: step.salt)
+        let process = process(step.process)
+        process.hasFailed = false
+        process.faults = step.faults
+        frames.append(Frame(step: step, process: process))
+        defer {
+            process.faults = []
+            frames.removeLast()
+        }
+        switch step.action {
+        case .restart: process.die()
+        case .advanceClock(let milliseconds): world.now = world.now + .milliseconds(milliseconds)
+        case .losePower: world.losePower()
+        case .limitDisk(let room): world.capacity = room.map { world.disk.used + $0 }
+        case .harmCheckpoint(let harm): self.harm(harm, checkpointOf: step.queue)
+        default: carryOut(step, process)
+        }
+    }
+
+    /// Runs the steps that are to come between this call and the last.
+    private func interrupt(_ process: SimulatedProcess) {
+        guard let index = frames.indices.last, frames[index].process === process,
+            frames[index].operation != nil, violation == nil
+        else { return }
+        let call = frames[index].unlockedCalls
+        frames[index].unlockedCalls += 1
+        for interruption in frames[index].step.interruptions where interruption.call == call {
+            let step = interruption.step
+            guard !frames.contains(where: { $0.process === self.process(step.process) }),
+                !world.hasLostPower
+            else { continue }
+            let (context, failed) = (world.stepContext, process.hasFailed)
+            // What the interrupted one did so far is seen now.
+            observe(quietly: false)
+            if violation == nil { take(step) }
+            world.stepContext = context
+            process.hasFailed = failed
+        }
+    }
+
+    private func harm(_ harm: Step.Harm, checkpointOf queue: String) {
+        let path = "\(SimulatedWorld.stateDirectory)/queues/\(queue)/checkpoint.json"
+        guard let file = world.disk.file(path) else { return }
+        var bytes = file.bytes
+        switch harm {
+        case .remove: return world.disk.remove(path)
+        case .keepOld:
+            keptCheckpoints[queue] = bytes
+            return
+        case .putOldBack: bytes = keptCheckpoints[queue] ?? bytes
+        case .flipBit:
+            if !bytes.isEmpty { bytes[world.random.below(bytes.count)] ^= 1 << 3 }
+        case .cut: bytes.removeLast(world.random.below(bytes.count + 1))
+        case .zeroEnd:
+            let start = world.random.below(bytes.count + 1)
+            for index in start..<bytes.count { bytes[index] = 0 }
+        }
+        world.disk.truncate(file, to: 0)
+        world.disk.write(bytes, to: file, at: 0)
+    }
+}

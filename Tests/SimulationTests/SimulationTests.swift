@@ -1,0 +1,89 @@
+import Posix
+import Testing
+
+@Suite struct SimulationTests {
+    /// Steps of one seed.
+    static let length = 240
+
+    /// Seeds that failed once, each the bug of a line in docs/testing.md.
+    static let onceFailed: [UInt64] = []
+
+    /// One seed's whole run; what failed, in words, and how to see it again.
+    static func run(
+        _ seed: UInt64, lies: Set<SimulatedWorld.Lie> = []
+    ) -> (operations: Int, report: String?) {
+        var scenario = Scenario(seed: seed)
+        let steps = scenario.steps(length)
+        func attempt(
+            _ steps: [Step], dump: String? = nil
+        ) -> (operations: Int, failure: Simulation.Failure?) {
+            let simulation = Simulation(scenario)
+            simulation.world.lies = lies
+            let failure = simulation.run(steps)
+            if let dump { try? simulation.world.disk.save(to: dump) }
+            return (simulation.operations, failure)
+        }
+        let (operations, failure) = attempt(steps)
+        guard let failure else { return (operations, nil) }
+        let short = Shrinker.shrink(steps) { attempt($0).failure != nil }
+        let last = attempt(short, dump: dumpFolder).failure ?? failure
+        return (
+            operations,
+            """
+            seed \(seed), step \(failure.step): \(failure.violation.text)
+            shortest trace found, \(short.count) steps, to: \(last.violation.text)
+            \(Shrinker.describe(short))
+            \(scenario.options)
+            MSORCH_SEED=\(seed) swift test --filter SimulationTests
+            """
+        )
+    }
+
+    /// Where the files of a failing run are left, for whoever looks into it.
+    private static var dumpFolder: String? { ProcessEnvironment.value("MSORCH_SIMULATION_DUMP") }
+
+    private static func number(_ name: String) -> UInt64? {
+        ProcessEnvironment.value(name).flatMap { UInt64($0) }
+    }
+
+    @Test("seeds that failed once", arguments: onceFailed)
+    func fixedSeeds(seed: UInt64) {
+        if let report = Self.run(seed).report { Issue.record("\(report)") }
+    }
+
+    @Test("a stack in a simulated world does what a naive one does")
+    func simulation() async {
+        if let seed = Self.number("MSORCH_SEED") {
+            if let report = Self.run(seed).report { Issue.record("\(report)") }
+            return
+        }
+        let seconds = Self.number("MSORCH_SIMULATION_SECONDS") ?? 10
+        let workers = Self.number("MSORCH_SIMULATION_THREADS") ?? 1
+        let first = UInt64(SystemClock.unixMilliseconds()) % 1_000_000_000 * 1_000_000
+        let deadline = SystemClock.monotonicNanoseconds() + seconds * 1_000_000_000
+        let counts = await withTaskGroup(of: (seeds: Int, operations: Int).self) { group in
+            for worker in 0..<workers {
+                group.addTask {
+                    var (seeds, operations) = (0, 0)
+                    var seed = first + worker * 500_000
+                    while SystemClock.monotonicNanoseconds() < deadline {
+                        let result = Self.run(seed)
+                        operations += result.operations
+                        seeds += 1
+                        seed += 1
+                        guard let report = result.report else { continue }
+                        Issue.record("\(report)")
+                        break
+                    }
+                    return (seeds, operations)
+                }
+            }
+            return await group.reduce(into: (seeds: 0, operations: 0)) {
+                $0.seeds += $1.seeds
+                $0.operations += $1.operations
+            }
+        }
+        print("simulation: \(counts.operations) operations of \(counts.seeds) seeds")
+        #expect(counts.operations > 0)
+    }
+}
