@@ -1,0 +1,20 @@
+import Posix
+import Testing
+
+/// The tester tested: a disk that breaks its word must be noticed.
+@Suite struct LyingDiskTests {
+    /// As many as a plain run of ten seconds has.
+    private static let seeds = 40
+
+    @Test("a disk that lies is caught", arguments: SimulatedWorld.Lie.allCases)
+    func lie(_ lie: SimulatedWorld.Lie) {
+        let isCaught = (UInt64(1)...UInt64(Self.seeds)).contains { seed in
+            var scenario = Scenario(seed: seed)
+            let steps = scenario.steps(SimulationTests.length)
+            let simulation = Simulation(scenario)
+            simulation.world.lies = [lie]
+            return simulation.run(steps) != nil
+        }
+        #expect(isCaught, "\(Self.seeds) seeds ran clean on a disk that lies about \(lie)")
+    }
+}
