@@ -68,9 +68,11 @@ class Client:
         for done in range(0, count, 1000):
             self.send(one * min(1000, count - done))
         reader.join(peers.patience * 5)
+        if reader.is_alive():
+            raise RuntimeError("nats-server did not acknowledge everything in time")
 
-    def first_message(self):
-        """Asks until the stream is there and gives a message."""
+    def first_message(self, body):
+        """Asks until the stream is there and gives a message: `body`, not a status or an error."""
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             # The server takes connections before its streams are read: nobody answers then.
@@ -79,7 +81,7 @@ class Client:
                 request = json.dumps({"batch": 1, "no_wait": True}).encode()
                 self.send(f"PUB $JS.API.CONSUMER.MSG.NEXT.{self.stream}.worker inbox.1 {len(request)}\r\n".encode()
                           + request + b"\r\n")
-                if self.message():
+                if self.message() == body:
                     return
             except TimeoutError:
                 self.input = self.connection.makefile("rb")

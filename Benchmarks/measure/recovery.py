@@ -79,6 +79,8 @@ def puts(port, count):
         for done in range(0, count, 1000):
             connection.sendall(request * min(1000, count - done))
         reader.join(peers.patience * 3)
+        if reader.is_alive():
+            raise RuntimeError("beanstalkd did not acknowledge everything in time")
 
 
 def redis(bench):
@@ -109,5 +111,5 @@ def nats_server(bench):
                 client.publish(body.encode(), bench.scope.messages)
         with killed(peers.nats_words(folder, port), folder, port, load) as start:
             with nats.Client(port) as client:
-                client.first_message()
+                client.first_message(body.encode())
                 return time.perf_counter() - start
