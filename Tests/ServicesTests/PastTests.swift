@@ -161,6 +161,61 @@ final class ManualClock: Sendable {
         #expect(events.compactMap { $0.event.receiveCount } == [2])
     }
 
+    @Test("each message's history ends as the message did", arguments: 1...2)
+    func stories(seed: Int) throws {
+        let directory = directory()
+        var settings = settings
+        settings.isFIFO = seed.isMultiple(of: 2)
+        settings.retentionSeconds = 120
+        settings.visibilityTimeoutSeconds = 5
+        let name = settings.isFIFO ? "Q.fifo" : "Q"
+        try directory.create(name, settings)
+        let queue = try directory.queue(name)
+        var random = SystemRandomNumberGenerator()
+        var sent: [String: (time: Timestamp, receives: Int64, isDeleted: Bool)] = [:]
+        var handles: [(id: String, handle: String)] = []
+        for step in 0..<100 {
+            switch Int.random(in: 0..<8, using: &random) {
+            case 0...2:
+                // One tenant is much louder than the others.
+                let entries = (0..<4).map { index in
+                    var entry = entry("\(step)-\(index)")
+                    entry.group = index < 3 ? "loud" : "g\(step % 3)"
+                    if settings.isFIFO { entry.deduplicationID = "\(step)-\(index)" }
+                    return entry
+                }
+                for outcome in try queue.send(entries) {
+                    sent[try outcome.get().messageID] = (clock.now, 0, false)
+                }
+            case 3...6:
+                for delivery in try queue.receive(upTo: 5, wait: .zero) {
+                    let id = delivery.received.entry.messageID
+                    sent[id]?.receives += 1
+                    handles.append((id, delivery.received.handle.text))
+                }
+            default:
+                guard let (id, handle) = handles.popLast() else { continue }
+                let before = try queue.statistics().counters.deleted
+                _ = try queue.delete([handle])
+                if try queue.statistics().counters.deleted > before { sent[id]?.isDeleted = true }
+            }
+            clock.advance(.milliseconds(Int.random(in: 1...5000, using: &random)))
+        }
+        var live: Set<String> = []
+        try queue.forEachMessage { entry, _ in live.insert(entry.messageID) }
+        let ends: Set<String> = ["deleted", "expired", "purged", "deadLettered", "redriven"]
+        for (id, known) in sent.shuffled().prefix(60) {
+            let events = try directory.history(of: id, in: name).events.map(\.event)
+            let last = events.last { $0.name != "returned" }?.name ?? ""
+            #expect(events.first?.name == "sent")
+            #expect((last == "deleted") == known.isDeleted, "\(id) \(events.map(\.name))")
+            #expect(Int64(events.count { $0.name == "received" }) == known.receives)
+            let isOld = clock.now - known.time >= .seconds(120)
+            if last == "expired" { #expect(isOld, "\(id)") }
+            if !isOld { #expect(live.contains(id) == !ends.contains(last), "\(id) \(last)") }
+        }
+    }
+
     @Test("retention ends a message wherever it is; a poison message goes to the back")
     func ends() throws {
         let directory = directory()

@@ -59,7 +59,8 @@ struct MessageSearch {
             case .place(let place): if line.n == place.n { return true }
             }
             guard !tracks.isEmpty else { return false }
-            return holds("\"op\":\"purge\"") || holds("\"expired\":")
+            return ["\"op\":\"purge\"", "\"op\":\"retry\"", "\"expired\":", "\"passed\":"]
+                .contains(where: holds)
                 || tracks.contains { holds("[\($0.place.n),\($0.place.index)") }
         }
     }

@@ -24,10 +24,14 @@ struct MessageTrack {
     private(set) var isCut = false
 
     private let origin: String
+    private let group: String?
     private var receiveCount: Int64
     /// Where it stands in the stream, until a receive comes to it.
     private var waiting: Head?
-    private var headPasses = false
+    /// Where those messages of its group begin that the head has passed and left there.
+    private var passed: Head?
+    /// The receive that gave it out, if that can be repeated.
+    private var attempt: String?
     /// Hidden until then.
     private var hiddenUntil: Timestamp?
     private var isGone = false
@@ -43,6 +47,7 @@ struct MessageTrack {
         self.queue = queue
         self.origin = origin
         messageID = message.messageID
+        group = message.group
         receiveCount = message.receiveCount
         place = Place(n: line.n, index: UInt8(index))
         waiting =
@@ -60,6 +65,7 @@ struct MessageTrack {
         self.queue = queue
         self.origin = origin
         messageID = entry.messageID
+        group = entry.group
         place = entry.place
         self.receiveCount = receiveCount
         self.hiddenUntil = hiddenUntil
@@ -72,7 +78,7 @@ struct MessageTrack {
     mutating func apply(_ record: QueueRecord, _ line: RecordLine) {
         guard !isGone, line.n != place.n else { return }
         switch record {
-        case .base, .send, .take, .carry, .retry, .set, .transferred: break
+        case .base, .send, .take, .carry, .set, .transferred: break
         case .requeue(let messages):
             guard let index = messages.firstIndex(where: { $0.was == place }) else { return }
             add(.requeued, line)
@@ -80,6 +86,10 @@ struct MessageTrack {
             waiting = Head(
                 segment: line.location.segment, offset: line.location.offset, index: place.index)
         case .receive(let receive): apply(receive, line)
+        case .retry(let attempt, let until):
+            guard attempt == self.attempt else { return }
+            add(.visibility(until: until), line)
+            hiddenUntil = until
         case .delete(let places): if places.contains(place) { end(.deleted, line) }
         case .visibility(let changes):
             guard let change = changes.first(where: { $0.place == place }) else { return }
@@ -103,12 +113,16 @@ struct MessageTrack {
             add(.received(until: receive.visibleAt), line)
             events[events.count - 1].receiveCount = receiveCount
             hiddenUntil = receive.visibleAt
+            attempt = receive.attempt
         }
         if first != nil { waiting = nil }
-        // The head stepped over it, and took it not: its retention had passed.
-        // Of a fair queue the head also passes messages that stay: there nothing can be told.
-        if !receive.passed.isEmpty { headPasses = true }
-        guard let waiting, receive.expired > 0, waiting < receive.head, !headPasses else { return }
+        if let group, let messages = receive.passed[group] {
+            passed = messages.count > 0 ? messages.cursor : nil
+        }
+        // The head stepped over it, and neither took it nor left it: its retention had passed.
+        guard let waiting, receive.expired > 0, waiting < receive.head,
+            passed.map({ waiting < $0 }) ?? true
+        else { return }
         end(.expired(count: 1), line)
     }
 
