@@ -37,7 +37,12 @@ extension JournalSession {
         let length = UInt64(RecordFrame.suffixLength + 1)
         guard segments.contains(anchor.segment), anchor.offset >= length, anchor.n <= lastN
         else { return false }
-        let file = try openSegment(anchor.segment)
+        let file: any JournalFile
+        do throws(JournalError) {
+            file = try openSegment(anchor.segment)
+        } catch .storage(let error) where error.isNotFound {
+            return false  // another process has deleted it
+        }
         let suffix = try storing { () throws(SystemError) in
             try file.bytes(at: anchor.offset - length, count: Int(length))
         }

@@ -12,8 +12,16 @@ extension JournalSession {
 
     private var historyBytes: UInt64 { state.historyBytes ?? options.historyBytes }
 
+    /// Other processes delete segments too, and say nothing.
+    package mutating func listSegments() throws(JournalError) {
+        segments = try storing { () throws(SystemError) in
+            try storage.list(folder).compactMap(SegmentName.parse)
+        }
+    }
+
     /// A part of what there is to do: carries some records on, and deletes what is not needed.
     mutating func compact() throws(JournalError) {
+        try listSegments()
         if let limit = carryLimit() { try carry(before: limit) }
         try reclaim()
     }

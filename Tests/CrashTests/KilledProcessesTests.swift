@@ -103,7 +103,7 @@ import Testing
         let acknowledged = shared.acknowledged.withLock { $0 }
         let received = shared.received.withLock { $0 }
         #expect(acknowledged.subtracting(received).isEmpty)
-        #expect(acknowledged.count > 50)
+        #expect(acknowledged.count > 20)
         #expect(shared.kills.withLock { $0 } > 10)
         try checkJournal(folder.path)
     }

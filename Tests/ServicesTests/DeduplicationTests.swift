@@ -151,6 +151,41 @@ import Testing
         #expect(try again.statistics().counters.sent == 1500)
     }
 
+    @Test("segments that another process deleted meanwhile are not missed")
+    func deletedBeside() throws {
+        var options = Self.small
+        options.emptyBytes = .max  // none is left early: the same one grows on
+        func queue() throws -> Queue {
+            var environment = QueueEnvironment()
+            environment.clock = clock.clock
+            return try QueueDirectory(
+                stateDirectory: folder.path, environment: environment, options: options
+            ).queue("Q.fifo")
+        }
+        func drain(_ queue: Queue) throws {
+            while case let some = try queue.receive(upTo: 10, wait: .zero), !some.isEmpty {
+                _ = try queue.delete(some.map(\.received.handle.text))
+            }
+        }
+        let mine = try queue()
+        for start in stride(from: 0, to: 600, by: 60) {
+            _ = try send(start..<(start + 60), to: mine)
+            try drain(mine)
+        }
+        let other = try queue()
+        let before = try other.statistics().journalBytes
+        clock.step(.seconds(301))
+        _ = try send(1000..<1001, to: mine)
+        try drain(mine)
+        #expect(try mine.statistics().journalBytes < before)
+        var sent: [SentMessage] = []
+        for start in stride(from: 2000, to: 2200, by: 20) {
+            sent += try send(start..<(start + 20), to: other)
+        }
+        #expect(try send(2000..<2200, to: other) == sent)
+        #expect(try send(2000..<2200, to: mine) == sent)
+    }
+
     @Test("two processes in turn: what one sent is a duplicate to the other")
     func inTurn() throws {
         let queues = [try queue(), try queue()]

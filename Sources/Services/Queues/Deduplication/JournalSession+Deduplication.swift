@@ -17,7 +17,10 @@ extension JournalSession where State == QueueJournalState {
     /// as the state holds it no more.
     mutating func earlierSend(_ key: String) throws -> SentMessage? {
         guard state.queue.mayHaveForgotten(at: now) else { return nil }
-        if !state.ids.isComplete { try flush() }
+        if !state.ids.isComplete {
+            try flush()
+            try listSegments()
+        }
         let source = DeduplicationSource(self)
         let candidates: [DeduplicationEntry]
         do {
