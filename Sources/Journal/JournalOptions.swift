@@ -10,6 +10,8 @@ package struct JournalOptions: Sendable {
     package var carryBytes = 1024 * 1024
     /// Kept on the disk for records that make room or let others go on, should the disk be full.
     package var reserveBytes = 512 * 1024
+    /// It grows with what the journal holds, so that it can be emptied, up to this.
+    package var reserveLimit = 64 * 1024 * 1024
     /// No checkpoint is due before so many bytes were appended.
     package var checkpointBytes: UInt64 = 1024 * 1024
     /// Who has read more than this to open a journal leaves a checkpoint for the next who opens it.

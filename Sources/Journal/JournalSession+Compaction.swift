@@ -60,7 +60,10 @@ extension JournalSession {
     }
 
     /// Sealed segments before `segment` that are no longer kept as history, oldest first.
-    private mutating func consumed(before segment: UInt64) throws(JournalError) -> [UInt64] {
+    private mutating func consumed(
+        before segment: UInt64, keeping historyBytes: UInt64? = nil
+    ) throws(JournalError) -> [UInt64] {
+        let historyBytes = historyBytes ?? self.historyBytes
         var kept: UInt64 = 0
         var doomed: [UInt64] = []
         for name in segments.reversed() where name < segment {
@@ -79,11 +82,13 @@ extension JournalSession {
 
     /// Deletes what is consumed and no longer worth keeping, each for good before the next: what is
     /// left is a journal without gaps. A failure leaves a segment more than needed, no less.
-    mutating func reclaim() throws(JournalError) {
+    ///
+    /// - Parameter historyBytes: `nil` is the setting's.
+    mutating func reclaim(keeping historyBytes: UInt64? = nil) throws(JournalError) {
         guard let oldest = segments.first, oldest < segment else { return }
         let needed = min(state.oldestSegment ?? segment, segment)
         guard oldest < needed else { return }
-        var doomed = try consumed(before: needed)
+        var doomed = try consumed(before: needed, keeping: historyBytes)
         if state.keepsSegments > .zero {
             let limit = now - state.keepsSegments
             var old = 0

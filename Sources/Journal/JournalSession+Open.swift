@@ -51,6 +51,7 @@ extension JournalSession {
     /// Learns what other processes did since the last look: one small read and one `fstat` if
     /// nothing.
     mutating func catchUp() throws(JournalError) {
+        isReserveKept = false
         var current: UInt64 = 0
         var size: UInt64 = 0
         try storing { () throws(SystemError) in
@@ -130,6 +131,9 @@ extension JournalSession {
             do throws(StateError) {
                 try apply(bytes[...], n: frame.n, time: frame.time, at: location)
             } catch {
+                if error.isNewer {
+                    throw .newerFormat(file: path(of: segment), reason: error.message)
+                }
                 throw damage(segment, lines.offset, error.message)
             }
             durable = max(durable, frame.durable)

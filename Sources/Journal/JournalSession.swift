@@ -35,6 +35,10 @@ package struct JournalSession<State: JournaledState>: Sendable {
     private var pending: [UInt8] = []
     private var pendingRecords: UInt64 = 0
     private var isGathering = false
+    /// Room on the disk that others may not use.
+    var reserve: (any JournalFile)?
+    /// Whether it was seen to be whole since the lock was taken.
+    var isReserveKept = false
     /// Why gathered lines could not be written.
     private var failure: JournalError?
     package internal(set) var lastTime = Timestamp(milliseconds: 0)
@@ -62,6 +66,9 @@ package struct JournalSession<State: JournaledState>: Sendable {
 
     /// Gathered lines beyond this are written before the transaction ends.
     private static var pendingLimit: Int { 1024 * 1024 }
+
+    /// A segment that cannot grow is only left if it is larger.
+    private static var smallestSegment: UInt64 { 64 * 1024 }
 
     /// The last record that is in the file.
     var writtenN: UInt64 { lastN - pendingRecords }
@@ -103,6 +110,7 @@ package struct JournalSession<State: JournaledState>: Sendable {
         usesReserve: Bool, _ members: (inout [UInt8]) -> Void
     ) throws(JournalError) -> RecordLocation {
         if pending.count >= Self.pendingLimit { try flush() }
+        if !usesReserve { try storing { () throws(SystemError) in try requireReserve() } }
         let start = pending.count
         let checksum = RecordFrame.append(
             n: nextN, time: now, durable: durable, to: &pending, members: members)
@@ -115,7 +123,12 @@ package struct JournalSession<State: JournaledState>: Sendable {
             if !isGathering { try writePending(at: end, usesReserve: usesReserve) }
         } catch {
             pending.removeLast(pending.count - start)
-            throw error
+            guard usesReserve, case .storage(let reason) = error, reason.isFileTooLarge,
+                end > Self.smallestSegment
+            else { throw error }
+            // This file may not grow; another may.
+            try roll()
+            return try write(usesReserve: usesReserve, members)
         }
         let location = RecordLocation(segment: segment, offset: end, length: UInt32(length))
         if isGathering { pendingRecords += 1 }
@@ -143,7 +156,7 @@ package struct JournalSession<State: JournaledState>: Sendable {
         do throws(SystemError) {
             try write(at: offset)
         } catch {
-            guard usesReserve, error.isNoSpace, releaseReserve() else { throw .storage(error) }
+            guard usesReserve, error.isDiskFull, makeRoom() else { throw .storage(error) }
             try storing { () throws(SystemError) in try write(at: offset) }
         }
         pending.removeAll(keepingCapacity: true)
@@ -179,31 +192,6 @@ package struct JournalSession<State: JournaledState>: Sendable {
         failure = nil
         unsynced.removeAll { $0.n > last }
         try load()
-    }
-
-    private var reservePath: String { "\(folder)/reserve" }
-
-    /// Keeps room for what must go on when the disk is full. Without it a journal works as well;
-    /// it is tried again whenever a segment or a checkpoint is written.
-    func keepReserve() {
-        if let file = try? storage.open(reservePath, creating: false),
-            let size = try? file.status().size, size >= UInt64(options.reserveBytes)
-        {
-            return
-        }
-        do throws(SystemError) {
-            let file = try storage.open(reservePath, creating: true)
-            try file.writeAll([UInt8](repeating: 0, count: options.reserveBytes), at: 0)
-            try file.sync()
-        } catch {
-            try? storage.remove(reservePath)
-        }
-    }
-
-    /// Gives the room away; whether there was any.
-    private func releaseReserve() -> Bool {
-        guard (try? storage.open(reservePath, creating: false)) != nil else { return false }
-        return (try? storage.remove(reservePath)) != nil
     }
 
     /// The line of a record, without its newline. What was appended just now needs `flush` first.

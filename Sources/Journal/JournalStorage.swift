@@ -25,6 +25,8 @@ package protocol JournalFile: AnyObject, Sendable {
     /// May write less than asked.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int
     func truncate(to size: UInt64) throws(SystemError)
+    /// Makes the file at least that large, with room on the disk for all of it.
+    func allocate(_ size: UInt64) throws(SystemError)
     func sync() throws(SystemError)
     func tryLock() throws(SystemError) -> Bool
     /// Waits for the lock, up to `milliseconds`, in a line with the other processes.
@@ -79,6 +81,7 @@ private final class DiskFile: JournalFile {
         try descriptor.write(bytes, at: offset)
     }
     func truncate(to size: UInt64) throws(SystemError) { try descriptor.truncate(to: size) }
+    func allocate(_ size: UInt64) throws(SystemError) { try descriptor.allocate(size) }
     func sync() throws(SystemError) { try descriptor.syncData() }
     /// Now and then lets those go first who wait: a process that never pauses would take the lock
     /// again before they are awake.
@@ -125,6 +128,15 @@ extension JournalFile {
             try writeAll(bytes, at: unproven.lowerBound)
         }
         try sync()
+    }
+
+    package func allocate(_ size: UInt64) throws(SystemError) {
+        var end = try status().size
+        while end < size {
+            let piece = [UInt8](repeating: 0, count: Int(min(size - end, 256 * 1024)))
+            try writeAll(piece, at: end)
+            end += UInt64(piece.count)
+        }
     }
 
     /// Writes all of `bytes`, or fails; what was written by then is the caller's to undo.

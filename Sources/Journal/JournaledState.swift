@@ -26,6 +26,9 @@ package protocol JournaledState: Sendable {
     /// it needs one by one.
     var backlogSegment: UInt64? { get }
 
+    /// About how many bytes of records it would take to take out all that it holds.
+    var bytesToEmpty: Int { get }
+
     /// Whether nothing that it holds lies in a record.
     var isEmpty: Bool { get }
 
@@ -56,6 +59,7 @@ package protocol JournaledState: Sendable {
 
 /// A state that holds its records as they are: nothing of it is ever carried on.
 extension JournaledState {
+    package var bytesToEmpty: Int { 0 }
     package var historyBytes: UInt64? { nil }
     package var backlogSegment: UInt64? { oldestSegment }
     package var isEmpty: Bool { false }
@@ -71,7 +75,12 @@ extension JournaledState {
 /// A record that a state cannot take, in words for the user.
 package struct StateError: Error, Equatable, Sendable {
     package var message: String
-    package init(_ message: String) { self.message = message }
+    /// The record is of a newer msorch, and whole.
+    package var isNewer: Bool
+    package init(_ message: String, isNewer: Bool = false) {
+        self.message = message
+        self.isNewer = isNewer
+    }
 }
 
 /// Where a record lies.
@@ -107,6 +116,8 @@ package struct RecordLine: Sendable {
 package enum JournalError: Error, Equatable, Sendable {
     /// A record that was durable is harmed. Nothing was changed.
     case damaged(file: String, offset: UInt64, reason: String)
+    /// A newer msorch has written this. Nothing was changed.
+    case newerFormat(file: String, reason: String)
     /// Another process has held the lock for longer than `JournalOptions.lockTimeout`.
     case busy(holder: Int32?)
     /// The journal was ended, maybe by another process: it has no folder any more.

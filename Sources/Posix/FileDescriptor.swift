@@ -85,6 +85,12 @@ package struct FileDescriptor: ~Copyable, Sendable {
         guard retrying({ ftruncate(rawValue, off_t(size)) }) == 0 else { throw .last("ftruncate") }
     }
 
+    /// Makes the file at least that large, with room on the disk for all of it.
+    package borrowing func allocate(_ size: UInt64) throws(SystemError) {
+        let code = posix_fallocate(rawValue, 0, off_t(size))
+        guard code == 0 else { throw SystemError(call: "posix_fallocate", code: code) }
+    }
+
     /// Everything written so far, and the size, is on the disk when this returns. A failure is
     /// final: the kernel may have dropped the pages, and a second try would lie.
     package borrowing func syncData() throws(SystemError) {

@@ -15,19 +15,20 @@ package enum StandardStream: CInt, Sendable {
         return poll(&entry, 1, 0) <= 0 || Int32(entry.revents) & POLLERR == 0
     }
 
+    /// Writes all of `bytes`, where it does not matter whether anybody gets them.
+    package func write(_ bytes: some Collection<UInt8>) { try? writeAll(bytes) }
+
     /// Writes all of `bytes`.
-    /// - Returns: whether somebody still reads them; a broken pipe is not an error.
-    @discardableResult
-    package func write(_ bytes: some Collection<UInt8>) -> Bool {
+    /// - Throws: `isBrokenPipe` if nobody reads them any more.
+    package func writeAll(_ bytes: some Collection<UInt8>) throws(SystemError) {
         var rest = Array(bytes)[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { buffer in
                 retrying { Glibc.write(rawValue, buffer.baseAddress, buffer.count) }
             }
-            guard count >= 0 else { return false }
+            guard count >= 0 else { throw .last("write to standard output") }
             rest = rest.dropFirst(count)
         }
-        return true
     }
 
     /// Up to `limit` bytes; empty at the end, and when a signal asks the process to end.

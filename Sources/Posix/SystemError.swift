@@ -25,7 +25,15 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
     }
 
     package var isNotFound: Bool { code == ENOENT }
-    package var isNoSpace: Bool { code == ENOSPC || code == EDQUOT || code == EFBIG }
+    package var isNoSpace: Bool { isDiskFull || isFileTooLarge }
+    package var isDiskFull: Bool { code == ENOSPC || code == EDQUOT }
+    /// A limit on files' sizes (`ulimit -f`).
+    package var isFileTooLarge: Bool { code == EFBIG }
+    package var isDenied: Bool { code == EACCES || code == EPERM }
+    package var isReadOnly: Bool { code == EROFS }
+    package var isBrokenPipe: Bool { code == EPIPE }
+    /// A directory where a file should be, or the reverse.
+    package var isOtherKind: Bool { code == EISDIR || code == ENOTDIR }
 
     /// The system's name of a signal: "Segmentation fault".
     package static func signalName(_ number: Int32) -> String {

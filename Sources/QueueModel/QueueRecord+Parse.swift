@@ -3,7 +3,12 @@ import JSON
 /// A record that no queue can take, in words for the user.
 package struct QueueRecordError: Error, Equatable, Sendable {
     package var message: String
-    package init(message: String) { self.message = message }
+    /// Nothing is wrong with it: a newer msorch has written it.
+    package var isNewer: Bool
+    package init(message: String, isNewer: Bool = false) {
+        self.message = message
+        self.isNewer = isNewer
+    }
 }
 
 extension QueueRecord {
@@ -183,7 +188,7 @@ extension QueueRecord {
         guard format == QueueState.format else {
             throw QueueRecordError(
                 message: "this journal has format \(format); this msorch reads format "
-                    + "\(QueueState.format)")
+                    + "\(QueueState.format)", isNewer: format > QueueState.format)
         }
         return .base(state, held: held)
     }

@@ -19,7 +19,7 @@ extension CommandError {
         case let error as DeploymentError: self.init(error)
         case let error as InvocationError: self.init(error)
         case let error as JournalError: self.init(error, queue: nil)
-        case let error as SystemError: self.init(.inputOutput, "\(error).")
+        case let error as SystemError: self.init(error)
         case let error as QueueRecordError:
             self.init(.damaged, "A journal holds a record that cannot be: \(error.message).")
         default: self.init(.failure, "\(error)")
@@ -155,16 +155,37 @@ extension CommandError {
             self.init(
                 .notFound, "The queue \(queue.map { "'\($0)' " } ?? "")was removed meanwhile.",
                 hint: "What was not acknowledged was not sent.")
-        case .storage(let error):
+        case .newerFormat(let file, let reason):
             self.init(
-                .inputOutput, "\(error).",
-                hint: error.isNoSpace
-                    ? "This was not accepted. Free some space and try again." : nil)
+                .damaged, "\(file) cannot be read: \(reason).",
+                hint: "Nothing was changed. Use the msorch that wrote it, or a newer one.")
+        case .storage(let error): self.init(error)
         case .notDurable:
             self.init(
                 .inputOutput, "The disk failed before the record was safe; it was not accepted.")
         case .recordTooLarge(let bytes):
             self.init(.usage, "A record of \(bytes) bytes is too large for a journal.")
         }
+    }
+
+    private init(_ error: SystemError) {
+        let hint: String? =
+            if error.call.hasPrefix("write to") {
+                "What could not be written out was not deleted, and comes back."
+            } else if error.isDiskFull {
+                "This was not accepted. Receiving, deleting and purging go on; free some space "
+                    + "for the rest."
+            } else if error.isFileTooLarge {
+                "This was not accepted. A limit on files' sizes is set: see 'ulimit -f'."
+            } else if error.isDenied {
+                "Nothing was changed. Is the state folder not yours? --state-dir names another."
+            } else if error.isReadOnly {
+                "Nothing was changed. --state-dir names a folder elsewhere."
+            } else if error.isOtherKind {
+                "Nothing was changed. Something else has this name; move it away."
+            } else {
+                nil
+            }
+        self.init(.inputOutput, "\(error).", hint: hint)
     }
 }

@@ -16,10 +16,14 @@ package struct Output: Sendable {
 
     /// One line of data.
     /// - Throws: `BrokenPipe` if nobody reads any more.
-    package func data(_ line: String) throws(BrokenPipe) { try data(Array((line + "\n").utf8)) }
+    package func data(_ line: String) throws { try data(Array((line + "\n").utf8)) }
 
-    package func data(_ bytes: [UInt8]) throws(BrokenPipe) {
-        guard StandardStream.output.write(bytes) else { throw BrokenPipe() }
+    package func data(_ bytes: [UInt8]) throws {
+        do throws(SystemError) {
+            try StandardStream.output.writeAll(bytes)
+        } catch  where error.isBrokenPipe {
+            throw BrokenPipe()
+        }
     }
 
     /// A result: as one line of JSON, or as text.
@@ -31,8 +35,7 @@ package struct Output: Sendable {
     }
 
     /// A result that is a table.
-    package func table(_ json: JSONValue, _ header: [String], _ rows: [[String]]) throws(BrokenPipe)
-    {
+    package func table(_ json: JSONValue, _ header: [String], _ rows: [[String]]) throws {
         switch format {
         case .json: try data(json.serialized())
         case .text: try data(Self.table(header, rows))
@@ -41,7 +44,7 @@ package struct Output: Sendable {
     }
 
     /// Comma-separated values (RFC 4180, with plain line ends).
-    package func csv(_ header: [String], _ rows: [[String]]) throws(BrokenPipe) {
+    package func csv(_ header: [String], _ rows: [[String]]) throws {
         for row in [header] + rows {
             let fields = row.map { field -> String in
                 guard field.contains(where: { ",\"\n\r".contains($0) }) else { return field }

@@ -16,7 +16,7 @@ package struct QueueJournalState: JournaledState, Equatable {
         do throws(QueueRecordError) {
             apply(try QueueRecord(line: line), n: n, time: time, at: location)
         } catch {
-            throw StateError(error.message)
+            throw StateError(error.message, isNewer: error.isNewer)
         }
     }
 
@@ -43,6 +43,9 @@ package struct QueueJournalState: JournaledState, Equatable {
     }
 
     package var oldestSegment: UInt64? { queue.oldestSegment }
+
+    /// A message that is received and deleted leaves about 230 bytes.
+    package var bytesToEmpty: Int { Int(min(queue.messageCount, 1 << 20)) * 256 }
 
     package var historyBytes: UInt64? {
         queue.settings.historyBytes.map { UInt64(clamping: $0) }

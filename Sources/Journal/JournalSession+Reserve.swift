@@ -1,0 +1,76 @@
+import Posix
+
+/// Room on the disk for records that take messages out or let work go on. When the disk is full
+/// it is given to them; until it is kept again, everybody else is refused. The caller holds the
+/// lock.
+extension JournalSession {
+    /// Enough to empty the journal, within the options' limits.
+    private var reserveSize: UInt64 {
+        UInt64(min(max(options.reserveBytes, state.bytesToEmpty), options.reserveLimit))
+    }
+
+    private mutating func openReserve() throws(SystemError) -> any JournalFile {
+        if let reserve { return reserve }
+        let file = try storage.open("\(folder)/reserve", creating: true)
+        reserve = file
+        return file
+    }
+
+    /// Brings it to its size. Without it a journal works as well, as long as the disk is not full;
+    /// it is tried again whenever a segment or a checkpoint is written.
+    mutating func keepReserve() { try? resizeReserve() }
+
+    private mutating func resizeReserve() throws(SystemError) {
+        let file = try openReserve()
+        let size = try file.status().size
+        let wanted = reserveSize
+        if size < wanted {
+            do throws(SystemError) {
+                // Some for sure rather than more perhaps.
+                if size < UInt64(options.reserveBytes) {
+                    try file.allocate(UInt64(options.reserveBytes))
+                }
+                try file.allocate(wanted)
+                try file.sync()
+            } catch {
+                // What a failed attempt has taken must not count.
+                if try file.status().size < UInt64(options.reserveBytes) {
+                    try file.truncate(to: 0)
+                    throw error
+                }
+            }
+        } else if size > 4 * wanted {
+            try file.truncate(to: wanted)
+        }
+    }
+
+    /// For records that may not use it: refuses them while it is not kept and cannot be.
+    mutating func requireReserve() throws(SystemError) {
+        guard !isReserveKept else { return }
+        let size = try? openReserve().status().size
+        if (size ?? 0) < UInt64(options.reserveBytes) {
+            do throws(SystemError) {
+                try resizeReserve()
+            } catch  where error.isDiskFull {
+                throw error
+            } catch {
+                // No sign of a full disk: the record itself will show.
+            }
+        }
+        isReserveKept = true
+    }
+
+    /// Makes room for a record on a full disk: by the reserve, or by what is kept as history.
+    /// - Returns: whether there was any.
+    mutating func makeRoom() -> Bool {
+        isReserveKept = false
+        if let file = try? openReserve(), let size = try? file.status().size, size > 0,
+            (try? file.truncate(to: 0)) != nil
+        {
+            return true
+        }
+        let before = segments.count
+        try? reclaim(keeping: 0)
+        return segments.count < before
+    }
+}

@@ -1,0 +1,230 @@
+import Foundation
+import JSON
+import TestSupport
+import Testing
+
+private enum Bash {
+    /// Whether this system lets a test mount in a namespace of its own.
+    static let canMount =
+        (try? run("unshare -rm mount -t tmpfs tmpfs /mnt", in: "/tmp"))?.status == 0
+    /// Whether a test can become somebody else: root ignores modes.
+    static let canChangeUser =
+        getuid() == 0
+        && (try? run("setpriv --reuid=65534 --clear-groups true", in: "/tmp"))?.status == 0
+
+    static func run(_ script: String, in folder: String) throws -> BuiltExecutable.Result {
+        try BuiltExecutable.run("/bin/bash", ["-c", script], in: folder)
+    }
+}
+
+/// The built binary on file systems that refuse: full, limited, read-only, somebody else's.
+@Suite struct FullDiskTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder("full") }
+
+    private func shell(_ script: String) throws -> BuiltExecutable.Result {
+        try Bash.run(script, in: folder.path)
+    }
+
+    /// Fills a queue until it refuses, works on it, and empties it; what that says goes to `../out`.
+    private static let work = #"""
+        mkdir -p "$OUT"
+        line=$(printf 'x%.0s' {1..1000})
+        msorch queue create q --quiet --visibility-timeout 0
+        yes "$line" | head -4000 | msorch send q - --quiet > /dev/null 2> "$OUT/refusal"
+        echo "fill ${PIPESTATUS[2]}"
+        for n in {1..2000}; do
+            msorch send q "$line" --quiet > /dev/null 2> /dev/null || { echo "send $?"; break; }
+        done
+        msorch queue stats q --output json | cat > "$OUT/stats"; echo "stats ${PIPESTATUS[0]}"
+        msorch queue receive q --quiet > /dev/null; echo "receive $?"
+        handle=$(msorch queue receive q --output json | grep -o '"ReceiptHandle":"[^"]*' | cut -c18-)
+        msorch queue delete q "$handle" --quiet; echo "delete $?"
+        msorch poll q --all --delete --output json | wc -l > "$OUT/drained"
+        echo "drain ${PIPESTATUS[0]}"
+        """#
+
+    private static let lines = [
+        "fill 74", "send 74", "stats 0", "receive 0", "delete 0", "drain 0",
+    ]
+
+    private func expectDrained(_ result: BuiltExecutable.Result, _ refusal: String) throws {
+        func text(_ name: String) throws -> String {
+            try String(contentsOfFile: folder.path + "/out/" + name, encoding: .utf8)
+        }
+        let refused = try text("refusal")
+        #expect(refused.hasSuffix(refusal), "\(refused)")
+        let stats = try JSONValue.parse(Array(try text("stats").utf8)).arrayValue?.first
+        let sent = try #require(stats?["visible"]?.intValue)
+        #expect(sent > 100, "\(result)")
+        let drained = try text("drained").filter(\.isNumber)
+        #expect(Int64(drained) == sent - 1, "one was deleted before")
+    }
+
+    @Test(
+        "a full disk refuses sends; all else goes on until the queue is empty",
+        .enabled(if: Bash.canMount))
+    func full() throws {
+        try Self.work.write(
+            toFile: folder.path + "/work.sh", atomically: true, encoding: .utf8)
+        let script = """
+            export OUT=$PWD/out; mkdir disk; mount -t tmpfs -o size=3m tmpfs disk; cd disk
+            . ../work.sh
+            mount -o remount,size=8m "$PWD"
+            msorch send q later --quiet > /dev/null; echo "later $?"
+            msorch poll q --all --delete --output json | grep -c later
+            msorch queue verify q --quiet > /dev/null; echo "verify $?"
+            """
+        try script.write(toFile: folder.path + "/full.sh", atomically: true, encoding: .utf8)
+        let result = try shell("exec unshare -rm bash full.sh")
+        #expect(
+            result.output.split(separator: "\n").map(String.init) == Self.lines + [
+                "later 0", "1", "verify 0",
+            ], "\(result)")
+        try expectDrained(
+            result,
+            """
+            error: No space left on device (pwrite).
+            hint: This was not accepted. Receiving, deleting and purging go on; free some space \
+            for the rest.
+
+            """)
+    }
+
+    @Test("a limit on files' sizes: sends are refused, all else goes on in another segment")
+    func limited() throws {
+        let result = try shell(
+            "export OUT=$PWD/out; (ulimit -f 600; \(Self.work)\n); "
+                + "msorch queue verify q --quiet > /dev/null; echo \"verify $?\"")
+        #expect(
+            result.output.split(separator: "\n").map(String.init) == Self.lines + ["verify 0"],
+            "\(result)")
+        try expectDrained(
+            result,
+            """
+            error: File too large (pwrite).
+            hint: This was not accepted. A limit on files' sizes is set: see 'ulimit -f'.
+
+            """)
+    }
+
+    @Test("what cannot be written out is not deleted")
+    func output() throws {
+        let result = try shell(
+            """
+            msorch queue create q --quiet --visibility-timeout 0
+            yes x | head -100 | msorch send q - --quiet > /dev/null
+            msorch poll q --all --delete > /dev/full; echo "poll $?"
+            msorch queue stats q --output json
+            """)
+        #expect(result.output.hasPrefix("poll 74\n"))
+        #expect(result.output.contains(#""visible":100,"#), "\(result)")
+        #expect(
+            result.error == """
+                error: No space left on device (write to standard output).
+                hint: What could not be written out was not deleted, and comes back.
+
+                """)
+    }
+
+    struct Mistake: Sendable, CustomTestStringConvertible {
+        var testDescription: String
+        var script: String
+        var message: String
+        var status: Int32 = 74
+    }
+
+    private static let settings =
+        "msorch queue create q --quiet; msorch send q x --quiet >/dev/null; "
+
+    @Test(
+        "what the system refuses is one sentence and a hint",
+        arguments: [
+            Mistake(
+                testDescription: "a directory in place of the lock",
+                script: "rm .msorch/queues/q/lock; mkdir .msorch/queues/q/lock; msorch send q y",
+                message: """
+                    error: Is a directory: ./.msorch/queues/q/lock (open).
+                    hint: Nothing was changed. Something else has this name; move it away.
+
+                    """),
+            Mistake(
+                testDescription: "a directory in place of a segment",
+                script: """
+                    rm .msorch/queues/q/0*1.jsonl; mkdir .msorch/queues/q/00000000000000000001.jsonl
+                    msorch queue stats q
+                    """,
+                message: """
+                    error: Is a directory: ./.msorch/queues/q/00000000000000000001.jsonl (open).
+                    hint: Nothing was changed. Something else has this name; move it away.
+
+                    """),
+            Mistake(
+                testDescription: "a file in place of the queues' folder",
+                script: "rm -r .msorch/queues; touch .msorch/queues; msorch queue create r",
+                message: """
+                    error: Not a directory: ./.msorch/queues/r (mkdir).
+                    hint: Nothing was changed. Something else has this name; move it away.
+
+                    """),
+            Mistake(
+                testDescription: "a journal of a newer msorch",
+                script: #"""
+                    cd .msorch/queues/q; rm -f checkpoint.json reserve lock
+                    python3 - <<'END'
+                    import zlib
+                    name = '00000000000000000001.jsonl'
+                    lines = open(name, 'rb').read().split(b'\n')
+                    line = lines[0][:-18].replace(b'"format":1', b'"format":2')
+                    lines[0] = line + b',"crc":"%08x"}' % zlib.crc32(line)
+                    open(name, 'wb').write(b'\n'.join(lines))
+                    END
+                    cd ../../..; msorch queue stats q
+                    """#,
+                message: """
+                    error: ./.msorch/queues/q/00000000000000000001.jsonl cannot be read: this \
+                    journal has format 2; this msorch reads format 1.
+                    hint: Nothing was changed. Use the msorch that wrote it, or a newer one.
+
+                    """, status: 5),
+        ])
+    func mistakes(mistake: Mistake) throws {
+        let result = try shell(Self.settings + mistake.script)
+        #expect(result.status == mistake.status, "\(result)")
+        #expect(result.error == mistake.message)
+    }
+
+    @Test(
+        "somebody else's state folder", .enabled(if: Bash.canChangeUser),
+        arguments: ["send q y", "queue receive q", "queue stats q", "queue verify q"])
+    func otherUser(command: String) throws {
+        let result = try shell(
+            Self.settings + "chmod 755 . .msorch .msorch/queues .msorch/queues/q; "
+                + "exec setpriv --reuid=65534 --clear-groups $(which msorch) \(command)")
+        #expect(result.status == 74, "\(result)")
+        #expect(
+            result.error == """
+                error: Permission denied: ./.msorch/queues/q/lock (open).
+                hint: Nothing was changed. Is the state folder not yours? --state-dir names \
+                another.
+
+                """)
+    }
+
+    @Test("a read-only file system", .enabled(if: Bash.canMount))
+    func readOnly() throws {
+        let result = try shell(
+            """
+            exec unshare -rm bash -c '\(Self.settings) mount --bind . .; cd "$PWD"
+            mount -o remount,ro,bind .; msorch send q y'
+            """)
+        #expect(result.status == 74, "\(result)")
+        #expect(
+            result.error == """
+                error: Read-only file system: ./.msorch/queues/q/lock (open).
+                hint: Nothing was changed. --state-dir names a folder elsewhere.
+
+                """)
+    }
+}
