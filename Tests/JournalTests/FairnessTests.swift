@@ -12,11 +12,16 @@ import Testing
         let folder = try TemporaryFolder("fairness")
         let total = 16_000
         let counts = Mutex([Int](repeating: 0, count: 16))
+        let ready = ThreadCondition(0)
         let threads = try (0..<16).map { index in
             // Each has the journal open for itself, as a process of its own would.
             let journal = try Journal<Tally>(
                 folder: folder.path, at: Timestamp(milliseconds: 1))
             return try Thread(name: "client-\(index)") {
+                // Nobody begins before everybody can.
+                ready.withLock { $0 += 1 }
+                ready.signal()
+                ready.wait { $0 == 16 ? () : nil }
                 while counts.withLock({ $0.reduce(0, +) }) < total {
                     let now = Timestamp(milliseconds: 1000)
                     let result = try? journal.transact(now: now) { session in
