@@ -26,6 +26,7 @@ extension HeldMessage {
         var record = RecordPlace(segment: 0, offset: 0, length: 0)
         var id = ""
         var group: String?
+        var source: String?
         var bits: UInt64 = 0
         var numbers = Numbers()
         try scanner.object { (key, scanner) throws(JSONError) in
@@ -40,6 +41,8 @@ extension HeldMessage {
                 id = scanner.text(try scanner.string())
             } else if scanner.matches(key, "group") {
                 group = scanner.text(try scanner.string())
+            } else if scanner.matches(key, "source") {
+                source = scanner.text(try scanner.string())
             } else if scanner.matches(key, "bits") {
                 bits = scanner.hexadecimal(try scanner.string())
             } else {
@@ -55,7 +58,8 @@ extension HeldMessage {
                 sent: Timestamp(milliseconds: numbers.sent), group: group,
                 delaySeconds: numbers.delay, receiveCount: numbers.receives,
                 past: .of(
-                    firstReceived: time(numbers.requeued), arrived: time(numbers.arrived))),
+                    firstReceived: time(numbers.requeued), arrived: time(numbers.arrived),
+                    source: source)),
             receiveCount: numbers.count, visibleAt: Timestamp(milliseconds: numbers.until),
             firstReceived: time(numbers.first), lastReceived: time(numbers.last), bits: bits)
     }
@@ -130,6 +134,10 @@ extension StreamEntry {
         if let time = past?.arrived {
             JSONWriter.append(",\"arrived\":", &output)
             JSONWriter.appendInteger(time.milliseconds, to: &output)
+        }
+        if let source = past?.source {
+            JSONWriter.append(",\"source\":", &output)
+            JSONWriter.appendString(source, to: &output)
         }
     }
 }

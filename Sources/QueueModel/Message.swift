@@ -92,20 +92,26 @@ package final class Past: Equatable, Sendable {
     package let firstReceived: Timestamp?
     /// When it came into this queue, if it was sent to another.
     package let arrived: Timestamp?
+    /// The queue whose dead letter it is.
+    package let source: String?
 
     /// `nil` if there is nothing to tell.
-    package static func of(firstReceived: Timestamp?, arrived: Timestamp?) -> Past? {
-        guard firstReceived != nil || arrived != nil else { return nil }
-        return Past(firstReceived: firstReceived, arrived: arrived)
+    package static func of(
+        firstReceived: Timestamp?, arrived: Timestamp?, source: String?
+    ) -> Past? {
+        guard firstReceived != nil || arrived != nil || source != nil else { return nil }
+        return Past(firstReceived: firstReceived, arrived: arrived, source: source)
     }
 
-    private init(firstReceived: Timestamp?, arrived: Timestamp?) {
+    private init(firstReceived: Timestamp?, arrived: Timestamp?, source: String?) {
         self.firstReceived = firstReceived
         self.arrived = arrived
+        self.source = source
     }
 
     package static func == (lhs: Past, rhs: Past) -> Bool {
         lhs.firstReceived == rhs.firstReceived && lhs.arrived == rhs.arrived
+            && lhs.source == rhs.source
     }
 }
 

@@ -44,6 +44,10 @@ package enum QueueLimits {
     package static let idleTenants = 1000
     /// Receives whose `ReceiveRequestAttemptId` is remembered; the oldest give way.
     package static let receiveAttempts = 1000
+    /// Move tasks of a queue that are remembered, the newest.
+    package static let moveTasks = 10
+    /// Messages a second.
+    package static let moveRate: ClosedRange<Int64> = 1...500
     package static let deduplicationInterval = Duration.seconds(300)
     package static let identifierLength = 128
     package static let tags = 50

@@ -143,6 +143,8 @@ extension QueueRecord {
                 size = try scanner.int()
             } else if scanner.matches(key, "first") {
                 message.firstReceived = Timestamp(milliseconds: try scanner.int())
+            } else if scanner.matches(key, "source") {
+                message.source = scanner.text(try scanner.string())
             } else if scanner.matches(key, "was") {
                 let value = try JSONValue.parse(Array(scanner.slice(try scanner.skipValue())))
                 message.was = Place(json: value)
@@ -230,6 +232,16 @@ extension QueueRecord {
                 number: number, target: value["to"]?.stringValue ?? "",
                 isMove: value["move"]?.boolValue ?? false, places)
         case "transferred": return .transferred(number: number)
+        case "task":
+            guard let task = MoveTask(json: value) else {
+                throw QueueRecordError(message: "a task record lacks a part")
+            }
+            return .moveTask(task)
+        case "taskStatus":
+            guard let id = value["id"]?.stringValue,
+                let status = value["status"]?.stringValue.flatMap(MoveTask.Status.init)
+            else { throw QueueRecordError(message: "a taskStatus record lacks a part") }
+            return .moveTaskStatus(id: id, status, failure: value["failure"]?.stringValue)
         case let other:
             throw QueueRecordError(
                 message: "a record of a kind this msorch does not know: '\(other ?? "")'")

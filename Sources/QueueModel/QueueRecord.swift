@@ -17,6 +17,8 @@ package enum QueueRecord: Equatable, Sendable {
         /// Moved messages keep when they were sent, and how often they were received.
         package var sent: Timestamp?
         package var receiveCount: Int64 = 0
+        /// The queue whose dead letter it is.
+        package var source: String?
         /// A message that was put back: when it was first received, and where it was.
         package var firstReceived: Timestamp?
         package var was: Place?
@@ -76,6 +78,9 @@ package enum QueueRecord: Equatable, Sendable {
     /// Messages leave for another queue: dead letters, or with `isMove` those that go back.
     case transfer(number: UInt64, target: String, isMove: Bool = false, [Place])
     case transferred(number: UInt64)
+    /// A move task begins.
+    case moveTask(MoveTask)
+    case moveTaskStatus(id: String, MoveTask.Status, failure: String?)
     /// Messages of an old segment lie here from now on; nothing else changes for them.
     case carry([NewMessage])
 
@@ -149,6 +154,14 @@ package enum QueueRecord: Equatable, Sendable {
             Self.append("transfer", members, to: &output)
         case .transferred(let number):
             Self.append("transferred", [("x", .int(Int64(number)))], to: &output)
+        case .moveTask(let task):
+            Self.append("task", task.json.members.map { ($0.key, $0.value) }, to: &output)
+        case .moveTaskStatus(let id, let status, let failure):
+            var members: [(String, JSONValue)] = [
+                ("id", .string(id)), ("status", .string(status.rawValue)),
+            ]
+            if let failure { members.append(("failure", .string(failure))) }
+            Self.append("taskStatus", members, to: &output)
         case .carry(let messages):
             JSONWriter.append("\"op\":\"carry\",", &output)
             Self.append(messages, isCarried: true, to: &output)
@@ -203,6 +216,7 @@ package enum QueueRecord: Equatable, Sendable {
             number(",\"sent\":", message.sent?.milliseconds)
             number(",\"receives\":", message.receiveCount)
             number(",\"first\":", message.firstReceived?.milliseconds)
+            text(",\"source\":", message.source)
             if let was = message.was {
                 JSONWriter.append(",\"was\":", &output)
                 was.json.append(to: &output)
@@ -258,6 +272,7 @@ extension StreamEntry {
         if receiveCount != 0 { object["receives"] = .int(receiveCount) }
         if let time = past?.firstReceived { object["requeued"] = .int(time.milliseconds) }
         if let time = past?.arrived { object["arrived"] = .int(time.milliseconds) }
+        if let source = past?.source { object["source"] = .string(source) }
         return .object(object)
     }
 
@@ -276,7 +291,8 @@ extension StreamEntry {
             receiveCount: json["receives"]?.intValue ?? 0,
             past: .of(
                 firstReceived: json["requeued"]?.intValue.map { Timestamp(milliseconds: $0) },
-                arrived: json["arrived"]?.intValue.map { Timestamp(milliseconds: $0) }))
+                arrived: json["arrived"]?.intValue.map { Timestamp(milliseconds: $0) },
+                source: json["source"]?.stringValue))
     }
 }
 

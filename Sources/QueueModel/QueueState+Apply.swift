@@ -62,11 +62,15 @@ extension QueueState {
             let messages = places.compactMap { release($0) }
             if isMove {
                 counters.moved += UInt64(messages.count)
+                countMoved(messages.count)
             } else {
                 counters.deadLettered += UInt64(messages.count)
             }
             transfers.append(
                 Transfer(number: number, target: target, isMove: isMove, messages: messages))
+        case .moveTask(let task): apply(task, at: time)
+        case .moveTaskStatus(let id, let status, let failure):
+            apply(status, of: id, failure: failure)
         case .transferred(let number): transfers.removeAll { $0.number == number }
         case .carry(let messages): relocate(Set(messages.compactMap(\.place)), to: place)
         }
@@ -159,6 +163,7 @@ extension StreamEntry {
             receiveCount: message.receiveCount,
             past: .of(
                 firstReceived: message.firstReceived,
-                arrived: message.sent == nil || message.was != nil ? nil : time))
+                arrived: message.sent == nil || message.was != nil ? nil : time,
+                source: message.source))
     }
 }

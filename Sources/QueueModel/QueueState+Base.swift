@@ -19,6 +19,7 @@ extension QueueState {
             ]
         }
         if streamed > 0 { json["sentTimes"] = sentTimes.json }
+        if !moveTasks.isEmpty { json["tasks"] = .array(moveTasks.map(\.fullJSON)) }
         if !attempts.order.isEmpty { json["attempts"] = attempts.json }
         if fair.isActive { json["fair"] = fair.json }
         if requeued != RequeuedMessages() { json["requeued"] = requeued.json }
@@ -90,6 +91,7 @@ extension QueueState {
         for message in messages { held[message.entry.place] = message }
         rebuildIndex(at: time)
         attempts = ReceiveAttempts(json: json["attempts"])
+        moveTasks = (json["tasks"]?.arrayValue ?? []).compactMap { MoveTask(json: $0) }
         restoreFairShare(FairShare(json: json["fair"]))
         requeued = RequeuedMessages(json: json["requeued"] ?? .null)
         for value in json["transfers"]?.arrayValue ?? [] {

@@ -71,6 +71,8 @@ package struct QueueState: Equatable, Sendable {
     var requeued = RequeuedMessages()
     var fair = FairShare()
     var attempts = ReceiveAttempts()
+    /// The last ten, oldest first.
+    package internal(set) var moveTasks: [MoveTask] = []
 
     // What follows from `held`, so that nothing has to walk through it; see QueueState+Held.swift.
     var index = HeldIndex()
@@ -100,6 +102,7 @@ package struct QueueState: Equatable, Sendable {
             && lhs.taken == rhs.taken && lhs.lastPurge == rhs.lastPurge
             && lhs.index.groups == rhs.index.groups && lhs.requeued == rhs.requeued
             && lhs.fair.passed == rhs.fair.passed && lhs.attempts == rhs.attempts
+            && lhs.moveTasks == rhs.moveTasks
             && lhs.deduplications == rhs.deduplications && lhs.forgotten == rhs.forgotten
     }
 }

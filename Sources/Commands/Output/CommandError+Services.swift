@@ -46,14 +46,12 @@ extension CommandError {
                 "The queue '\(name)' holds \(count) message\(count == 1 ? "" : "s"), "
                     + "and they would be lost.",
                 hint: "Nothing was changed. --force removes it all the same.")
-        case .unclearSource(let name, let sources):
+        case .unclearSource(let name):
             self.init(
-                .usage,
-                sources.isEmpty
-                    ? "No queue sends its dead letters to '\(name)'."
-                    : "Several queues send their dead letters to '\(name)': "
-                        + "\(sources.joined(separator: ", ")).",
+                .usage, "No queue sends its dead letters to '\(name)'.",
                 hint: "--to QUEUE says where its messages go.")
+        case .noMoveTask(let name):
+            self.init(.notFound, "No move task of '\(name)' is active.")
         case .isBeingRedriven(let name, let holder):
             let who = holder.map { "process \($0)" } ?? "another process"
             self.init(.refused, "'\(name)' is being redriven by \(who).")

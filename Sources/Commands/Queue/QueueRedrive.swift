@@ -1,5 +1,6 @@
 import JSON
 import Posix
+import QueueModel
 import Services
 
 extension Command {
@@ -8,21 +9,105 @@ extension Command {
         abstract: "Moves a dead-letter queue's messages back to where they came from.",
         arguments: [Argument(name: "QUEUE", help: "The dead-letter queue.")],
         options: [
-            .text("to", "QUEUE", "Where they go (default: the queue whose dead letters they are)."),
-            .number("rate", "COUNT", 1...500, "Messages a second at most (default: no limit)."),
+            .text("to", "QUEUE", "Where they go (default: each to the queue it came from)."),
+            .number(
+                "rate", "COUNT", QueueLimits.moveRate,
+                "Messages a second at most (default: no limit)."),
+            .flag("list", "Show the last ten move tasks instead."),
+            .flag("cancel", "Cancel the active move task instead."),
         ],
-        examples: ["msorch queue redrive OrderDeadLetterQueue --rate 50"],
+        examples: [
+            "msorch queue redrive OrderDeadLetterQueue --rate 50",
+            "msorch queue redrive OrderDeadLetterQueue --list",
+        ],
+        formats: Output.Format.allCases,
         run: { invocation in
-            let showsProgress = StandardStream.error.isTerminal && !invocation.output.isQuiet
-            let (target, count) = try invocation.queues().redrive(
-                invocation.arguments[0], to: invocation.text("to"),
-                rate: invocation.number("rate").map { Int($0) },
-                isCancelled: { Signals.termination != nil },
-                progress: { count in
-                    if showsProgress { StandardStream.error.write("\r\(count) moved".utf8) }
-                })
-            if showsProgress { StandardStream.error.write("\r".utf8) }
-            try invocation.output.result(["to": .string(target), "moved": .int(count)]) { nil }
-            invocation.output.note("\(count) messages moved to \(target).")
+            let name = invocation.arguments[0]
+            let queues = invocation.queues()
+            if invocation.has("list") { return try list(queues, name, invocation) }
+            if invocation.has("cancel") {
+                let task = try queues.cancelMoveTask(of: name, id: nil)
+                try invocation.output.result(json(task)) { nil }
+                let after = task.status == .cancelling ? " after its present batch" : ""
+                return invocation.output.note("Cancelled\(after); \(task.moved) messages moved.")
+            }
+            let active = try queues.moveTasks(of: name).first { $0.task.status.isActive }
+            if let active, !active.isRun {
+                guard invocation.text("to") == nil, invocation.number("rate") == nil else {
+                    throw CommandError(
+                        .refused, "A move task of '\(name)' was cut off, and is not over.",
+                        hint: "Without --to and --rate it goes on; --cancel ends it.")
+                }
+                invocation.output.note("Going on with the task of \(active.task.started.iso8601).")
+            } else if active == nil {
+                _ = try queues.startMoveTask(
+                    from: name, to: invocation.text("to"), rate: invocation.number("rate"))
+            }
+            try run(queues, name, invocation)
         })
+
+    private static func run(
+        _ queues: QueueDirectory, _ name: String, _ invocation: Invocation
+    ) throws {
+        let showsProgress = StandardStream.error.isTerminal && !invocation.output.isQuiet
+        let task = try queues.runMoveTask(
+            of: name, isCancelled: { Signals.termination != nil },
+            progress: { task in
+                if showsProgress {
+                    StandardStream.error.write("\r\(task.moved) of \(task.toMove) moved".utf8)
+                }
+            })
+        if showsProgress { StandardStream.error.write("\r".utf8) }
+        guard let task else { return }
+        try invocation.output.result(json(task)) { nil }
+        switch task.status {
+        case .completed, .cancelled:
+            let target = task.target.map { "to \($0)" } ?? "back"
+            invocation.output.note("\(task.moved) messages moved \(target).")
+        case .failed:
+            throw CommandError(
+                .failure, "Where a message came from cannot be told, or that queue is gone.",
+                hint: "\(task.moved) messages were moved. --to QUEUE says where the others go.")
+        case .running, .cancelling:
+            invocation.output.note(
+                "Stopped; \(task.moved) messages moved. The next 'queue redrive \(name)' goes on.")
+        }
+    }
+
+    private static func list(
+        _ queues: QueueDirectory, _ name: String, _ invocation: Invocation
+    ) throws {
+        let tasks = try queues.moveTasks(of: name)
+        let list = tasks.map { listed in
+            var object = json(listed.task)
+            object["isRun"] = .bool(listed.isRun)
+            return JSONValue.object(object)
+        }
+        let rows = tasks.map { listed in
+            let task = listed.task
+            let isAlone = task.status.isActive && !listed.isRun
+            return [
+                task.started.iso8601,
+                isAlone
+                    ? "\(task.status.rawValue) (nobody runs it)"
+                    : task.status.rawValue,
+                task.target ?? "-", "\(task.moved)", "\(task.toMove)",
+                task.rate.map { "\($0)" } ?? "-",
+            ]
+        }
+        let header = ["STARTED", "STATUS", "TO", "MOVED", "TO MOVE", "RATE"]
+        try invocation.output.table(.array(list), header, rows)
+    }
+
+    private static func json(_ task: MoveTask) -> JSONObject {
+        var json: JSONObject = [
+            "to": task.target.map { .string($0) } ?? .null,
+            "moved": .int(Int64(clamping: task.moved)),
+            "toMove": .int(Int64(clamping: task.toMove)), "status": .string(task.status.rawValue),
+            "started": .string(task.started.iso8601), "id": .string(task.id),
+        ]
+        if let rate = task.rate { json["rate"] = .int(rate) }
+        if let failure = task.failure { json["failure"] = .string(failure) }
+        return json
+    }
 }

@@ -41,14 +41,18 @@ extension SQSEndpoint {
             "Body": .string(String(decoding: delivery.body, as: UTF8.self)),
         ]
         let isAll = systemNames.contains("All")
-        let system = delivery.systemAttributes.members.filter {
+        var attributes = delivery.systemAttributes
+        if let source = delivery.message.source {
+            attributes["DeadLetterQueueSourceArn"] = .string(arn(source))
+        }
+        let system = attributes.members.filter {
             isAll || systemNames.contains($0.key)
         }
         if !system.isEmpty { json["Attributes"] = .object(JSONObject(system)) }
-        let attributes = try delivery.attributes.selected(by: names)
-        if !attributes.json.isEmpty {
-            json["MessageAttributes"] = .object(attributes.json)
-            json["MD5OfMessageAttributes"] = attributes.md5.map { .string($0) }
+        let own = try delivery.attributes.selected(by: names)
+        if !own.json.isEmpty {
+            json["MessageAttributes"] = .object(own.json)
+            json["MD5OfMessageAttributes"] = own.md5.map { .string($0) }
         }
         return .object(json)
     }

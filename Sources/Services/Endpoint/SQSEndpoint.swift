@@ -95,6 +95,9 @@ package final class SQSEndpoint: Sendable {
         case "GetQueueUrl": return try getQueueURL(call, host)
         case "GetQueueAttributes": return try getQueueAttributes(call)
         case "ListQueues": return try listQueues(call, host)
+        case "StartMessageMoveTask": return try startMessageMoveTask(call)
+        case "ListMessageMoveTasks": return try listMessageMoveTasks(call)
+        case "CancelMessageMoveTask": return try cancelMessageMoveTask(call)
         case "PurgeQueue":
             try queue(call).purge()
             return [:]
@@ -110,6 +113,7 @@ package final class SQSEndpoint: Sendable {
     /// The ARN of the queue that a call is about; of all queues if it names none.
     private func resource(_ call: SQSRequest) -> String {
         let name = call.json["QueueUrl"]?.stringValue?.split(separator: "/").last.map(String.init)
+        if let source = call.json["SourceArn"]?.stringValue { return source }
         return arn(name ?? call.json["QueueName"]?.stringValue ?? "*")
     }
 

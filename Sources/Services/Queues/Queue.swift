@@ -312,30 +312,6 @@ package final class Queue: Sendable {
         }
     }
 
-    /// How long messages stay hidden should a crash come between receiving and moving them.
-    private static let moveSeconds: Int64 = 30
-
-    /// Sends up to `limit` visible messages on their way to another queue, as one transfer that
-    /// `QueueDirectory.finishTransfers` carries out.
-    /// - Returns: how many; 0 if none is visible.
-    func beginMove(to target: String, upTo limit: Int) throws -> Int {
-        try commit { session in
-            try session.flush()
-            var stream = JournalStream(session)
-            let (record, messages) = try session.state.queue.receive(
-                upTo: limit, timeoutSeconds: Self.moveSeconds, at: session.now,
-                bits: (0..<limit).map { _ in environment.randomBits() },
-                stream: &stream)
-            if let record { try session.append(record) }
-            guard !messages.isEmpty else { return 0 }
-            try session.append(
-                .transfer(
-                    number: session.state.queue.lastTransfer + 1, target: target, isMove: true,
-                    messages.map(\.entry.place)))
-            return messages.count
-        }
-    }
-
     /// Messages that are there, whatever their state.
     package var messageCount: UInt64 {
         get throws { try journal.read { $0.state.queue.messageCount } }

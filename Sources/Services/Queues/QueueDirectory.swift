@@ -147,11 +147,13 @@ package final class QueueDirectory: Sendable {
                     if isFIFO { message.deduplicationID = message.messageID }
                     message.receiveCount = held.receiveCount
                     message.delaySeconds = 0
+                    message.source = giver.name
                     guard transfer.isMove else { return message }
                     // A redriven message is a new one.
                     message.messageID = environment.messageID()
                     message.sent = nil
                     message.receiveCount = 0
+                    message.source = nil
                     message.deduplicationID = isFIFO ? message.messageID : nil
                     return message
                 }

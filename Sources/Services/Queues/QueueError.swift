@@ -8,9 +8,10 @@ package enum QueueError: Error, Sendable {
     case invalidName(String)
     /// Removing it would lose so many messages.
     case holdsMessages(String, count: UInt64)
-    /// No queue, or more than one, sends its dead letters there: where its messages go back to must
-    /// be said.
-    case unclearSource(String, sources: [String])
+    /// No queue sends its dead letters there: where its messages go to must be said.
+    case unclearSource(String)
+    /// There is no move task that could be cancelled.
+    case noMoveTask(String)
     /// Another process redrives it.
     case isBeingRedriven(String, holder: Int32?)
     /// No record tells of the message; the oldest one that is retained is of then.

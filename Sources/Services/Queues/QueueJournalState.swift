@@ -69,7 +69,9 @@ extension QueueRecord {
     /// Whether it takes messages out or on, and so is written also when the disk is full.
     fileprivate var letsWorkGoOn: Bool {
         switch self {
-        case .receive, .retry, .delete, .visibility, .purge, .transfer, .transferred, .carry: true
+        case .receive, .retry, .delete, .visibility, .purge, .transfer, .transferred, .carry,
+            .moveTask, .moveTaskStatus:
+            true
         case .base, .send, .take, .requeue, .set: false
         }
     }

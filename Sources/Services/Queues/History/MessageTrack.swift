@@ -79,6 +79,7 @@ struct MessageTrack {
         guard !isGone, line.n != place.n else { return }
         switch record {
         case .base, .send, .take, .carry, .set, .transferred: break
+        case .moveTask, .moveTaskStatus: break
         case .requeue(let messages):
             guard let index = messages.firstIndex(where: { $0.was == place }) else { return }
             add(.requeued, line)

@@ -83,7 +83,7 @@ extension QueueEvent {
             }
         }
         switch record {
-        case .base, .carry, .transferred: return []
+        case .base, .carry, .transferred, .moveTask, .moveTaskStatus: return []
         case .send(let messages):
             return try arrivals(messages) { .sent(delaySeconds: $0.delaySeconds) }
         case .take(let giver, _, let messages):

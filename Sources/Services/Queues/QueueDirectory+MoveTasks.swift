@@ -1,0 +1,187 @@
+import JSON
+import Journal
+import Posix
+import QueueModel
+
+/// Move tasks: what a dead-letter queue's journal says of them, and whoever runs one.
+///
+/// A task is a record; any process may run it, one at a time, under a lock of its own. A process
+/// that dies leaves it RUNNING with nobody at it, for the next to go on with. Each batch is a
+/// transfer, so that no message is lost or moved twice wherever it is cut.
+extension QueueDirectory {
+    package struct ListedMoveTask: Sendable {
+        package var task: MoveTask
+        /// Whether a process is at it; an active one that nobody runs waits for the next
+        /// `runMoveTask`.
+        package var isRun: Bool
+    }
+
+    /// The last ten tasks of a queue, newest first.
+    package func moveTasks(of name: String) throws -> [ListedMoveTask] {
+        let tasks = try queue(name).journal.read { $0.state.queue.moveTasks }
+        let isRun = try moveLock(of: name).map { $0.unlock() } == nil
+        return tasks.reversed().map { ListedMoveTask(task: $0, isRun: isRun && $0.status.isActive) }
+    }
+
+    /// Notes a task for `runMoveTask`.
+    ///
+    /// - Parameters:
+    ///   - target: `nil`: each message goes back to the queue whose dead letter it is.
+    ///   - rate: 1 to 500 messages a second; `nil` is as fast as it goes.
+    /// - Throws: `QueueError.unclearSource` if it is no dead-letter queue and no target is given;
+    ///   in SQS's words if the queues do not fit or a task is active.
+    package func startMoveTask(from name: String, to target: String?, rate: Int64?) throws
+        -> MoveTask
+    {
+        let source = try queue(name)
+        if let target {
+            guard name != target else {
+                throw SQSError.invalidParameter(
+                    "Source queue arn and destination queue arn cannot be the same.")
+            }
+            guard try queue(target).settings.isFIFO == source.settings.isFIFO else {
+                throw SQSError.invalidParameter(
+                    "The source queue and destination queue must be of the same queue type.")
+            }
+        } else if try sources(of: name).isEmpty {
+            throw QueueError.unclearSource(name)
+        }
+        return try source.commit { session in
+            let toMove = try session.liveCounts(at: session.now).counts.visible
+            let task = MoveTask(
+                id: source.environment.messageID(), target: target, rate: rate, toMove: toMove)
+            try session.append(try session.state.queue.start(task))
+            return session.state.queue.activeMoveTask ?? task
+        }
+    }
+
+    /// Runs the active task to its end, or until `isCancelled`, which leaves it for the next.
+    ///
+    /// - Parameter progress: gets the task as it stands after each batch.
+    /// - Returns: the task as it then is; `nil` if none is active.
+    /// - Throws: `QueueError.isBeingRedriven` if another process is at it.
+    package func runMoveTask(
+        of name: String, isCancelled: () -> Bool, progress: (MoveTask) -> Void
+    ) throws -> MoveTask? {
+        let source = try queue(name)
+        guard let lock = try moveLock(of: name) else {
+            let file = try storage.open(moveLockPath(of: name), creating: true)
+            throw QueueError.isBeingRedriven(
+                name, holder: FileSystem.lockHolder(of: try file.status()))
+        }
+        defer { lock.unlock() }
+        try finishTransfers(of: source)
+        let start = SystemClock.monotonicNanoseconds()
+        var count: UInt64 = 0
+        guard var task = try source.journal.read({ $0.state.queue.activeMoveTask }) else {
+            return nil
+        }
+        while task.status.isActive, !isCancelled() {
+            let id = task.id
+            let batch = try moveBatch(task, source)
+            try finishTransfers(of: source)
+            count += UInt64(batch.count)
+            task = try source.journal.read { session in
+                session.state.queue.moveTasks.last { $0.id == id } ?? task
+            }
+            progress(task)
+            guard task.status.isActive, let rate = task.rate else { continue }
+            let due = start + count * 1_000_000_000 / UInt64(max(1, rate))
+            while SystemClock.monotonicNanoseconds() < due, !isCancelled() {
+                SystemClock.pause(microseconds: 1000)
+            }
+        }
+        return task
+    }
+
+    /// Stops a task: at once if nobody runs it, and otherwise after its present batch.
+    ///
+    /// - Parameter id: `nil` is the active one.
+    /// - Throws: `QueueError.noMoveTask` if there is none such, or it is over.
+    package func cancelMoveTask(of name: String, id: String?) throws -> MoveTask {
+        let source = try queue(name)
+        let lock = try moveLock(of: name)
+        defer { lock?.unlock() }
+        return try source.commit { session in
+            guard let task = session.state.queue.activeMoveTask, id == nil || task.id == id else {
+                throw QueueError.noMoveTask(name)
+            }
+            let status: MoveTask.Status = lock == nil ? .cancelling : .cancelled
+            try session.append(.moveTaskStatus(id: task.id, status, failure: nil))
+            return session.state.queue.moveTasks.last { $0.id == task.id } ?? task
+        }
+    }
+
+    /// The queues whose dead letters go to `name`.
+    package func sources(of name: String) throws -> [String] {
+        try names().filter { try queue($0).settings.redrivePolicy?.deadLetterQueue == name }
+    }
+
+    private func moveLockPath(of name: String) -> String {
+        folderPath(of: name) + "/redrive.lock"
+    }
+
+    /// The right to run the queue's tasks; `nil` if another has it.
+    private func moveLock(of name: String) throws -> (any JournalFile)? {
+        let file = try storage.open(moveLockPath(of: name), creating: true)
+        return try file.tryLock() ? file : nil
+    }
+
+    /// Sends a batch on its way, or ends the task.
+    private func moveBatch(_ task: MoveTask, _ source: Queue) throws -> Queue.MoveBatch {
+        let known = try task.target == nil ? sources(of: source.name) : []
+        let isFIFO = try source.settings.isFIFO
+        return try source.moveBatch(
+            of: task.id, upTo: min(QueueLimits.batchEntries, task.rate.map { Int($0) } ?? .max)
+        ) { origin in
+            // Messages of before their origin was noted: clear where only one queue can be it.
+            let target = task.target ?? origin ?? (known.count == 1 ? known[0] : nil)
+            guard let target, let queue = try? self.queue(target),
+                (try? queue.settings.isFIFO) == isFIFO
+            else { return nil }
+            return target
+        }
+    }
+}
+
+extension Queue {
+    struct MoveBatch: Sendable {
+        var count = 0
+    }
+
+    /// How long messages stay hidden should a crash come between receiving and moving them.
+    private static let moveSeconds: Int64 = 30
+
+    /// Sends up to `limit` visible messages on their way, as transfers that
+    /// `QueueDirectory.finishTransfers` carries out; or notes that the task is over.
+    func moveBatch(
+        of id: String, upTo limit: Int, target: (String?) -> String?
+    ) throws -> MoveBatch {
+        try commit { session in
+            guard let task = session.state.queue.activeMoveTask, task.id == id else {
+                return MoveBatch()
+            }
+            func end(_ status: MoveTask.Status, _ failure: String? = nil) throws -> MoveBatch {
+                try session.append(.moveTaskStatus(id: id, status, failure: failure))
+                return MoveBatch()
+            }
+            guard task.status == .running else { return try end(.cancelled) }
+            try session.sweepExpired()
+            try session.flush()
+            var stream = JournalStream(session)
+            let (record, messages) = try session.state.queue.receive(
+                upTo: limit, timeoutSeconds: Self.moveSeconds, at: session.now,
+                bits: (0..<limit).map { _ in environment.randomBits() }, stream: &stream)
+            if let record { try session.append(record) }
+            guard !messages.isEmpty else {
+                // An empty look that got further, past expired messages, is not the end.
+                return record == nil ? try end(.completed) : MoveBatch()
+            }
+            let (records, count, isComplete) = session.state.queue.move(
+                messages, at: session.now, target: target)
+            for record in records { try session.append(record) }
+            if !isComplete { _ = try end(.failed, "CouldNotDetermineMessageSource") }
+            return MoveBatch(count: count)
+        }
+    }
+}

@@ -1,0 +1,151 @@
+import JSON
+import Posix
+import QueueModel
+import TestSupport
+import Testing
+
+@testable import Services
+
+@Suite struct MoveTaskTests {
+    private func entry(_ body: String) -> SendEntry {
+        SendEntry(escapedBody: Array(body.utf8), size: body.utf8.count)
+    }
+
+    /// Source queues and their dead-letter queue, which holds `count` messages of each.
+    private func deadLetters(
+        _ folder: TemporaryFolder, _ count: Int, from sources: [String] = ["Source"]
+    ) throws -> QueueDirectory {
+        let queues = QueueDirectory(stateDirectory: folder.path)
+        var settings = QueueSettings()
+        settings.redrivePolicy = .init(deadLetterQueue: "Dead", maxReceiveCount: 1)
+        try queues.create("Dead", QueueSettings())
+        for name in sources {
+            try queues.create(name, settings)
+            let source = try queues.queue(name)
+            for number in 0..<count { _ = try source.send([entry("\(name)\(number)")]) }
+            while try !source.receive(upTo: 10, timeoutSeconds: 0, wait: .zero, movingTo: queues)
+                .isEmpty
+            {}
+        }
+        return queues
+    }
+
+    private func redrive(_ queues: QueueDirectory, to target: String? = nil) throws -> MoveTask? {
+        _ = try queues.startMoveTask(from: "Dead", to: target, rate: nil)
+        return try queues.runMoveTask(of: "Dead", isCancelled: { false }, progress: { _ in })
+    }
+
+    private func bodies(_ queues: QueueDirectory, _ name: String) throws -> Set<String> {
+        let messages = try queues.queue(name).peek(upTo: 1000)
+        let bodies = messages.map { String(decoding: $0.message.escapedBody, as: UTF8.self) }
+        #expect(Set(bodies).count == bodies.count)
+        return Set(bodies)
+    }
+
+    @Test("redriven messages are new ones, none lost and none doubled")
+    func all() throws {
+        let queues = try deadLetters(try TemporaryFolder("redrive"), 25)
+        let dead = try queues.queue("Dead")
+        let old = try Set(dead.peek(upTo: 25).map(\.message.messageID))
+        #expect(old.count == 25)
+        let task = try #require(try redrive(queues))
+        #expect(task.status == .completed && task.moved == 25 && task.toMove == 25)
+        #expect(try dead.messageCount == 0)
+        #expect(try dead.statistics().counters.moved == 25)
+        let back = try queues.queue("Source").peek(upTo: 50)
+        #expect(old.isDisjoint(with: back.map(\.message.messageID)))
+        #expect(back.allSatisfy { $0.message.receiveCount == 0 && $0.message.source == nil })
+        #expect(try bodies(queues, "Source") == Set((0..<25).map { "Source\($0)" }))
+    }
+
+    @Test("of several sources each message goes back to its own")
+    func severalSources() throws {
+        let folder = try TemporaryFolder("sources")
+        let queues = try deadLetters(folder, 12, from: ["A", "B"])
+        #expect(try queues.queue("Dead").peek(upTo: 1).first?.message.source == "A")
+        #expect(try redrive(queues)?.moved == 24)
+        for name in ["A", "B"] {
+            #expect(try bodies(queues, name) == Set((0..<12).map { "\(name)\($0)" }))
+        }
+    }
+
+    @Test("a message that nobody knows the source of ends the task, and stays")
+    func unknownSource() throws {
+        let queues = try deadLetters(try TemporaryFolder("unknown"), 2, from: ["A", "B"])
+        _ = try queues.queue("Dead").send([entry("direct")])
+        let task = try #require(try redrive(queues))
+        #expect(task.status == .failed && task.failure == "CouldNotDetermineMessageSource")
+        #expect(try bodies(queues, "Dead") == ["direct"])
+        #expect(try redrive(queues, to: "A")?.status == .completed)
+        #expect(try bodies(queues, "Dead").isEmpty)
+    }
+
+    @Test("a task that is cut says that nobody runs it, and the next run goes on, once")
+    func cut() throws {
+        let folder = try TemporaryFolder("cutredrive")
+        let queues = try deadLetters(folder, 25)
+        let task = try queues.startMoveTask(from: "Dead", to: nil, rate: nil)
+        // Decided, and nobody carried it out: as if the process had died here.
+        let batch = try queues.queue("Dead").moveBatch(of: task.id, upTo: 10) { _ in "Source" }
+        #expect(batch.count == 10)
+        let later = QueueDirectory(stateDirectory: folder.path)
+        let listed = try #require(try later.moveTasks(of: "Dead").first)
+        #expect(listed.task.status == .running && !listed.isRun && listed.task.moved == 10)
+        #expect(throws: SQSError.self) {
+            try later.startMoveTask(from: "Dead", to: nil, rate: nil)
+        }
+        let end = try later.runMoveTask(of: "Dead", isCancelled: { false }, progress: { _ in })
+        #expect(end?.status == .completed && end?.moved == 25)
+        #expect(try bodies(later, "Source").count == 25)
+        #expect(
+            try later.runMoveTask(of: "Dead", isCancelled: { false }, progress: { _ in }) == nil)
+    }
+
+    @Test("one that is run is cancelled by whoever runs it, after its batch")
+    func cancelled() throws {
+        let folder = try TemporaryFolder("cancel")
+        let queues = try deadLetters(folder, 40)
+        let other = QueueDirectory(stateDirectory: folder.path)
+        _ = try queues.startMoveTask(from: "Dead", to: nil, rate: nil)
+        let task = try queues.runMoveTask(of: "Dead", isCancelled: { false }) { task in
+            guard task.moved == 20, task.status == .running else { return }
+            #expect((try? other.moveTasks(of: "Dead").first?.isRun) == true)
+            #expect((try? other.cancelMoveTask(of: "Dead", id: nil).status) == .cancelling)
+        }
+        #expect(task?.status == .cancelled && task?.moved == 20)
+        #expect(try bodies(queues, "Dead").count == 20)
+        #expect(throws: QueueError.self) { try queues.cancelMoveTask(of: "Dead", id: nil) }
+        _ = try queues.startMoveTask(from: "Dead", to: nil, rate: nil)
+        #expect(try queues.cancelMoveTask(of: "Dead", id: nil).status == .cancelled)
+        #expect(try queues.moveTasks(of: "Dead").count == 2)
+    }
+
+    @Test("a rate holds, and ten tasks are remembered")
+    func rate() throws {
+        let queues = try deadLetters(try TemporaryFolder("rate"), 30)
+        let start = SystemClock.monotonicNanoseconds()
+        _ = try queues.startMoveTask(from: "Dead", to: nil, rate: 100)
+        _ = try queues.runMoveTask(of: "Dead", isCancelled: { false }, progress: { _ in })
+        #expect(SystemClock.monotonicNanoseconds() - start >= 290_000_000)
+        for _ in 0..<12 { _ = try redrive(queues) }
+        #expect(try queues.moveTasks(of: "Dead").count == 10)
+        let again = try queues.queue("Dead").journal.read { $0.state.queue.moveTasks.count }
+        #expect(again == 10)
+    }
+
+    @Test("what cannot be is refused")
+    func refusals() throws {
+        let queues = try deadLetters(try TemporaryFolder("refused"), 1)
+        #expect(throws: QueueError.self) {
+            try queues.startMoveTask(from: "Source", to: nil, rate: nil)
+        }
+        var fifo = QueueSettings()
+        fifo.isFIFO = true
+        try queues.create("Other.fifo", fifo)
+        for target in ["Other.fifo", "Dead"] {
+            #expect(throws: SQSError.self) {
+                try queues.startMoveTask(from: "Dead", to: target, rate: nil)
+            }
+        }
+    }
+}
