@@ -48,6 +48,8 @@ package enum QueueLimits {
     package static let moveTasks = 10
     /// Messages a second.
     package static let moveRate: ClosedRange<Int64> = 1...500
+    /// A removed queue's name is not free for so long.
+    package static let recreateInterval = Duration.seconds(60)
     package static let deduplicationInterval = Duration.seconds(300)
     package static let identifierLength = 128
     package static let tags = 50

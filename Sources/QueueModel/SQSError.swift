@@ -92,6 +92,10 @@ package struct SQSError: Error, Equatable, Sendable {
             shape: "InvalidAttributeName", queryCode: "InvalidAttributeName",
             message: "Unknown Attribute \(name).")
     }
+    package static let queueDeletedRecently = prefixed(
+        "QueueDeletedRecently",
+        "You must wait 60 seconds after deleting a queue before you can create another with the "
+            + "same name.")
     package static func purgeInProgress(_ queue: String) -> SQSError {
         prefixed(
             "PurgeQueueInProgress",

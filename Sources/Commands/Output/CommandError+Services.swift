@@ -35,6 +35,10 @@ extension CommandError {
                 hint: near.map { "Did you mean '\($0)'?" }
                     ?? "'msorch queue ls' lists them; 'msorch queue create \(name)' makes one."
             )
+        case .deletedRecently(let name, let seconds):
+            self.init(
+                .refused, SQSError.queueDeletedRecently.message,
+                hint: "\(seconds) s are left; --force makes '\(name)' all the same.")
         case .exists(let name): self.init(.refused, "The queue '\(name)' exists already.")
         case .invalidName(let name):
             self.init(

@@ -28,6 +28,7 @@ extension Command {
                 "How often is too often (default: 10)."),
             .flag(
                 "content-based-deduplication", "FIFO: the body's digest is its deduplication id."),
+            .flag("force", "Make it also within a minute of the removal of its namesake."),
             .choice(
                 "durability", ["fsync", "os"],
                 "fsync: on the disk before the reply (default); os: survives the process."),
@@ -69,7 +70,8 @@ extension Command {
                     deadLetterQueue: target,
                     maxReceiveCount: invocation.number("max-receive-count") ?? 10)
             }
-            try directory.create(name, settings)
+            try directory.create(
+                name, settings, waitsAfterRemoval: !invocation.has("force"))
             try invocation.output.result(["name": .string(name)]) { nil }
             invocation.output.note("Created the queue \(name).")
         })

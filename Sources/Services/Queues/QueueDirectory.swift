@@ -6,7 +6,7 @@ import Synchronization
 
 /// All queues of one state directory.
 package final class QueueDirectory: Sendable {
-    private let folder: String
+    let folder: String
     let environment: QueueEnvironment
     private let options: JournalOptions
     private let observe: QueueActivity.Observer
@@ -53,7 +53,12 @@ package final class QueueDirectory: Sendable {
     }
 
     /// Makes a queue. A name that ends in `.fifo` makes it a FIFO queue.
-    package func create(_ name: String, _ settings: QueueSettings) throws {
+    ///
+    /// - Parameter waitsAfterRemoval: whether a name whose queue was removed within a minute is
+    ///   refused (`QueueError.deletedRecently`), as AWS refuses it.
+    package func create(
+        _ name: String, _ settings: QueueSettings, waitsAfterRemoval: Bool = false
+    ) throws {
         guard Self.isValid(name), name.hasSuffix(".fifo") == settings.isFIFO else {
             throw QueueError.invalidName(name)
         }
@@ -65,7 +70,9 @@ package final class QueueDirectory: Sendable {
                 // It was being removed, and is gone now.
             }
         }
+        if waitsAfterRemoval { try checkCooldown(name) }
         let queue = try load(name)
+        forgetRemoval(name)
         try queue.set(settings)
         // Whatever its durability, it must not come back as another queue.
         try queue.settle()
@@ -91,6 +98,7 @@ package final class QueueDirectory: Sendable {
         } bury: {
             try bury(name)
         }
+        noteRemoval(name)
         forget(name)
     }
 

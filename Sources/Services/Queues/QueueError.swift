@@ -6,6 +6,8 @@ package enum QueueError: Error, Sendable {
     case noSuchQueue(String, existing: [String])
     case exists(String)
     case invalidName(String)
+    /// Its namesake was removed less than a minute ago.
+    case deletedRecently(String, secondsLeft: Int)
     /// Removing it would lose so many messages.
     case holdsMessages(String, count: UInt64)
     /// No queue sends its dead letters there: where its messages go to must be said.
