@@ -50,6 +50,8 @@ package enum QueueLimits {
     package static let moveRate: ClosedRange<Int64> = 1...500
     /// A removed queue's name is not free for so long.
     package static let recreateInterval = Duration.seconds(60)
+    /// Queues that a RedriveAllowPolicy may name.
+    package static let redriveSources = 10
     package static let deduplicationInterval = Duration.seconds(300)
     package static let identifierLength = 128
     package static let tags = 50

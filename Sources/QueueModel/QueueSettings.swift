@@ -21,6 +21,22 @@ package struct QueueSettings: Equatable, Sendable {
         }
     }
 
+    /// Which queues may send their dead letters here (SQS's RedriveAllowPolicy).
+    package enum RedriveAllow: Equatable, Sendable {
+        case all
+        case none
+        /// Up to 10 names.
+        case queues([String])
+
+        package func allows(_ source: String) -> Bool {
+            switch self {
+            case .all: true
+            case .none: false
+            case .queues(let names): names.contains(source)
+            }
+        }
+    }
+
     package var isFIFO = false
     package var visibilityTimeoutSeconds: Int64 = 30
     package var delaySeconds: Int64 = 0
@@ -29,6 +45,10 @@ package struct QueueSettings: Equatable, Sendable {
     /// Bytes.
     package var maximumMessageSize: Int64 = 1_048_576
     package var redrivePolicy: RedrivePolicy?
+    package var redriveAllow = RedriveAllow.all
+    /// SQS's attributes that are kept and told, and change nothing here: `Policy`,
+    /// `KmsMasterKeyId`, `KmsDataKeyReusePeriodSeconds`, `SqsManagedSseEnabled`.
+    package var keptAttributes: [String: String] = [:]
     package var isContentBasedDeduplication = false
     /// Whether deduplication looks at each message group by itself.
     package var deduplicatesByGroup = false
@@ -64,6 +84,16 @@ package struct QueueSettings: Equatable, Sendable {
                 "maxReceiveCount": .int(redrivePolicy.maxReceiveCount),
             ]
         }
+        switch redriveAllow {
+        case .all: break
+        case .none: object["redriveAllow"] = .array([])
+        case .queues(let names): object["redriveAllow"] = .array(names.map { .string($0) })
+        }
+        if !keptAttributes.isEmpty {
+            let members = keptAttributes.sorted { $0.key < $1.key }
+            object["keptAttributes"] = .object(
+                JSONObject(members.map { ($0.key, .string($0.value)) }))
+        }
         keep(
             "contentBasedDeduplication", \.isContentBasedDeduplication,
             .bool(isContentBasedDeduplication))
@@ -92,6 +122,12 @@ package struct QueueSettings: Equatable, Sendable {
             let count = redrive["maxReceiveCount"]?.intValue
         {
             redrivePolicy = RedrivePolicy(deadLetterQueue: queue, maxReceiveCount: count)
+        }
+        if let names = json["redriveAllow"]?.arrayValue?.compactMap(\.stringValue) {
+            redriveAllow = names.isEmpty ? .none : .queues(names)
+        }
+        for (name, value) in json["keptAttributes"]?.objectValue?.members ?? [] {
+            keptAttributes[name] = value.stringValue
         }
         isContentBasedDeduplication = json["contentBasedDeduplication"]?.boolValue ?? false
         deduplicatesByGroup = json["deduplicationScope"]?.stringValue == "messageGroup"

@@ -55,6 +55,7 @@ extension QueueState {
                 settings.redrivePolicy != self.settings.redrivePolicy
                 || settings.retentionSeconds != self.settings.retentionSeconds
             self.settings = settings
+            modified = time
             sentTimes = sentTimes.resized(retentionSeconds: settings.retentionSeconds)
             if isResorted { rebuildIndex(at: time) }
         case .transfer(let number, let target, let isMove, let places):

@@ -19,6 +19,7 @@ extension QueueState {
             ]
         }
         if streamed > 0 { json["sentTimes"] = sentTimes.json }
+        if let modified { json["modified"] = .int(modified.milliseconds) }
         if !moveTasks.isEmpty { json["tasks"] = .array(moveTasks.map(\.fullJSON)) }
         if !attempts.order.isEmpty { json["attempts"] = attempts.json }
         if fair.isActive { json["fair"] = fair.json }
@@ -90,6 +91,7 @@ extension QueueState {
         held.reserveCapacity(messages.count)
         for message in messages { held[message.entry.place] = message }
         rebuildIndex(at: time)
+        modified = json["modified"]?.intValue.map { Timestamp(milliseconds: $0) }
         attempts = ReceiveAttempts(json: json["attempts"])
         moveTasks = (json["tasks"]?.arrayValue ?? []).compactMap { MoveTask(json: $0) }
         restoreFairShare(FairShare(json: json["fair"]))

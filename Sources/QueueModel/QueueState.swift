@@ -68,6 +68,8 @@ package struct QueueState: Equatable, Sendable {
     /// The highest transfer number taken from each giver.
     package internal(set) var taken: [String: UInt64] = [:]
     package internal(set) var lastPurge: Timestamp?
+    /// When its attributes were last set.
+    package internal(set) var modified: Timestamp?
     var requeued = RequeuedMessages()
     var fair = FairShare()
     var attempts = ReceiveAttempts()
@@ -100,6 +102,7 @@ package struct QueueState: Equatable, Sendable {
             && lhs.held == rhs.held
             && lhs.transfers == rhs.transfers && lhs.lastTransfer == rhs.lastTransfer
             && lhs.taken == rhs.taken && lhs.lastPurge == rhs.lastPurge
+            && lhs.modified == rhs.modified
             && lhs.index.groups == rhs.index.groups && lhs.requeued == rhs.requeued
             && lhs.fair.passed == rhs.fair.passed && lhs.attempts == rhs.attempts
             && lhs.moveTasks == rhs.moveTasks

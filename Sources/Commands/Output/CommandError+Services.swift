@@ -39,6 +39,10 @@ extension CommandError {
             self.init(
                 .refused, SQSError.queueDeletedRecently.message,
                 hint: "\(seconds) s are left; --force makes '\(name)' all the same.")
+        case .redriveDenied(let name, let target):
+            self.init(
+                .refused, "'\(target)' does not take the dead letters of '\(name)'.",
+                hint: "It was made with --redrive-allow.")
         case .exists(let name): self.init(.refused, "The queue '\(name)' exists already.")
         case .invalidName(let name):
             self.init(

@@ -28,6 +28,10 @@ extension Command {
                 "How often is too often (default: 10)."),
             .flag(
                 "content-based-deduplication", "FIFO: the body's digest is its deduplication id."),
+            .text(
+                "redrive-allow", "QUEUES",
+                "Queues that may send their dead letters here, comma between; 'none' (default: all)."
+            ),
             .flag("force", "Make it also within a minute of the removal of its namesake."),
             .choice(
                 "durability", ["fsync", "os"],
@@ -57,6 +61,14 @@ extension Command {
             settings.durability = invocation.text("durability") == "os" ? .os : .fsync
             settings.compressionBytes = invocation.number("compression")
             settings.historyBytes = invocation.number("history")
+            if let list = invocation.text("redrive-allow") {
+                let names = list.split(separator: ",").map(String.init)
+                guard names.count <= QueueLimits.redriveSources else {
+                    throw CommandError(
+                        .usage, "--redrive-allow names \(names.count) queues; 10 are allowed.")
+                }
+                settings.redriveAllow = names == ["none"] ? .none : .queues(names)
+            }
             if let target = invocation.text("dead-letter-queue") {
                 guard target.hasSuffix(".fifo") == settings.isFIFO else {
                     throw CommandError(

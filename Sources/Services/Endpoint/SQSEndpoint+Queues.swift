@@ -57,13 +57,14 @@ extension SQSEndpoint {
             ("ApproximateNumberOfMessages", String(statistics.counts.visible)),
             ("ApproximateNumberOfMessagesNotVisible", String(statistics.counts.inFlight)),
             ("ApproximateNumberOfMessagesDelayed", String(statistics.counts.delayed)),
-            ("CreatedTimestamp", String(created)), ("LastModifiedTimestamp", String(created)),
+            ("CreatedTimestamp", String(created)),
+            ("LastModifiedTimestamp", String(statistics.modified?.seconds ?? created)),
             ("VisibilityTimeout", String(settings.visibilityTimeoutSeconds)),
             ("MaximumMessageSize", String(settings.maximumMessageSize)),
             ("MessageRetentionPeriod", String(settings.retentionSeconds)),
             ("DelaySeconds", String(settings.delaySeconds)),
             ("ReceiveMessageWaitTimeSeconds", String(settings.receiveWaitTimeSeconds)),
-            ("QueueArn", arn(name)), ("SqsManagedSseEnabled", "true"),
+            ("QueueArn", arn(name)), ("SqsManagedSseEnabled", settings.sseEnabled),
             ("FifoQueue", settings.isFIFO ? "true" : nil),
             (
                 "ContentBasedDeduplication",
@@ -79,9 +80,29 @@ extension SQSEndpoint {
                     ? (settings.hasPerGroupThroughput ? "perMessageGroupId" : "perQueue") : nil
             ),
             ("RedrivePolicy", settings.redrivePolicy.map(redrivePolicy)),
+            ("RedriveAllowPolicy", redriveAllowPolicy(settings.redriveAllow)),
+            ("Policy", settings.keptAttributes["Policy"]),
+            ("KmsMasterKeyId", settings.keptAttributes["KmsMasterKeyId"]),
+            (
+                "KmsDataKeyReusePeriodSeconds",
+                settings.keptAttributes["KmsDataKeyReusePeriodSeconds"]
+            ),
         ]
         return JSONObject(
             values.compactMap { name, value in value.map { (key: name, value: .string($0)) } })
+    }
+
+    private func redriveAllowPolicy(_ allow: QueueSettings.RedriveAllow) -> String? {
+        switch allow {
+        case .all: return nil
+        case .none: return JSONValue.object(["redrivePermission": "denyAll"]).serialized()
+        case .queues(let names):
+            let json: JSONValue = [
+                "redrivePermission": "byQueue",
+                "sourceQueueArns": .array(names.map { .string(arn($0)) }),
+            ]
+            return json.serialized()
+        }
     }
 
     private func redrivePolicy(_ policy: QueueSettings.RedrivePolicy) -> String {
@@ -90,5 +111,13 @@ extension SQSEndpoint {
             "maxReceiveCount": .int(policy.maxReceiveCount),
         ]
         return json.serialized()
+    }
+}
+
+extension QueueSettings {
+    /// SSE-SQS is on by default, and off where KMS has taken over.
+    fileprivate var sseEnabled: String {
+        keptAttributes["SqsManagedSseEnabled"]
+            ?? (keptAttributes["KmsMasterKeyId"] == nil ? "true" : "false")
     }
 }

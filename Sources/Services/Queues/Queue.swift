@@ -45,6 +45,7 @@ package final class Queue: Sendable {
         /// When the oldest message was sent; `nil` if there is none.
         package var oldestSent: Timestamp?
         package var created: Timestamp?
+        package var modified: Timestamp?
         package var journalBytes: UInt64
         package var tornFiles: Int
     }
@@ -306,7 +307,7 @@ package final class Queue: Sendable {
             }
             return Statistics(
                 counts: counts, counters: queue.counters, settings: queue.settings,
-                oldestSent: oldest, created: queue.created,
+                oldestSent: oldest, created: queue.created, modified: queue.modified,
                 journalBytes: bytes,
                 tornFiles: files.count { $0.hasPrefix("torn-") })
         }

@@ -70,6 +70,7 @@ package final class QueueDirectory: Sendable {
                 // It was being removed, and is gone now.
             }
         }
+        try checkRedrive(from: name, settings)
         if waitsAfterRemoval { try checkCooldown(name) }
         let queue = try load(name)
         forgetRemoval(name)
@@ -81,6 +82,20 @@ package final class QueueDirectory: Sendable {
         for path in [folder, state, FileSystem.parent(of: state)] {
             try storage.syncDirectory(path)
         }
+    }
+
+    /// - Throws: `QueueError.redriveDenied` if the dead-letter queue takes none of `name`'s.
+    package func checkRedrive(from name: String, _ settings: QueueSettings) throws {
+        guard let target = settings.redrivePolicy?.deadLetterQueue, try names().contains(target),
+            try !queue(target).settings.redriveAllow.allows(name)
+        else { return }
+        throw QueueError.redriveDenied(name, target: target)
+    }
+
+    /// Changes a queue's attributes.
+    package func set(_ name: String, _ settings: QueueSettings) throws {
+        try checkRedrive(from: name, settings)
+        try queue(name).set(settings)
     }
 
     /// Removes a queue and its journal.
@@ -134,7 +149,10 @@ package final class QueueDirectory: Sendable {
         // A taker that does not open now gets none of them: it remembers the highest number alone.
         var unreachable: Set<String> = []
         for known in transfers where !unreachable.contains(known.target) {
-            guard let taker = try? queue(known.target) else {
+            // One that does not allow it any more lets them wait as well.
+            guard let taker = try? queue(known.target),
+                try known.isMove || taker.settings.redriveAllow.allows(giver.name)
+            else {
                 unreachable.insert(known.target)
                 continue
             }

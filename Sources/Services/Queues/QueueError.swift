@@ -12,6 +12,8 @@ package enum QueueError: Error, Sendable {
     case holdsMessages(String, count: UInt64)
     /// No queue sends its dead letters there: where its messages go to must be said.
     case unclearSource(String)
+    /// The dead-letter queue's RedriveAllowPolicy leaves it out.
+    case redriveDenied(String, target: String)
     /// There is no move task that could be cancelled.
     case noMoveTask(String)
     /// Another process redrives it.
