@@ -59,7 +59,10 @@ extension QueueState {
         var returned: [String: ArraySlice<StreamEntry>] = [:]
         pickReturned(.plain, limit, now, due, &receive, &picked) { entry in
             guard let group = entry.group, isNoisy(group, at: now) else { return false }
-            returned[group, default: []].append(entry)
+            let known = returned[group] ?? []
+            if known.count < limit, !known.contains(where: { $0.place == entry.place }) {
+                returned[group] = known + [entry]
+            }
             return true
         }
         var walks = fair.passed.mapValues { PassedWalk<Stream>(messages: $0) }
@@ -76,14 +79,14 @@ extension QueueState {
         while picked.count < limit, budget > 0, let next = try stream.next() {
             budget -= 1
             receive.head = next.after
-            guard next.entry.delaySeconds == 0, !steps(over: next.entry, now, &receive) else {
+            guard next.entry.delaySeconds == 0 else { continue }
+            // Whatever became of it, its tenant's walk comes to it later.
+            if let group = next.entry.group, walks[group] != nil {
+                walks[group]?.messages.count += 1
                 continue
             }
+            guard !steps(over: next.entry, now, &receive) else { continue }
             if let group = next.entry.group {
-                if walks[group] != nil {
-                    walks[group]?.messages.count += 1
-                    continue
-                }
                 if walks.count < QueueLimits.passedTenants, isNoisy(group, at: now) {
                     let messages = PassedMessages(cursor: next.entry.position, count: 1)
                     walks[group] = PassedWalk(messages: messages)

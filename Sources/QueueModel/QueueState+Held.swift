@@ -13,6 +13,8 @@ struct HeldIndex: Sendable {
     /// FIFO: held messages by group, and the groups that may go on, by their first message.
     var groups: [String: MessageGroup] = [:]
     var readyGroups = DeadlineHeap()
+    /// FIFO: when they were sent, the first to expire first.
+    var expiry = DeadlineHeap()
     /// When they were sent.
     var sentTimes = SentTimes(retentionSeconds: QueueSettings().retentionSeconds)
 }
@@ -145,6 +147,7 @@ extension QueueState {
         let old = held.updateValue(message, forKey: place)
         if let old { count(old, -1) } else { index.sentTimes.add(message.entry.sent) }
         if settings.isFIFO, let group = message.entry.group, old == nil {
+            index.expiry.insert(DeadlineHeap.Entry(time: message.entry.sent, place: place))
             index.groups[group, default: MessageGroup()].insert(place)
         }
         count(message, 1)
@@ -260,6 +263,16 @@ extension QueueState {
             swap(&entries, &index.lanes[lane.rawValue])
         }
         guard settings.isFIFO else { return }
+        while let first = index.expiry.first, held[first.place] == nil {
+            index.expiry.removeFirst()
+        }
+        if index.expiry.count > 2 * held.count + 64 {
+            var fresh = DeadlineHeap()
+            for (place, message) in held {
+                fresh.insert(DeadlineHeap.Entry(time: message.entry.sent, place: place))
+            }
+            index.expiry = fresh
+        }
         while let first = index.readyGroups.first, !isReady(first) {
             index.readyGroups.removeFirst()
         }

@@ -22,8 +22,11 @@ extension QueueState {
     }
 
     /// Whether held messages have expired that no receive would meet.
+    ///
+    /// To the moment in a FIFO queue, where they would hold up their group.
     private func mustSweepHeld(at now: Timestamp) -> Bool {
-        index.sentTimes.count(upTo: horizon(now)) > 0
+        if settings.isFIFO { return index.expiry.first.map { $0.time <= horizon(now) } ?? false }
+        return index.sentTimes.count(upTo: horizon(now)) > 0
     }
 
     /// Whether `sweep` may find something.
@@ -68,15 +71,14 @@ extension QueueState {
         var receive = QueueRecord.Receive(
             visibleAt: now, head: head, first: [], again: [], expired: 0, gone: [])
         if mustSweepHeld(at: now) {
-            let gone = held.values.lazy.filter { isExpired($0.entry, now) }.map(\.entry.place)
-            receive.gone = gone.prefix(Self.sweepLimit).sorted()
+            receive.gone = expiredPlaces(at: now).prefix(Self.sweepLimit).sorted()
         }
         if mayHaveExpired(at: now) {
             var stream = try stream()
             try sweepPassed(at: now, stream, &receive)
             var scanned = 0
             while scanned < Self.sweepLimit, let next = try stream.next(),
-                next.entry.delaySeconds != 0 || steps(over: next.entry, now, &receive)
+                passes(next.entry, now, &receive)
             {
                 scanned += 1
                 receive.head = next.after
@@ -88,6 +90,33 @@ extension QueueState {
                 || !receive.passed.isEmpty
         else { return nil }
         return .receive(receive)
+    }
+
+    private func expiredPlaces(at now: Timestamp) -> [Place] {
+        guard settings.isFIFO else {
+            return held.values.filter { isExpired($0.entry, now) }.map(\.entry.place)
+        }
+        var places: Set<Place> = []
+        index.expiry.forEach(upTo: horizon(now)) { entry in
+            if held[entry.place] != nil { places.insert(entry.place) }
+        }
+        return places.sorted()
+    }
+
+    /// Whether a sweep may go past a message.
+    private func passes(
+        _ entry: StreamEntry, _ now: Timestamp, _ receive: inout QueueRecord.Receive
+    ) -> Bool {
+        guard entry.delaySeconds == 0 else { return true }
+        // Whatever became of it, its tenant's walk comes to it later.
+        if let group = entry.group, var messages = receive.passed[group] ?? fair.passed[group],
+            messages.count > 0
+        {
+            messages.count += 1
+            receive.passed[group] = messages
+            return true
+        }
+        return steps(over: entry, now, &receive)
     }
 
     /// Whether a message that the head comes to is gone; notes it if so.

@@ -120,6 +120,7 @@ struct QueueBench {
     mutating func receive(
         _ limit: Int = 1, timeout: Int64? = nil, attempt: String? = nil
     ) throws -> [ReceivedMessage] {
+        sweep()
         if let attempt,
             let (record, messages) = state.retry(attempt, timeoutSeconds: timeout, at: now)
         {

@@ -3,7 +3,7 @@ import QueueModel
 import Testing
 
 /// SplitMix64: the same seed, the same run.
-private struct Generator: RandomNumberGenerator {
+struct Generator: RandomNumberGenerator {
     var state: UInt64
     mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15

@@ -1,4 +1,5 @@
 import JSON
+import Journal
 import Posix
 import QueueModel
 import TestSupport
@@ -44,7 +45,9 @@ import Testing
 
     @Test("redriven messages are new ones, none lost and none doubled")
     func all() throws {
-        let queues = try deadLetters(try TemporaryFolder("redrive"), 25)
+        let folder = try TemporaryFolder("redrive")
+        defer { withExtendedLifetime(folder) {} }
+        let queues = try deadLetters(folder, 25)
         let dead = try queues.queue("Dead")
         let old = try Set(dead.peek(upTo: 25).map(\.message.messageID))
         #expect(old.count == 25)
@@ -71,7 +74,9 @@ import Testing
 
     @Test("a message that nobody knows the source of ends the task, and stays")
     func unknownSource() throws {
-        let queues = try deadLetters(try TemporaryFolder("unknown"), 2, from: ["A", "B"])
+        let folder = try TemporaryFolder("unknown")
+        defer { withExtendedLifetime(folder) {} }
+        let queues = try deadLetters(folder, 2, from: ["A", "B"])
         _ = try queues.queue("Dead").send([entry("direct")])
         let task = try #require(try redrive(queues))
         #expect(task.status == .failed && task.failure == "CouldNotDetermineMessageSource")
@@ -122,7 +127,9 @@ import Testing
 
     @Test("a rate holds, and ten tasks are remembered")
     func rate() throws {
-        let queues = try deadLetters(try TemporaryFolder("rate"), 30)
+        let folder = try TemporaryFolder("rate")
+        defer { withExtendedLifetime(folder) {} }
+        let queues = try deadLetters(folder, 30)
         let start = SystemClock.monotonicNanoseconds()
         _ = try queues.startMoveTask(from: "Dead", to: nil, rate: 100)
         _ = try queues.runMoveTask(of: "Dead", isCancelled: { false }, progress: { _ in })
@@ -135,7 +142,9 @@ import Testing
 
     @Test("what cannot be is refused")
     func refusals() throws {
-        let queues = try deadLetters(try TemporaryFolder("refused"), 1)
+        let folder = try TemporaryFolder("refused")
+        defer { withExtendedLifetime(folder) {} }
+        let queues = try deadLetters(folder, 1)
         #expect(throws: QueueError.self) {
             try queues.startMoveTask(from: "Source", to: nil, rate: nil)
         }

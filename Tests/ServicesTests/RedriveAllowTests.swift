@@ -30,7 +30,9 @@ import Testing
 
     @Test("dead letters that are not allowed any more wait, and come when they are again")
     func withdrawn() throws {
-        let queues = QueueDirectory(stateDirectory: try TemporaryFolder("withdrawn").path)
+        let folder = try TemporaryFolder("withdrawn")
+        defer { withExtendedLifetime(folder) {} }
+        let queues = QueueDirectory(stateDirectory: folder.path)
         try queues.create("D", QueueSettings())
         try queues.create("Q", source(of: "D"))
         var settings = QueueSettings()

@@ -30,7 +30,7 @@ extension Command {
                 "content-based-deduplication", "FIFO: the body's digest is its deduplication id."),
             .text(
                 "redrive-allow", "QUEUES",
-                "Queues that may send their dead letters here, comma between; 'none' (default: all)."
+                "Whose dead letters it takes: names with commas, or 'none' (default: all)."
             ),
             .flag("force", "Make it also within a minute of the removal of its namesake."),
             .choice(

@@ -27,7 +27,7 @@ extension Command {
             if invocation.has("list") { return try list(queues, name, invocation) }
             if invocation.has("cancel") {
                 let task = try queues.cancelMoveTask(of: name, id: nil)
-                try invocation.output.result(json(task)) { nil }
+                try invocation.output.result(.object(json(task))) { nil }
                 let after = task.status == .cancelling ? " after its present batch" : ""
                 return invocation.output.note("Cancelled\(after); \(task.moved) messages moved.")
             }
@@ -39,9 +39,6 @@ extension Command {
                         hint: "Without --to and --rate it goes on; --cancel ends it.")
                 }
                 invocation.output.note("Going on with the task of \(active.task.started.iso8601).")
-            } else if active == nil {
-                _ = try queues.startMoveTask(
-                    from: name, to: invocation.text("to"), rate: invocation.number("rate"))
             }
             try run(queues, name, invocation)
         })
@@ -50,8 +47,9 @@ extension Command {
         _ queues: QueueDirectory, _ name: String, _ invocation: Invocation
     ) throws {
         let showsProgress = StandardStream.error.isTerminal && !invocation.output.isQuiet
-        let task = try queues.runMoveTask(
-            of: name, isCancelled: { Signals.termination != nil },
+        let task = try queues.redrive(
+            name, to: invocation.text("to"), rate: invocation.number("rate"),
+            isCancelled: { Signals.termination != nil },
             progress: { task in
                 if showsProgress {
                     StandardStream.error.write("\r\(task.moved) of \(task.toMove) moved".utf8)
@@ -59,7 +57,7 @@ extension Command {
             })
         if showsProgress { StandardStream.error.write("\r".utf8) }
         guard let task else { return }
-        try invocation.output.result(json(task)) { nil }
+        try invocation.output.result(.object(json(task))) { nil }
         switch task.status {
         case .completed, .cancelled:
             let target = task.target.map { "to \($0)" } ?? "back"

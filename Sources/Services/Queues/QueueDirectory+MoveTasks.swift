@@ -55,6 +55,18 @@ extension QueueDirectory {
         }
     }
 
+    /// Goes on with the task that was cut off, whatever its target, or starts one; and runs it.
+    /// - Throws: as `startMoveTask` and `runMoveTask`.
+    package func redrive(
+        _ name: String, to target: String?, rate: Int64?, isCancelled: () -> Bool,
+        progress: (MoveTask) -> Void
+    ) throws -> MoveTask? {
+        if try queue(name).journal.read({ $0.state.queue.activeMoveTask }) == nil {
+            _ = try startMoveTask(from: name, to: target, rate: rate)
+        }
+        return try runMoveTask(of: name, isCancelled: isCancelled, progress: progress)
+    }
+
     /// Runs the active task to its end, or until `isCancelled`, which leaves it for the next.
     ///
     /// - Parameter progress: gets the task as it stands after each batch.
