@@ -144,7 +144,7 @@ extension StreamEntry {
 
 extension JSONScanner {
     /// Up to three numbers of an array.
-    fileprivate mutating func numbers() throws(JSONError) -> (UInt64, UInt64, UInt64) {
+    mutating func numbers() throws(JSONError) -> (UInt64, UInt64, UInt64) {
         var numbers: (UInt64, UInt64, UInt64) = (0, 0, 0)
         var index = 0
         try array { (scanner) throws(JSONError) in
@@ -160,7 +160,9 @@ extension JSONScanner {
     }
 
     fileprivate func hexadecimal(_ range: Range<Int>) -> UInt64 {
-        UInt64(text(range), radix: 16) ?? 0
+        slice(range).reduce(0) { value, digit in
+            value << 4 | UInt64(digit < 58 ? digit &- 48 : digit &- 87) & 15
+        }
     }
 }
 

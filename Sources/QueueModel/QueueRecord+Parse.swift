@@ -24,6 +24,10 @@ extension QueueRecord {
         guard let operation else { throw QueueRecordError(message: "a record without 'op'") }
         if scanner.matches(operation, "send") || scanner.matches(operation, "take") {
             self = try Self.arrival(line)
+        } else if scanner.matches(operation, "receive") {
+            self = try Self.frequent(line, isReceive: true)
+        } else if scanner.matches(operation, "delete") {
+            self = try Self.frequent(line, isReceive: false)
         } else if scanner.matches(operation, "requeue") {
             guard case .send(let messages) = try Self.arrival(line) else {
                 throw QueueRecordError(message: "a requeue record names a queue")
@@ -195,6 +199,27 @@ extension QueueRecord {
         return .base(state, held: held)
     }
 
+    /// The two that are as frequent as sends.
+    private static func frequent(
+        _ line: UnsafeRawBufferPointer, isReceive: Bool
+    ) throws(QueueRecordError) -> QueueRecord {
+        do throws(JSONError) {
+            if isReceive { return .receive(try Receive(line)) }
+            var places: [Place] = []
+            var scanner = JSONScanner(line)
+            try scanner.object { (key, scanner) throws(JSONError) in
+                if scanner.matches(key, "m") {
+                    places = try scanner.places()
+                } else {
+                    try scanner.skipValue()
+                }
+            }
+            return .delete(places)
+        } catch {
+            throw QueueRecordError(message: error.message)
+        }
+    }
+
     private static func change(_ line: UnsafeRawBufferPointer) throws(QueueRecordError)
         -> QueueRecord
     {
@@ -207,16 +232,10 @@ extension QueueRecord {
         let places = (value["m"]?.arrayValue ?? []).compactMap { Place(json: $0) }
         let number = UInt64(clamping: value["x"]?.intValue ?? 0)
         switch value["op"]?.stringValue {
-        case "receive":
-            guard let receive = Receive(json: value) else {
-                throw QueueRecordError(message: "a receive record lacks a part")
-            }
-            return .receive(receive)
         case "retry":
             guard let attempt = value["attempt"]?.stringValue, let until = value["until"]?.intValue
             else { throw QueueRecordError(message: "a retry record lacks a part") }
             return .retry(attempt: attempt, visibleAt: Timestamp(milliseconds: until))
-        case "delete": return .delete(places)
         case "visibility":
             return .visibility(
                 (value["m"]?.arrayValue ?? []).compactMap { change in

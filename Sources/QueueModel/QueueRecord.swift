@@ -367,28 +367,60 @@ extension QueueRecord.Receive {
         JSONWriter.append("}", &output)
     }
 
-    init?(json: JSONValue) {
-        guard let until = json["until"]?.intValue, let head = Head(json: json["head"]) else {
-            return nil
+    /// Reads a receive record: by hand, since whoever opens a queue reads many.
+    init(_ line: UnsafeRawBufferPointer) throws(JSONError) {
+        self.init(
+            visibleAt: Timestamp(milliseconds: 0), head: Head(segment: 0, offset: 0, index: 0),
+            first: [], again: [], expired: 0, gone: [])
+        var scanner = JSONScanner(line)
+        try scanner.object { (key, scanner) throws(JSONError) in
+            if scanner.matches(key, "first") {
+                try scanner.array { (scanner) throws(JSONError) in
+                    let message = try HeldMessage(&scanner)
+                    first.append(
+                        QueueRecord.FirstReceive(
+                            entry: message.entry, bits: message.bits == 0 ? nil : message.bits))
+                }
+            } else if scanner.matches(key, "until") {
+                visibleAt = Timestamp(milliseconds: try scanner.int())
+            } else if scanner.matches(key, "head") {
+                let (segment, offset, index) = try scanner.numbers()
+                head = Head(segment: segment, offset: offset, index: UInt8(clamping: index))
+            } else if scanner.matches(key, "expired") {
+                expired = UInt64(clamping: try scanner.int())
+            } else if scanner.matches(key, "gone") {
+                gone = try scanner.places()
+            } else if scanner.matches(key, "over") {
+                over = try scanner.places()
+            } else if scanner.matches(key, "attempt") {
+                attempt = scanner.text(try scanner.string())
+            } else if scanner.matches(key, "again") {
+                again = try scanner.values().compactMap { QueueRecord.Again(json: $0) }
+            } else if scanner.matches(key, "passed") {
+                for value in try scanner.values() {
+                    guard let (group, messages) = PassedMessages.read(value) else { continue }
+                    passed[group] = messages
+                }
+            } else {
+                try scanner.skipValue()
+            }
         }
-        visibleAt = Timestamp(milliseconds: until)
-        self.head = head
-        first = []
-        for value in json["first"]?.arrayValue ?? [] {
-            guard let entry = StreamEntry(json: value) else { return nil }
-            first.append(QueueRecord.FirstReceive(entry: entry, bits: bits(value["bits"])))
+    }
+}
+
+extension JSONScanner {
+    /// A list of places: `[[17,0],[17,1]]`.
+    mutating func places() throws(JSONError) -> [Place] {
+        var places: [Place] = []
+        try array { (scanner) throws(JSONError) in
+            let (n, index, _) = try scanner.numbers()
+            places.append(Place(n: n, index: UInt8(clamping: index)))
         }
-        again = []
-        for value in json["again"]?.arrayValue ?? [] {
-            guard let message = QueueRecord.Again(json: value) else { return nil }
-            again.append(message)
-        }
-        expired = UInt64(clamping: json["expired"]?.intValue ?? 0)
-        gone = (json["gone"]?.arrayValue ?? []).compactMap { Place(json: $0) }
-        attempt = json["attempt"]?.stringValue
-        over = (json["over"]?.arrayValue ?? []).compactMap { Place(json: $0) }
-        for value in json["passed"]?.arrayValue ?? [] {
-            if let (group, messages) = PassedMessages.read(value) { passed[group] = messages }
-        }
+        return places
+    }
+
+    /// A list as values.
+    mutating func values() throws(JSONError) -> [JSONValue] {
+        try JSONValue.parse(Array(slice(try skipValue()))).arrayValue ?? []
     }
 }
