@@ -76,7 +76,9 @@ struct NaiveQueue {
 
     /// Whether a handle deletes its message, and which.
     func deletes(_ handle: String, at time: Timestamp) -> Message? {
-        guard let message = messages.first(where: { $0.handle == handle }) else { return nil }
+        guard let message = messages.first(where: { $0.handle == handle }),
+            !isExpired(message, at: time)
+        else { return nil }
         return !settings.isFIFO || isHidden(message, at: time) ? message : nil
     }
 

@@ -100,7 +100,10 @@ extension Simulation {
             guard frame.step.interruptions.isEmpty,
                 let message = before.messages.first(where: { $0.handle == handle })
             else { break }
-            if before.isHidden(message, at: time) { fail("\(message) was refused: \(error)") }
+            let isThere = before.isHidden(message, at: time)
+            if isThere && !before.isExpired(message, at: time) {
+                fail("\(message) was refused: \(error)")
+            }
         case (QueueError.isBeingRedriven, .redrive): break
         default:
             if !mayFail { fail("\(operation) was refused: \(error)") }
