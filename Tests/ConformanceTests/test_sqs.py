@@ -61,6 +61,9 @@ def call(make_stack):
     queues['Small'] = {'maximumMessageSize': 1024}
     queues['Dead'] = {}
     queues['Giver'] = {'redrive': {'deadLetterQueue': 'Dead', 'maxReceiveCount': 2}, 'visibilityTimeout': 0}
+    queues['MoverDead'] = {}
+    queues['Mover'] = {'redrive': {'deadLetterQueue': 'MoverDead', 'maxReceiveCount': 1}, 'visibilityTimeout': 0}
+    queues['Attempts.fifo'] = {}
     queues['Groups.fifo'] = {'contentBasedDeduplication': True}
     queues['Strict.fifo'] = {}
     queues['List-a'], queues['List-b'] = {}, {}
@@ -299,3 +302,37 @@ def test_long_polling_is_woken_by_a_send(call):
         ('send_message', {'QueueUrl': url('Handles'), 'MessageBody': 'soon', 'DelaySeconds': 1}),
         ('receive_message', {'QueueUrl': url('Handles'), 'WaitTimeSeconds': 20}))
     assert received['Messages'][0]['Body'] == 'soon'
+
+
+def test_move_tasks(call):
+    arn = 'arn:aws:sqs:us-east-1:' + ACCOUNT + ':'
+    giver, dead = url('Mover'), url('MoverDead')
+    results = call(
+        ('send_message', {'QueueUrl': giver, 'MessageBody': 'again'}),
+        *[('receive_message', {'QueueUrl': giver})] * 2,
+        ('receive_message', {'QueueUrl': dead, 'VisibilityTimeout': 0, 'MessageSystemAttributeNames': ['All']}),
+        ('start_message_move_task', {'SourceArn': arn + 'MoverDead', 'MaxNumberOfMessagesPerSecond': 500}),
+        ('receive_message', {'QueueUrl': giver, 'WaitTimeSeconds': 10}),
+        ('list_message_move_tasks', {'SourceArn': arn + 'MoverDead'}),
+        ('start_message_move_task', {'SourceArn': arn + 'Mover'}),
+        ('start_message_move_task', {'SourceArn': arn + 'Nowhere'}),
+        ('cancel_message_move_task', {'TaskHandle': '$4.TaskHandle'}))
+    seen = results[3]['Messages'][0]
+    assert seen['Attributes']['DeadLetterQueueSourceArn'] == arn + 'Mover'
+    moved = results[5]['Messages'][0]
+    assert moved['Body'] == 'again' and moved['MessageId'] != seen['MessageId']
+    task, = results[6]['Results']
+    assert task['SourceArn'] == arn + 'MoverDead' and task['ApproximateNumberOfMessagesMoved'] == 1
+    assert task['Status'] in ('RUNNING', 'COMPLETED')
+    assert [r['error']['Code'] for r in results[7:9]] == ['InvalidParameterValue', 'ResourceNotFoundException']
+
+
+def test_receive_attempt(call):
+    queue = url('Attempts.fifo')
+    receive = ('receive_message', {'QueueUrl': queue, 'ReceiveRequestAttemptId': 'one'})
+    _, first, second, other = call(
+        ('send_message', {
+            'QueueUrl': queue, 'MessageBody': 'a', 'MessageGroupId': 'g', 'MessageDeduplicationId': 'd'}),
+        receive, receive, ('receive_message', {'QueueUrl': queue}))
+    assert first['Messages'] == second['Messages']
+    assert 'Messages' not in other
