@@ -147,7 +147,9 @@ extension Journal {
         _ file: any JournalFile, writingAnew unproven: Range<UInt64>?, upTo target: UInt64
     ) throws(JournalError) {
         do throws(SystemError) {
+            crashPoint("before-sync")
             try file.sync(writingAnew: unproven)
+            crashPoint("after-sync")
         } catch {
             return try repair()
         }

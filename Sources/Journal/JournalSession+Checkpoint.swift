@@ -16,60 +16,25 @@ extension JournalSession {
         var length: UInt64
     }
 
-    private var checkpointPath: String { "\(folder)/checkpoint.json" }
+    private var checkpointPath: String { "\(folder)/\(CheckpointFile.name)" }
 
     /// The newest checkpoint, if it is whole and speaks of this very journal. Never an error:
     /// without one, opening reads from the segment's base record on.
     func readCheckpoint() -> Checkpoint? {
-        guard let file = try? storage.open(checkpointPath, creating: false),
-            let size = try? file.status().size, size > 1, size < RecordFrame.maximumBaseLength,
-            let bytes = try? file.bytes(at: 0, count: Int(size)), bytes.last == 0x0A,
-            let frame = bytes.dropLast().withUnsafeBytes({ RecordFrame(checking: $0) }),
-            let place = try? Self.place(in: bytes), place.segment == segment,
-            let fileSize = try? self.file.status().size, place.offset <= fileSize,
-            place.offset >= UInt64(RecordFrame.suffixLength + 1),
-            let before = try? self.file.bytes(
-                at: place.offset - UInt64(RecordFrame.suffixLength + 1),
-                count: RecordFrame.suffixLength + 1),
-            before.last == 0x0A,
-            before.dropLast().withUnsafeBytes({ RecordFrame.checksum(inSuffixOf: $0) })
-                == place.checksum
+        let checkpoint = CheckpointFile(folder: folder, storage: storage)
+        guard let place = checkpoint.place, place.segment == segment,
+            let fileSize = try? file.status().size, place.offset <= fileSize,
+            let line = checkpoint.line(at: place.offset, in: segment, file),
+            let frame = line.bytes.withUnsafeBytes({ RecordFrame(checking: $0) })
         else { return nil }
         var state = State()
-        let location = RecordLocation(segment: segment, offset: place.offset, length: 0)
-        let applied: Void? = bytes.dropLast().withUnsafeBytes {
-            try? state.apply($0, n: frame.n, time: frame.time, at: location)
+        let applied: Void? = line.bytes.withUnsafeBytes {
+            try? state.apply($0, n: line.n, time: line.time, at: line.location)
         }
         guard applied != nil else { return nil }
         return Checkpoint(
-            state: state, n: frame.n, time: frame.time, durable: frame.durable, segment: segment,
-            offset: place.offset, checksum: place.checksum, length: size)
-    }
-
-    private static func place(
-        in bytes: [UInt8]
-    ) throws -> (segment: UInt64, offset: UInt64, checksum: UInt32) {
-        try bytes.withUnsafeBytes { raw in
-            var scanner = JSONScanner(raw)
-            var segment: Int64 = 0
-            var offset: Int64 = 0
-            var checksum = ""
-            try scanner.object { (key, scanner) throws(JSONError) in
-                if scanner.matches(key, "segment") {
-                    segment = try scanner.int()
-                } else if scanner.matches(key, "offset") {
-                    offset = try scanner.int()
-                } else if scanner.matches(key, "before") {
-                    checksum = scanner.text(try scanner.string())
-                } else {
-                    try scanner.skipValue()
-                }
-            }
-            guard let value = UInt32(checksum, radix: 16) else {
-                throw StateError("the checkpoint does not say what stands before it")
-            }
-            return (UInt64(clamping: segment), UInt64(clamping: offset), value)
-        }
+            state: state, n: line.n, time: line.time, durable: frame.durable, segment: segment,
+            offset: place.offset, checksum: place.checksum, length: UInt64(line.bytes.count + 1))
     }
 
     mutating func restore(_ checkpoint: Checkpoint) {
@@ -126,7 +91,9 @@ extension JournalSession {
             try storage.remove(temporary)
             let file = try storage.open(temporary, creating: true)
             try file.writeAll(line, at: 0)
+            crashPoint("before-checkpoint-rename")
             try storage.rename(temporary, to: checkpointPath)
+            crashPoint("after-checkpoint-rename")
         }
         bytesSinceCheckpoint = 0
         checkpointLength = UInt64(line.count)
@@ -158,7 +125,9 @@ extension JournalSession {
     /// Syncs under the lock, before a roll or a checkpoint.
     mutating func syncHere() throws(JournalError) {
         do throws(SystemError) {
+            crashPoint("before-sync")
             if !isSuspect { try file.sync(writingAnew: unproven) }
+            crashPoint("after-sync")
         } catch {
             suspect = identity
         }

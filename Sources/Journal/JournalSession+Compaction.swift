@@ -56,6 +56,7 @@ extension JournalSession {
             throw damage(limit, 0, "what it keeps cannot be read: \(error)")
         }
         now = max(now, lastTime)
+        crashPoint("before-carry")
         if let members { try append(members) }
     }
 
@@ -102,6 +103,7 @@ extension JournalSession {
         if durable < lastN { try syncHere() }
         try announceDeletion()
         for name in doomed {
+            crashPoint("before-segment-delete")
             guard (try? storage.remove(path(of: name))) != nil,
                 (try? storage.syncDirectory(folder)) != nil
             else { return }

@@ -16,7 +16,7 @@ extension JournalSession {
 
     /// Reads what there is, or begins a journal.
     mutating func load() throws(JournalError) {
-        generation = Self.ended  // until this succeeds, the next look starts over
+        generation = LockWords.ended  // until this succeeds, the next look starts over
         try storing { () throws(SystemError) in
             let names = try storage.list(folder)
             segments = names.compactMap(SegmentName.parse)
@@ -44,6 +44,12 @@ extension JournalSession {
         let start = try readAppended()
         if durable < lastN, let start, start < end { unproven = start..<end }
         guard lastN > 0 else { throw damage(newest, 0, "the segment has no base record") }
+        guard lastN >= durable else {
+            throw damage(newest, end, "the records \(nextN) to \(durable) are missing")
+        }
+        if let needed = state.oldestSegment, needed > 0, !segments.contains(needed) {
+            throw damage(needed, 0, "the segment is missing")
+        }
         generation = current
         mustList = false
     }
@@ -54,14 +60,19 @@ extension JournalSession {
         isReserveKept = false
         var current: UInt64 = 0
         var size: UInt64 = 0
+        var links: UInt64 = 1
         try storing { () throws(SystemError) in
             current = try readGeneration()
-            size = try file.status().size
+            let status = try file.status()
+            (size, links) = (status.size, status.links)
         }
-        guard current != Self.ended else { throw .removed }
+        guard current != LockWords.ended else { throw .removed }
         if current != generation {
             try reload()
             return
+        }
+        guard links > 0 else {
+            throw damage(segment, 0, "the file was removed by something that is not msorch")
         }
         if mustList {
             try storing { () throws(SystemError) in
@@ -179,10 +190,17 @@ extension JournalSession {
         }
     }
 
-    /// Makes the folder and the first segment: a base record of the empty state.
+    /// Makes the first segment: a base record of the empty state.
     private mutating func begin() throws(JournalError) {
-        let numbers = "\(Self.digits(1)) \(Self.digits(0))"
-        try storing { () throws(SystemError) in try lockFile.writeAll(Array(numbers.utf8), at: 0) }
+        let words = try storing { () throws(SystemError) in try readLock() }
+        // A journal that was begun has a higher generation.
+        guard words.isBlank || (words.generation ?? 2) <= 1 && words.durable == 0 else {
+            throw .damaged(
+                file: folder, offset: 0,
+                reason: "its segments are missing, with the records 1 to "
+                    + "\(words.durable.map { String($0) } ?? "?") at least")
+        }
+        try write(generation: 0)
         _ = try writeSegment(name: 1, lines: [baseLine(n: 1)])
         segments = [1]
         keepReserve()
@@ -217,65 +235,81 @@ extension JournalSession {
             try? storage.remove(temporary)
             throw .storage(error)
         }
-        let unfinished = try storing { () throws(SystemError) in try readGeneration() } | 1
+        let present = try storing { () throws(SystemError) in try readGeneration() }
+        let unfinished = (present == Self.unknown ? freshGeneration : present) | 1
         try write(generation: unfinished)
         try storing { () throws(SystemError) in
+            crashPoint("before-segment-rename")
             try storage.rename(temporary, to: path(of: name))
+            crashPoint("after-segment-rename")
             try storage.syncDirectory(folder)
         }
         try write(generation: unfinished + 1)
         return unfinished + 1
     }
 
-    /// The generation, after what a dead process began to rename is on the disk under its name.
+    /// The generation, after what a dead process began to rename is on the disk under its name; and
+    /// after what is not known of it was set anew, to what it never was.
     private mutating func settleNames() throws(JournalError) -> UInt64 {
-        let current = try storing { () throws(SystemError) in try readGeneration() }
-        guard current != Self.ended else { throw .removed }
-        guard !current.isMultiple(of: 2) else { return current }
+        var current = try storing { () throws(SystemError) in try readGeneration() }
+        switch current {
+        case LockWords.ended: throw .removed
+        case LockWords.replaced:
+            let isOurs = try storing { () throws(SystemError) in
+                let there = try storage.open("\(folder)/lock", creating: false).status()
+                return try there.inode == lockFile.status().inode
+            }
+            guard isOurs else { throw .removed }
+            current = freshGeneration
+        case Self.unknown: current = freshGeneration
+        default: guard !current.isMultiple(of: 2) else { return current }
+        }
         try storing { () throws(SystemError) in try storage.syncDirectory(folder) }
-        try write(generation: current + 1)
-        return current + 1
+        let settled = current + current % 2
+        try write(generation: settled)
+        return settled
     }
 
-    /// The lock file's three numbers, 20 digits each: the generation, the highest `n` that any
-    /// process has synced, and how often segments were deleted. Nobody syncs the file itself: a
-    /// lost number is only known a little later.
+    /// Even, and none that this journal had.
+    private var freshGeneration: UInt64 { UInt64(clamping: max(now.milliseconds, 1)) * 2 }
+
+    /// The lock file's generation; `unknown` if it is harmed.
     mutating func readGeneration() throws(SystemError) -> UInt64 {
-        let text = try lockFile.bytes(at: 0, count: 62)
-        let numbers = String(decoding: text, as: UTF8.self).split(separator: " ")
-        if numbers.count >= 2, let n = UInt64(numbers[1]) { durable = max(durable, n) }
-        if numbers.count >= 3, let count = UInt64(numbers[2]), count != deletions {
-            deletions = count
+        let words = try readLock()
+        durable = max(durable, words.durable ?? 0)
+        if words.deletions != deletions {
+            deletions = words.deletions ?? deletions
             mustList = true
         }
-        return numbers.first.flatMap { UInt64($0) } ?? 0
+        return words.generation ?? Self.unknown
     }
 
-    /// The generation of a journal that was ended.
-    static var ended: UInt64 { .max }
+    private func readLock() throws(SystemError) -> LockWords {
+        LockWords(try lockFile.bytes(at: 0, count: LockWords.length))
+    }
+
+    private static var unknown: UInt64 { LockWords.replaced - 1 }
 
     /// From here on nobody can use the journal, not even who has it open.
-    func markEnded() throws(JournalError) { try write(generation: Self.ended) }
+    func markEnded() throws(JournalError) { try write(generation: LockWords.ended) }
 
     /// Tells later writers what is on the disk, so that they know damage from an unfinished write.
     func publishDurable() {
-        try? lockFile.writeAll(Array(" \(Self.digits(durable))".utf8), at: 20)
-    }
-
-    private static func digits(_ number: UInt64) -> String {
-        let digits = String(number)
-        return String(repeating: "0", count: 20 - digits.utf8.count) + digits
+        try? lockFile.writeAll(LockWords.encode(durable: durable), at: LockWords.durableOffset)
     }
 
     /// Tells others that they must look which segments there are: before some go.
     mutating func announceDeletion() throws(JournalError) {
         deletions &+= 1
-        let text = Array(" \(SegmentName.digits(deletions))".utf8)
-        try storing { () throws(SystemError) in try lockFile.writeAll(text, at: 41) }
+        let bytes = LockWords.encode(deletions: deletions)
+        try storing { () throws(SystemError) in
+            try lockFile.writeAll(bytes, at: LockWords.deletionsOffset)
+        }
     }
 
     private func write(generation: UInt64) throws(JournalError) {
-        let text = Array(Self.digits(generation).utf8)
-        try storing { () throws(SystemError) in try lockFile.writeAll(text, at: 0) }
+        let bytes = LockWords.encode(
+            generation: generation, durable: durable, deletions: deletions)
+        try storing { () throws(SystemError) in try lockFile.writeAll(bytes, at: 0) }
     }
 }

@@ -52,7 +52,7 @@ package struct JournalSession<State: JournaledState>: Sendable {
     var deletions: UInt64 = 0
     var mustList = false
     /// Whether this speaks of what is in the files: not after a load that failed.
-    var isLoaded: Bool { generation != Self.ended }
+    var isLoaded: Bool { generation != LockWords.ended }
     /// Bytes appended since the newest checkpoint, and that checkpoint's size.
     var bytesSinceCheckpoint: UInt64 = 0
     var checkpointLength: UInt64 = 0
@@ -164,8 +164,14 @@ package struct JournalSession<State: JournaledState>: Sendable {
     }
 
     private func write(at offset: UInt64) throws(SystemError) {
+        crashPoint("before-append")
+        if isCrashPoint("half-append") {
+            try? file.writeAll(Array(pending.prefix(pending.count / 2)), at: offset)
+            ProcessEnvironment.killSelf()
+        }
         do throws(SystemError) {
             try file.writeAll(pending, at: offset)
+            crashPoint("after-append")
         } catch {
             try? file.truncate(to: offset)
             throw error
@@ -288,6 +294,8 @@ package struct RecordCursor: Sendable {
     private var segment: UInt64
     private var offset: UInt64
     private var lines: LineReader?
+    /// The last record that was read; `nil` at first.
+    private var last: UInt64?
     /// Whether a segment that is not there any more is passed over rather than an error.
     private var passesMissingSegments = false
 
@@ -309,6 +317,7 @@ package struct RecordCursor: Sendable {
         cursor.segment = location.segment
         cursor.offset = location.offset
         cursor.lines = nil
+        cursor.last = nil
         cursor.passesMissingSegments = true
         return cursor
     }
@@ -327,6 +336,7 @@ package struct RecordCursor: Sendable {
         other.segment = location.segment
         other.offset = location.offset
         other.lines = nil
+        other.last = nil
         return other
     }
 
@@ -337,7 +347,7 @@ package struct RecordCursor: Sendable {
             if segment == newest, start >= end { return nil }
             if lines == nil {
                 guard let file = try open(segment) else {
-                    guard advance() else { return nil }
+                    guard try advance(from: nil) else { return nil }
                     continue
                 }
                 lines = LineReader(file, at: offset)
@@ -347,21 +357,38 @@ package struct RecordCursor: Sendable {
                 guard let frame = bytes.withUnsafeBytes({ RecordFrame(checking: $0) }) else {
                     throw damage(start, "the record fails its checksum")
                 }
+                guard frame.n == last.map({ $0 + 1 }) ?? frame.n || passesMissingSegments else {
+                    throw damage(start, "the records before \(frame.n) are missing")
+                }
                 lines?.advance(over: bytes)
+                last = frame.n
                 return RecordLine(
                     n: frame.n, time: frame.time,
                     location: RecordLocation(
                         segment: segment, offset: start, length: UInt32(bytes.count + 1)),
                     bytes: bytes)
             case .fragment: throw damage(start, "a sealed segment ends inside a record")
-            case .end: guard advance() else { return nil }
+            case .end: guard try advance(from: start) else { return nil }
             }
         }
     }
 
     /// Goes to the start of the next segment, if there is one.
-    private mutating func advance() -> Bool {
+    /// - Throws: `damaged` if the record before that is not where this one ends.
+    private mutating func advance(from end: UInt64?) throws(JournalError) -> Bool {
         guard let following = segments.first(where: { $0 > segment }) else { return false }
+        if let end, !passesMissingSegments {
+            if last == nil, let file = try open(segment) {
+                let size = try storing { () throws(SystemError) in try file.status().size }
+                var lines = BackwardLineReader(file, endingAt: size)
+                last = try lines.previous()?.line.withUnsafeBytes {
+                    RecordFrame(checking: $0)?.n
+                }
+            }
+            guard last == following - 1 else {
+                throw damage(end, "the records up to \(following - 1) are missing")
+            }
+        }
         segment = following
         offset = 0
         lines = nil

@@ -10,10 +10,24 @@ package protocol JournalStorage: Sendable {
     func isDirectory(_ path: String) throws(SystemError) -> Bool
     func makeDirectory(_ folder: String) throws(SystemError)
     func rename(_ source: String, to target: String) throws(SystemError)
+    /// Two folders change places, in one step where the file system can.
+    func exchange(_ one: String, _ other: String) throws(SystemError)
     func remove(_ path: String) throws(SystemError)
     /// Removes a folder with all that is in it, file by file. Not an error if there is none.
     func removeTree(_ folder: String) throws(SystemError)
     func syncDirectory(_ folder: String) throws(SystemError)
+}
+
+extension JournalStorage {
+    package func exchange(_ one: String, _ other: String) throws(SystemError) {
+        try exchangeByRenaming(one, other)
+    }
+
+    fileprivate func exchangeByRenaming(_ one: String, _ other: String) throws(SystemError) {
+        try rename(one, to: one + ".new")
+        try rename(other, to: one)
+        try rename(one + ".new", to: other)
+    }
 }
 
 /// One open file of a journal.
@@ -52,6 +66,9 @@ package struct DiskStorage: JournalStorage {
     }
     package func rename(_ source: String, to target: String) throws(SystemError) {
         try FileSystem.rename(source, to: target)
+    }
+    package func exchange(_ one: String, _ other: String) throws(SystemError) {
+        if try !FileSystem.exchange(one, other) { try exchangeByRenaming(one, other) }
     }
     package func remove(_ path: String) throws(SystemError) { try FileSystem.remove(path) }
     package func removeTree(_ folder: String) throws(SystemError) {

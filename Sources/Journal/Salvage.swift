@@ -1,6 +1,6 @@
 import Posix
 
-/// Reads what is left of a damaged journal.
+/// Reads what is left of a damaged journal, and puts another in its place.
 package enum Salvage {
     package enum Piece: Sendable {
         case record(RecordLine)
@@ -8,10 +8,13 @@ package enum Salvage {
         case harmed(file: String, offset: UInt64, bytes: Int)
     }
 
-    /// Runs `body` while nobody else can use the journal in `folder`; when it returns, whoever has
-    /// the journal open gets `removed` from then on.
+    /// Runs `body` while nobody else can use the journal in `folder`; then what `body` made at
+    /// `copy` is in its place, and the old folder, file by file as it was, at `aside`. Whoever has
+    /// the old one open gets `removed` from then on. A crash leaves either the old one or the new
+    /// one there.
     package static func replace(
-        folder: String, storage: any JournalStorage = DiskStorage(), _ body: () throws -> Void
+        folder: String, with copy: String, aside: String,
+        storage: any JournalStorage = DiskStorage(), _ body: () throws -> Void
     ) throws {
         let lockFile = try storing { () throws(SystemError) in
             try storage.open("\(folder)/lock", creating: true)
@@ -20,40 +23,68 @@ package enum Salvage {
         defer { lockFile.unlock() }
         try body()
         try storing { () throws(SystemError) in
-            try lockFile.writeAll(Array(String(UInt64.max).utf8), at: 0)
+            let size = try lockFile.status().size
+            let original = try lockFile.bytes(at: 0, count: Int(size))
+            try storage.syncDirectory(copy)
+            // From now on others look whether the folder is still in its place.
+            try lockFile.writeAll(
+                LockWords.encode(
+                    generation: LockWords.replaced, durable: 0, deletions: 0), at: 0)
+            try storage.rename(copy, to: aside)
+            crashPoint("before-exchange")
+            try storage.exchange(aside, folder)
+            crashPoint("after-exchange")
+            try storage.syncDirectory(FileSystem.parent(of: folder))
+            // Others hold the file, so the old folder gets it back as another one.
+            let restored = try storage.open("\(aside)/lock.new", creating: true)
+            try restored.writeAll(original, at: 0)
+            try storage.rename("\(aside)/lock.new", to: "\(aside)/lock")
+            try storage.syncDirectory(aside)
         }
     }
 
-    /// Every line of every segment, oldest first, good or not.
+    /// Every line of every segment, oldest first, good or not. Where the growing segment is harmed,
+    /// a checkpoint that fits comes as the record that it stands behind.
     package static func read(
         folder: String, storage: any JournalStorage = DiskStorage(),
         _ visit: (Piece) throws -> Void
     ) throws {
+        let checkpoint = CheckpointFile(folder: folder, storage: storage)
         for name in try storage.list(folder).compactMap(SegmentName.parse) {
-            let fileName = SegmentName.file(name)
-            let file = try storage.open("\(folder)/\(fileName)", creating: false)
-            var lines = LineReader(file, at: 0)
-            reading: while true {
-                switch try lines.peek() {
-                case .end: break reading
-                case .fragment(let bytes):
-                    try visit(.harmed(file: fileName, offset: lines.offset, bytes: bytes))
-                    break reading
-                case .line(let bytes):
-                    if let frame = bytes.withUnsafeBytes({ RecordFrame(checking: $0) }) {
-                        let location = RecordLocation(
-                            segment: name, offset: lines.offset, length: UInt32(bytes.count + 1))
-                        try visit(
-                            .record(
-                                RecordLine(
-                                    n: frame.n, time: frame.time, location: location, bytes: bytes))
-                        )
-                    } else {
-                        try visit(
-                            .harmed(file: fileName, offset: lines.offset, bytes: bytes.count + 1))
-                    }
-                    lines.advance(over: bytes)
+            try read(name, folder: folder, storage, checkpoint, visit)
+        }
+    }
+
+    private static func read(
+        _ name: UInt64, folder: String, _ storage: any JournalStorage, _ checkpoint: CheckpointFile,
+        _ visit: (Piece) throws -> Void
+    ) throws {
+        let fileName = SegmentName.file(name)
+        let file = try storage.open("\(folder)/\(fileName)", creating: false)
+        var lines = LineReader(file, at: 0)
+        var isHarmed = false
+        while true {
+            if isHarmed, let line = checkpoint.line(at: lines.offset, in: name, file) {
+                try visit(.record(line))
+                isHarmed = false
+            }
+            switch try lines.peek() {
+            case .end: return
+            case .fragment(let bytes):
+                return try visit(.harmed(file: fileName, offset: lines.offset, bytes: bytes))
+            case .line(let bytes):
+                if let frame = bytes.withUnsafeBytes({ RecordFrame(checking: $0) }) {
+                    let location = RecordLocation(
+                        segment: name, offset: lines.offset, length: UInt32(bytes.count + 1))
+                    try visit(
+                        .record(
+                            RecordLine(
+                                n: frame.n, time: frame.time, location: location, bytes: bytes)))
+                } else {
+                    isHarmed = true
+                    try visit(.harmed(file: fileName, offset: lines.offset, bytes: bytes.count + 1))
                 }
+                lines.advance(over: bytes)
             }
         }
     }

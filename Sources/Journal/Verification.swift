@@ -3,24 +3,43 @@ import Posix
 
 /// What a check of a whole journal found.
 package struct Verification: Equatable, Sendable {
+    /// Damage: records that were there are harmed or missing.
     package struct Problem: Equatable, Sendable {
         package var file: String
         package var offset: UInt64
+        /// How much of the file is no record any more; 0 if it is missing.
+        package var bytes: UInt64 = 0
+        /// The numbers of the records that are not there, as far as they are known.
+        package var records: ClosedRange<UInt64>?
         package var message: String
+    }
+
+    /// A file, or a part of one, that the queue does without: it can be derived, or was never
+    /// acknowledged.
+    package struct Note: Equatable, Sendable {
+        package var file: String
+        package var message: String
+
+        package init(file: String, message: String) {
+            self.file = file
+            self.message = message
+        }
     }
 
     package var segments = 0
     package var records = 0
     package var bytes: UInt64 = 0
+    /// The last record's number.
+    package var lastN: UInt64 = 0
     package var problems: [Problem] = []
+    package var ignored: [Note] = []
     package var tornFiles: [String] = []
-    var lastN: UInt64 = 0
 }
 
 extension Journal {
-    /// Reads every record of every segment: checksums, numbers without gaps, and that each base
-    /// record is the state that the records before it make. Changes nothing, and needs no healthy
-    /// journal: it does not open one.
+    /// Reads every record of every segment: checksums, numbers without gaps, that each base record
+    /// is the state that the records before it make, and that nothing is missing which was there.
+    /// Changes nothing, and needs no healthy journal: it does not open one.
     package static func verify(
         folder: String, storage: any JournalStorage = DiskStorage()
     ) throws(JournalError) -> Verification {
@@ -30,85 +49,215 @@ extension Journal {
         try lockFile.lock(JournalOptions())
         defer { lockFile.unlock() }
         let names = try storing { () throws(SystemError) in try storage.list(folder) }
-        var report = Verification()
-        report.tornFiles = names.filter { $0.hasPrefix("torn-") }
-        var state: State?
-        var last: UInt64?
-        for name in names.compactMap(SegmentName.parse) {
-            if let last, name != last + 1 {
-                report.problems.append(
-                    Verification.Problem(
-                        file: SegmentName.file(name), offset: 0,
-                        message: "the records \(last + 1) to \(name - 1) are missing before it"))
-                state = nil
-            }
-            try verify(name, in: folder, storage, &state, &report)
-            last = state == nil ? nil : report.lastN
+        let words = LockWords(
+            try storing { () throws(SystemError) in
+                try lockFile.bytes(at: 0, count: LockWords.length)
+            })
+        var check = JournalCheck<State>(folder: folder, storage: storage)
+        check.durable = words.durable ?? 0
+        check.report.tornFiles = names.filter { $0.hasPrefix("torn-") }
+        let segments = names.compactMap(SegmentName.parse)
+        for name in segments { try check.read(name, isNewest: name == segments.last) }
+        check.finish(segments)
+        if words.isBlank {
+            check.ignore("lock", "it does not say what it should; written again by the next use")
         }
-        if report.segments == 0 {
-            report.problems.append(
-                Verification.Problem(file: folder, offset: 0, message: "there is no segment"))
+        for part in words.harmed {
+            check.ignore("lock", "its \(part) is harmed; written again by the next use")
         }
-        return report
+        try check.checkpoint(segments)
+        return check.report
+    }
+}
+
+/// A check while it goes on.
+private struct JournalCheck<State: JournaledState> {
+    let folder: String
+    let storage: any JournalStorage
+    var report = Verification()
+    /// The highest `n` that anything says was on the disk.
+    var durable: UInt64 = 0
+    /// What the records make; `nil` where one is missing.
+    private var state: State?
+    /// The number that the next record must have; `nil` before the first.
+    private var expected: UInt64?
+    /// A problem whose last record the next good one tells.
+    private var open: Verification.Problem?
+
+    init(folder: String, storage: any JournalStorage) {
+        self.folder = folder
+        self.storage = storage
     }
 
-    private static func verify(
-        _ name: UInt64, in folder: String, _ storage: any JournalStorage, _ state: inout State?,
-        _ report: inout Verification
-    ) throws(JournalError) {
+    mutating func ignore(_ file: String, _ message: String) {
+        report.ignored.append(Verification.Note(file: file, message: message))
+    }
+
+    mutating func read(_ name: UInt64, isNewest: Bool) throws(JournalError) {
         let fileName = SegmentName.file(name)
         let file = try storing { () throws(SystemError) in
             try storage.open("\(folder)/\(fileName)", creating: false)
         }
         report.segments += 1
+        closeProblem(before: name, in: fileName)
+        expected = name
         var lines = LineReader(file, at: 0)
-        var expected = name
-        var folded = State()
-        func problem(_ message: String) -> Verification.Problem {
-            Verification.Problem(file: fileName, offset: lines.offset, message: message)
-        }
-        reading: while true {
-            switch try storing({ () throws(SystemError) in try lines.peek() }) {
-            case .end: break reading
+        while true {
+            let piece = try storing { () throws(SystemError) in try lines.peek() }
+            switch piece {
+            case .end: return
             case .fragment(let count):
-                report.problems.append(problem("\(count) bytes without an end of line"))
-                state = nil
-                return
+                return harmed(fileName, lines.offset, UInt64(count), "bytes without an end of line")
             case .line(let bytes):
-                guard let frame = bytes.withUnsafeBytes({ RecordFrame(checking: $0) }) else {
-                    report.problems.append(problem("the record fails its checksum"))
-                    state = nil
-                    return
+                let length = UInt64(bytes.count + 1)
+                if let frame = bytes.withUnsafeBytes({ RecordFrame(checking: $0) }) {
+                    let place = RecordLocation(
+                        segment: name, offset: lines.offset, length: UInt32(length))
+                    good(bytes, frame, fileName, place)
+                } else {
+                    durable = max(durable, RecordFrame.durable(claimedWithin: bytes))
+                    harmed(fileName, lines.offset, length, "the record fails its checksum")
                 }
-                guard frame.n == expected else {
-                    report.problems.append(
-                        problem("record \(frame.n) stands where \(expected) should"))
-                    state = nil
-                    return
-                }
-                let place = RecordLocation(
-                    segment: name, offset: lines.offset, length: UInt32(bytes.count + 1))
-                let result = bytes.withUnsafeBytes { raw -> StateError? in
-                    do throws(StateError) {
-                        try folded.apply(raw, n: frame.n, time: frame.time, at: place)
-                        return nil
-                    } catch {
-                        return error
-                    }
-                }
-                if let result { report.problems.append(problem(result.message)) }
-                if frame.n == name, let state, encoded(state) != encoded(folded) {
-                    report.problems.append(
-                        problem("the base record is not what the records before it make"))
-                }
-                report.records += 1
-                report.bytes += UInt64(bytes.count + 1)
-                report.lastN = frame.n
-                expected += 1
                 lines.advance(over: bytes)
             }
         }
+    }
+
+    private mutating func good(
+        _ bytes: [UInt8], _ frame: RecordFrame, _ file: String, _ place: RecordLocation
+    ) {
+        durable = max(durable, frame.durable)
+        if open == nil, frame.n != expected {
+            let missing = expected.flatMap { $0 < frame.n ? $0...(frame.n - 1) : nil }
+            report.problems.append(
+                Verification.Problem(
+                    file: file, offset: place.offset, records: missing,
+                    message: "record \(frame.n) stands where \(expected ?? 0) should"))
+            state = nil
+        }
+        closeProblem(before: frame.n, in: file)
+        fold(bytes, frame, file, place)
+        report.records += 1
+        report.bytes += UInt64(place.length)
+        report.lastN = frame.n
+        expected = frame.n + 1
+    }
+
+    private mutating func fold(
+        _ bytes: [UInt8], _ frame: RecordFrame, _ file: String, _ place: RecordLocation
+    ) {
+        let isFirst = frame.n == place.segment
+        guard state != nil || isFirst else { return }
+        var folded = isFirst ? State() : state ?? State()
+        let refusal = bytes.withUnsafeBytes { raw -> StateError? in
+            do throws(StateError) {
+                try folded.apply(raw, n: frame.n, time: frame.time, at: place)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        func problem(_ message: String) -> Verification.Problem {
+            Verification.Problem(file: file, offset: place.offset, message: message)
+        }
+        if let refusal { report.problems.append(problem(refusal.message)) }
+        if isFirst, let state, Self.encoded(state) != Self.encoded(folded) {
+            report.problems.append(
+                problem("the base record is not what the records before it make"))
+        }
         state = folded
+    }
+
+    private mutating func harmed(
+        _ file: String, _ offset: UInt64, _ bytes: UInt64, _ message: String
+    ) {
+        state = nil
+        if open?.file == file {
+            open?.bytes += bytes
+        } else {
+            open = Verification.Problem(
+                file: file, offset: offset, bytes: bytes, message: message)
+        }
+    }
+
+    /// A good record, or a segment, tells which numbers are missing before it.
+    private mutating func closeProblem(before n: UInt64, in file: String) {
+        guard let expected else { return }
+        let missing = expected < n ? expected...(n - 1) : nil
+        if var problem = open {
+            problem.records = missing
+            report.problems.append(problem)
+            open = nil
+        } else if let missing, report.problems.last?.records != missing {
+            report.problems.append(
+                Verification.Problem(
+                    file: file, offset: 0, records: missing,
+                    message: "\(Self.numbers(missing)) missing before it"))
+            state = nil
+        }
+        self.expected = n
+    }
+
+    /// Nothing follows: what is missing now, the records and the lock file must tell.
+    mutating func finish(_ segments: [UInt64]) {
+        let next = expected ?? 1
+        let missing = next <= durable ? next...durable : nil
+        if var problem = open {
+            if missing == nil, report.lastN >= (segments.last ?? 1) {
+                ignore(
+                    problem.file,
+                    "torn at byte \(problem.offset): \(problem.bytes) bytes of record \(next) and "
+                        + "what followed, never known to be on the disk; the next use sets them "
+                        + "aside")
+            } else {
+                problem.records = missing ?? next...next
+                report.problems.append(problem)
+            }
+        } else if let missing {
+            report.problems.append(
+                Verification.Problem(
+                    file: segments.last.map(SegmentName.file) ?? folder, offset: 0,
+                    records: missing, message: "\(Self.numbers(missing)) missing at the end"))
+        } else if segments.isEmpty {
+            report.problems.append(
+                Verification.Problem(file: folder, offset: 0, message: "there is no segment"))
+        } else if report.records == 0 {
+            report.problems.append(
+                Verification.Problem(
+                    file: SegmentName.file(segments[0]), offset: 0,
+                    message: "there is no record"))
+        }
+        if let needed = state?.oldestSegment, needed > 0, let first = segments.first, needed < first
+        {
+            report.problems.insert(
+                Verification.Problem(
+                    file: SegmentName.file(needed), offset: 0, records: needed...(first - 1),
+                    message: "the segment is missing, and its messages are still to be read"),
+                at: 0)
+        }
+    }
+
+    /// Whether the checkpoint is as it was written, and of this journal.
+    mutating func checkpoint(_ segments: [UInt64]) throws(JournalError) {
+        let checkpoint = CheckpointFile(folder: folder, storage: storage)
+        guard checkpoint.exists else { return }
+        guard let place = checkpoint.place else {
+            return ignore(CheckpointFile.name, "it is harmed; passed over, and written anew")
+        }
+        // One of a segment that was followed by another is merely old.
+        guard place.segment == segments.last else { return }
+        let file = try storing { () throws(SystemError) in
+            try storage.open("\(folder)/\(SegmentName.file(place.segment))", creating: false)
+        }
+        if !checkpoint.fits(file) {
+            ignore(CheckpointFile.name, "it does not fit the journal; passed over")
+        }
+    }
+
+    private static func numbers(_ range: ClosedRange<UInt64>) -> String {
+        range.count == 1
+            ? "record \(range.lowerBound) is"
+            : "the records \(range.lowerBound) to \(range.upperBound) are"
     }
 
     private static func encoded(_ state: State) -> [UInt8] {

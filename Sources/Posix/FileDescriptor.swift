@@ -10,12 +10,17 @@ package struct FileDescriptor: ~Copyable, Sendable {
         package var device: UInt64
         package var inode: UInt64
         package var isDirectory: Bool
+        /// How many names the file has: none once it was removed.
+        package var links: UInt64 = 1
 
-        package init(size: UInt64, device: UInt64, inode: UInt64, isDirectory: Bool) {
+        package init(
+            size: UInt64, device: UInt64, inode: UInt64, isDirectory: Bool, links: UInt64 = 1
+        ) {
             self.size = size
             self.device = device
             self.inode = inode
             self.isDirectory = isDirectory
+            self.links = links
         }
     }
 
@@ -50,7 +55,8 @@ package struct FileDescriptor: ~Copyable, Sendable {
         guard fstat(rawValue, &status) == 0 else { throw .last("fstat") }
         return Status(
             size: UInt64(status.st_size), device: UInt64(status.st_dev),
-            inode: UInt64(status.st_ino), isDirectory: status.st_mode & S_IFMT == S_IFDIR)
+            inode: UInt64(status.st_ino), isDirectory: status.st_mode & S_IFMT == S_IFDIR,
+            links: UInt64(status.st_nlink))
     }
 
     /// Reads up to `buffer.count` bytes at `offset`; 0 at the end of the file.

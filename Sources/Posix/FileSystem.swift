@@ -64,6 +64,16 @@ package enum FileSystem {
         guard Glibc.rename(source, target) == 0 else { throw .last("rename", path: target) }
     }
 
+    /// Two folders or files change places, in one step.
+    /// - Returns: `false` if the file system cannot do that.
+    package static func exchange(_ one: String, _ other: String) throws(SystemError) -> Bool {
+        if msorch_exchange(one, other) == 0 { return true }
+        guard errno == EINVAL || errno == ENOSYS else {
+            throw .last("renameat2", path: other)
+        }
+        return false
+    }
+
     /// Removes a file. Not an error if there is none.
     package static func remove(_ path: String) throws(SystemError) {
         guard unlink(path) == 0 || errno == ENOENT else { throw .last("unlink", path: path) }

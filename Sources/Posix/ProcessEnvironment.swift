@@ -7,6 +7,12 @@ package enum ProcessEnvironment {
     /// Ends the process.
     package static func exit(_ code: Int32) -> Never { Glibc.exit(code) }
 
+    /// Ends the process as `kill -9` does: nothing of it runs any more.
+    package static func killSelf() -> Never {
+        kill(getpid(), SIGKILL)
+        while true { pause() }
+    }
+
     /// A variable's value; `nil` if it is not set or empty.
     package static func value(_ name: String) -> String? {
         guard let text = getenv(name), text.pointee != 0 else { return nil }

@@ -62,6 +62,12 @@ package enum QueueRecord: Equatable, Sendable {
         package var attempt: String?
     }
 
+    /// Every `op` there is.
+    package static let names: Set<String> = [
+        "base", "send", "take", "requeue", "receive", "delete", "visibility", "purge", "set",
+        "transfer", "transferred", "carry", "retry", "task", "taskStatus",
+    ]
+
     /// The whole state: its held messages, and all else as an object.
     case base(JSONObject, held: [HeldMessage])
     case send([NewMessage])

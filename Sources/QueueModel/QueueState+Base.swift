@@ -6,6 +6,17 @@ extension QueueState {
         .base(json, held: held.values.sorted { $0.entry.place < $1.entry.place })
     }
 
+    /// The base record of a journal that another state's messages were brought into: `copy` holds
+    /// them; counters, transfer numbers and deduplication ids are this one's.
+    package func moved(into copy: QueueState) -> QueueRecord {
+        var object = copy.json
+        for name in [
+            "created", "counters", "moved", "compressed", "lastTransfer", "taken", "lastPurge",
+            "deduplication", "forgotten", "modified", "tasks",
+        ] { if let value = json[name] { object[name] = value } }
+        return .base(object, held: copy.held.values.sorted { $0.entry.place < $1.entry.place })
+    }
+
     /// All but the held messages.
     private var json: JSONObject {
         var json = plainJSON

@@ -241,7 +241,8 @@ import Testing
             let report = try queues.repair("Q")
             #expect(report.losses.count == 1, "\(offset)")
             #expect(
-                try FileSystem.read(report.original + "/00000000000000000001.jsonl") == before)
+                try FileSystem.read((report.original ?? "") + "/00000000000000000001.jsonl")
+                    == before)
             let after = QueueDirectory(stateDirectory: folder.path)
             #expect(try after.verify("Q").problems.isEmpty)
             let queue = try after.queue("Q")

@@ -121,6 +121,11 @@ static inline int msorch_flock(int file, int milliseconds) {
     return result;
 }
 
+// Two files change places; the C library's own call wants a macro that Swift does not set.
+static inline int msorch_exchange(const char *one, const char *other) {
+    return (int)syscall(SYS_renameat2, AT_FDCWD, one, AT_FDCWD, other, 2U /* RENAME_EXCHANGE */);
+}
+
 static inline int msorch_pidfd_open(pid_t pid) {
     return (int)syscall(SYS_pidfd_open, pid, 0U);
 }

@@ -1,3 +1,4 @@
+import Journal
 import Posix
 import Services
 import StackModel
@@ -70,7 +71,16 @@ struct CommandLineParser {
         return Invocation(
             arguments: arguments, values: values, output: output, stackFile: stackFile,
             stateDirectory: state, monitor: monitor,
-            queueDirectory: QueueDirectory(stateDirectory: state, observe: monitor.observe))
+            queueDirectory: QueueDirectory(
+                stateDirectory: state, options: Self.journalOptions, observe: monitor.observe))
+    }
+
+    private static var journalOptions: JournalOptions {
+        #if DEBUG
+            JournalOptions(environment: ProcessEnvironment.value)
+        #else
+            JournalOptions()
+        #endif
     }
 
     /// Common options may stand before the command: `msorch -C DIR queue ls`.

@@ -15,52 +15,100 @@ extension Command {
         run: { invocation in
             let name = invocation.arguments[0]
             let queues = invocation.queues()
-            let report = try queues.verify(name)
-            if invocation.has("repair"), !report.problems.isEmpty {
-                return try write(try queues.repair(name), name, invocation.output)
+            if invocation.has("repair") {
+                let report = try queues.repair(name)
+                return try write(report, name, invocation.output)
             }
-            let problems = report.problems.map { problem -> JSONValue in
-                [
-                    "file": .string(problem.file), "offset": .int(Int64(problem.offset)),
-                    "message": .string(problem.message),
-                ]
-            }
-            let json: JSONValue = [
-                "segments": .int(report.segments), "records": .int(report.records),
-                "bytes": .int(Int64(report.bytes)), "problems": .array(problems),
-                "tornFiles": .array(report.tornFiles.map { .string($0) }),
-            ]
-            try invocation.output.result(json) {
-                let found = report.problems.map { "\($0.file) at byte \($0.offset): \($0.message)" }
-                let sum = "\(report.records) good records in \(report.segments) segments"
-                return ([sum] + found).joined(separator: "\n")
-            }
-            guard report.problems.isEmpty else {
+            let found = try queues.examine(name)
+            try invocation.output.result(json(found)) { text(found) }
+            guard found.damages.isEmpty else {
                 throw CommandError(
                     .damaged, "The journal of '\(name)' is damaged.",
                     hint: "Nothing was changed. --repair makes a new journal of what can be read.")
             }
         })
 
-    private static func write(_ report: RepairReport, _ name: String, _ output: Output) throws {
-        let json: JSONValue = [
-            "kept": .int(report.kept), "original": .string(report.original),
-            "losses": .array(
-                report.losses.map {
-                    [
-                        "file": .string($0.file), "offset": .int(Int64($0.offset)),
-                        "bytes": .int($0.bytes),
-                    ]
+    private static func json(_ found: QueueExamination) -> JSONValue {
+        [
+            "segments": .int(found.journal.segments), "records": .int(found.journal.records),
+            "bytes": .int(Int64(found.journal.bytes)),
+            "lastRecord": .int(Int64(found.journal.lastN)),
+            "problems": .array(found.damages.map(json)),
+            "ignored": .array(
+                found.journal.ignored.map {
+                    ["file": .string($0.file), "message": .string($0.message)]
                 }),
+            "tornFiles": .array(found.journal.tornFiles.map { .string($0) }),
         ]
-        try output.result(json) {
-            let losses = report.losses.map {
-                "lost: \($0.bytes) bytes of \($0.file) at byte \($0.offset)"
+    }
+
+    private static func json(_ damage: QueueDamage) -> JSONValue {
+        let problem = damage.problem
+        return [
+            "file": .string(problem.file), "offset": .int(Int64(problem.offset)),
+            "bytes": .int(Int64(problem.bytes)),
+            "firstRecord": problem.records.map { .int(Int64($0.lowerBound)) } ?? .null,
+            "lastRecord": problem.records.map { .int(Int64($0.upperBound)) } ?? .null,
+            "kinds": .object(JSONObject(damage.kinds.map { ($0.name, .int($0.count)) })),
+            "messages": .array(damage.messages.map { .string($0) }),
+            "message": .string(problem.message),
+        ]
+    }
+
+    private static func text(_ found: QueueExamination) -> String {
+        let sum =
+            "\(found.journal.records) good records in \(found.journal.segments) segments"
+        return
+            ([sum] + found.damages.flatMap(lines)
+            + found.journal.ignored.map { "\($0.file) is not needed: \($0.message)" })
+            .joined(separator: "\n")
+    }
+
+    /// Ids that a person is shown; JSON has them all.
+    private static var shownIDs: Int { 10 }
+
+    private static func lines(_ damage: QueueDamage) -> [String] {
+        let problem = damage.problem
+        var lines = ["\(problem.file) at byte \(problem.offset): \(problem.message)"]
+        if let records = problem.records {
+            let kinds = damage.kinds.map { "\($0.count) \($0.name)" }
+            lines.append(
+                "  records \(records.lowerBound) to \(records.upperBound), \(problem.bytes) bytes"
+                    + (kinds.isEmpty ? "" : ": \(kinds.joined(separator: ", "))"))
+        }
+        if !damage.messages.isEmpty {
+            let rest = damage.messages.count - shownIDs
+            lines.append(
+                "  messages \(damage.messages.prefix(shownIDs).joined(separator: ", "))"
+                    + (rest > 0 ? " and \(rest) more" : ""))
+        }
+        return lines
+    }
+
+    private static func write(_ report: RepairReport, _ name: String, _ output: Output) throws {
+        let sends = report.losses.reduce(0) { $0 + $1.sends }
+        let endings = report.losses.reduce(0) { $0 + $1.endings }
+        let unknown = report.losses.reduce(0) { $0 + $1.unknown }
+        let result: JSONValue = [
+            "kept": .int(report.kept),
+            "original": report.original.map { .string($0) } ?? .null,
+            "losses": .array(report.losses.map(json)),
+            "lostSends": .int(Int64(sends)), "lostEndings": .int(Int64(endings)),
+            "lostUnknown": .int(Int64(unknown)),
+        ]
+        guard let original = report.original else {
+            return try output.result(result) {
+                "The journal of \(name) is sound; nothing was done."
             }
-            return (["\(report.kept) messages kept"] + losses).joined(separator: "\n")
+        }
+        try output.result(result) {
+            (["\(report.kept) messages kept"] + report.losses.flatMap(lines)).joined(
+                separator: "\n")
         }
         output.note(
-            "A lost send is up to ten messages; a lost receive or delete makes messages come back. "
-                + "The damaged journal of \(name) is \(report.original).")
+            "Lost: \(sends) sends, each of up to ten messages; \(endings) receives, deletes and "
+                + "other records, whose messages come back; \(unknown) records of which nothing "
+                + "can be read.")
+        output.note("The damaged journal is \(original).")
     }
 }

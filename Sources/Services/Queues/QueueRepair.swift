@@ -5,40 +5,35 @@ import QueueModel
 
 /// What became of a damaged queue.
 package struct RepairReport: Sendable {
-    package struct Loss: Sendable {
-        package var file: String
-        package var offset: UInt64
-        package var bytes: Int
-    }
-
     /// Messages that the new journal holds.
     package var kept = 0
-    /// What could not be read. A lost send is up to ten messages; a lost receive or delete makes
-    /// messages come back.
-    package var losses: [Loss] = []
-    /// Where the damaged journal is now, untouched.
-    package var original = ""
+    /// What could not be read.
+    package var losses: [QueueDamage] = []
+    /// Where the damaged journal is now, untouched; `nil` if there was no damage and nothing was
+    /// done.
+    package var original: String?
 }
 
 extension QueueDirectory {
     /// Makes a new journal of every message that the damaged one still tells of, and puts the
-    /// damaged one aside as it is. Messages in flight become visible; order, sent times and receive
-    /// counts stay.
+    /// damaged one aside as it is. Messages in flight become visible; order, sent times, receive
+    /// counts, counters, and what is on its way to another queue stay. A sound one stays as it is.
     package func repair(_ name: String) throws -> RepairReport {
+        var report = RepairReport()
+        report.losses = try examine(name).damages
+        guard !report.losses.isEmpty else { return report }
         let path = folderPath(of: name)
         let copy = hiddenPath("repair-\(name)")
         let aside = hiddenPath("damaged-\(name)-\(environment.clock.now().milliseconds)")
-        var report = RepairReport()
         try storage.removeTree(copy)
-        try Salvage.replace(folder: path, storage: storage) {
-            let state = try fold(path, &report)
+        try Salvage.replace(folder: path, with: copy, aside: aside, storage: storage) {
+            let state = try fold(path)
             let queue = try open(name, in: copy)
             try queue.set(state.settings)
+            crashPoint("during-repair")
             try write(state, from: path, to: queue, &report)
+            try queue.commit { try $0.append(state.moved(into: $0.state.queue)) }
             try queue.settle()
-            try storage.rename(path, to: aside)
-            try storage.rename(copy, to: path)
-            try storage.syncDirectory(FileSystem.parent(of: path))
         }
         forget(name)
         report.original = aside
@@ -46,22 +41,14 @@ extension QueueDirectory {
     }
 
     /// The state that the good records make; a segment's base record sets it right again.
-    private func fold(_ path: String, _ report: inout RepairReport) throws -> QueueState {
+    private func fold(_ path: String) throws -> QueueState {
         var state = QueueState()
         try Salvage.read(folder: path, storage: storage) { piece in
-            switch piece {
-            case .harmed(let file, let offset, let bytes):
-                report.losses.append(RepairReport.Loss(file: file, offset: offset, bytes: bytes))
-            case .record(let line):
-                let place = RecordPlace(line.location)
-                let isApplied: Void? = line.bytes.withUnsafeBytes {
-                    try? state.apply(line: $0, n: line.n, time: line.time, at: place)
-                }
-                guard isApplied == nil else { return }
-                report.losses.append(
-                    RepairReport.Loss(
-                        file: SegmentName.file(line.location.segment),
-                        offset: line.location.offset, bytes: line.bytes.count + 1))
+            guard case .record(let line) = piece else { return }
+            // What cannot be applied is a damage that the check has told of.
+            try? line.bytes.withUnsafeBytes {
+                try state.apply(
+                    line: $0, n: line.n, time: line.time, at: RecordPlace(line.location))
             }
         }
         return state
@@ -72,9 +59,14 @@ extension QueueDirectory {
         _ state: QueueState, from path: String, to queue: Queue, _ report: inout RepairReport
     ) throws {
         var held = state.held
+        var leaving: [Place: UInt64] = [:]
         for transfer in state.transfers {
-            for message in transfer.messages { held[message.entry.place] = message }
+            for message in transfer.messages {
+                held[message.entry.place] = message
+                leaving[message.entry.place] = transfer.number
+            }
         }
+        var left: [UInt64: [Place]] = [:]
         let now = environment.clock.now()
         var kept = 0
         try Salvage.read(folder: path, storage: storage) { piece in
@@ -82,6 +74,7 @@ extension QueueDirectory {
             let messages =
                 (try? line.bytes.withUnsafeBytes { try QueueRecord.stored(in: $0) }) ?? []
             var live: [QueueRecord.NewMessage] = []
+            var transfers: [UInt64?] = []
             for (index, message) in messages.enumerated() {
                 let place = message.place ?? Place(n: line.n, index: UInt8(index))
                 let entry = StreamEntry(
@@ -99,11 +92,32 @@ extension QueueDirectory {
                 if let known, known.isDelayed(at: now) {
                     copy.delaySeconds = max(1, (known.visibleAt - now).wholeMilliseconds / 1000)
                 }
+                let transfer = leaving[place]
+                // Held, as a transfer takes only what is.
+                if transfer != nil { copy.delaySeconds = 1 }
                 live.append(copy)
+                transfers.append(transfer)
             }
             guard !live.isEmpty else { return }
             kept += live.count
-            try queue.commit(isDurable: { _ in false }) { try $0.append(.send(live)) }
+            let n = try queue.commit(isDurable: { _ in false }) { session in
+                try session.append(.send(live))
+                return session.lastN
+            }
+            for (index, transfer) in transfers.enumerated() {
+                if let transfer {
+                    left[transfer, default: []].append(Place(n: n, index: UInt8(index)))
+                }
+            }
+        }
+        for transfer in state.transfers {
+            guard let places = left[transfer.number] else { continue }
+            try queue.commit(isDurable: { _ in false }) {
+                try $0.append(
+                    .transfer(
+                        number: transfer.number, target: transfer.target, isMove: transfer.isMove,
+                        places))
+            }
         }
         report.kept = kept
     }

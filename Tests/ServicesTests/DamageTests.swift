@@ -1,0 +1,191 @@
+import JSON
+import Journal
+import Posix
+import QueueModel
+import TestSupport
+import Testing
+
+@testable import Services
+
+/// Every bit, cut and deleted file of a small queue's folder.
+@Suite struct DamageTests {
+    private static let options: JournalOptions = {
+        var options = JournalOptions()
+        options.segmentBytes = 1500
+        options.checkpointBytes = 400
+        options.reserveBytes = 16
+        return options
+    }()
+
+    private func directory(_ folder: String) -> QueueDirectory {
+        QueueDirectory(stateDirectory: folder, options: Self.options)
+    }
+
+    private func entry(_ body: String) -> SendEntry {
+        SendEntry(escapedBody: Array(body.utf8), size: body.utf8.count)
+    }
+
+    /// Nine messages in some segments; of three that were received one is deleted.
+    private func make(_ folder: String) throws -> [String: [UInt8]] {
+        let queues = directory(folder)
+        try queues.create("Q", QueueSettings())
+        let queue = try queues.queue("Q")
+        for number in 0..<9 { _ = try queue.send([entry("m\(number)")]) }
+        let received = try queue.receive(upTo: 3, wait: .zero)
+        _ = try queue.delete([received[0].received.handle.text])
+        _ = try queue.send([entry("last")])
+        return try contents("\(folder)/queues/Q")
+    }
+
+    private func contents(_ folder: String) throws -> [String: [UInt8]] {
+        var files: [String: [UInt8]] = [:]
+        for name in try FileSystem.list(folder) {
+            files[name] = try FileSystem.read("\(folder)/\(name)")
+        }
+        return files
+    }
+
+    private func restore(_ files: [String: [UInt8]], _ folder: String) throws {
+        let path = "\(folder)/queues/Q"
+        for name in try FileSystem.list(path) where files[name] == nil {
+            try FileSystem.remove("\(path)/\(name)")
+        }
+        for (name, bytes) in files { try put(bytes, "\(path)/\(name)") }
+    }
+
+    /// Without a sync, of which there would be thousands.
+    private func put(_ bytes: [UInt8], _ path: String) throws {
+        let file = try DiskStorage().open(path, creating: true)
+        try file.writeAll(bytes, at: 0)
+        try file.truncate(to: UInt64(bytes.count))
+    }
+
+    private static let all = (1..<9).map { "m\($0)" } + ["last"]
+
+    /// What a fresh process finds: every message, in order; or why it will not serve.
+    private func bodies(_ folder: String) throws -> [String] {
+        let queue = try directory(folder).queue("Q")
+        var bodies: [String] = []
+        try queue.forEachMessage { _, message in
+            bodies.append(String(decoding: message.escapedBody, as: UTF8.self))
+        }
+        return bodies
+    }
+
+    private func check(_ what: String, _ folder: String, isFound: Bool, opens: Bool = true) throws {
+        let found = try directory(folder).examine("Q")
+        #expect(!isFound || !found.damages.isEmpty || !found.journal.ignored.isEmpty, "\(what)")
+        guard opens else { return }
+        // Damage or not: never a wrong message, and none missing in silence.
+        let seen: [String]
+        do {
+            seen = try bodies(folder)
+        } catch QueueError.journal(.damaged, _) {
+            #expect(!found.damages.isEmpty, "\(what): refused, and not found")
+            return
+        } catch JournalError.damaged {
+            #expect(!found.damages.isEmpty, "\(what): refused, and not found")
+            return
+        }
+        #expect(Set(seen) == Set(Self.all) && seen.count == Self.all.count, "\(what): \(seen)")
+    }
+
+    @Test("every bit of every file: found, or harmless and said so; no message wrong or missing")
+    func everyBit() throws {
+        let folder = try TemporaryFolder("bits")
+        let files = try make(folder.path)
+        #expect(files.keys.count { $0.hasSuffix(".jsonl") } > 1)
+        #expect(files["checkpoint.json"] != nil && files["lock"]?.count == 89)
+        #expect(try directory(folder.path).examine("Q").journal.ignored.isEmpty)
+        for (name, bytes) in files where name != "reserve" {
+            for offset in bytes.indices {
+                // All of them where there are few.
+                for bit in name == "lock" ? Array(0..<8) : [offset % 8] {
+                    var harmed = bytes
+                    harmed[offset] ^= 1 << UInt8(bit)
+                    try put(harmed, "\(folder.path)/queues/Q/\(name)")
+                    // Opening takes longer, and may write: now and then.
+                    let opens = offset % 97 == 0
+                    try check(
+                        "\(name) \(offset).\(bit)", folder.path, isFound: true, opens: opens)
+                    if opens { try restore(files, folder.path) }
+                }
+                try put(bytes, "\(folder.path)/queues/Q/\(name)")
+            }
+        }
+    }
+
+    @Test("every cut of every segment, and every file deleted: found, or nothing is missing")
+    func everyCut() throws {
+        let folder = try TemporaryFolder("cuts")
+        let files = try make(folder.path)
+        for (name, bytes) in files where name.hasSuffix(".jsonl") {
+            for length in stride(from: 0, to: bytes.count, by: 29) {
+                try restore(files, folder.path)
+                try put(Array(bytes.prefix(length)), "\(folder.path)/queues/Q/\(name)")
+                try check("\(name) cut at \(length)", folder.path, isFound: true)
+                #expect(try !directory(folder.path).examine("Q").damages.isEmpty)
+            }
+        }
+        for name in files.keys where name != "reserve" {
+            try restore(files, folder.path)
+            try FileSystem.remove("\(folder.path)/queues/Q/\(name)")
+            try check("\(name) deleted", folder.path, isFound: name.hasSuffix(".jsonl"))
+        }
+        try restore(files.filter { !$0.key.hasSuffix(".jsonl") }, folder.path)
+        let problem = try #require(try directory(folder.path).examine("Q").damages.first?.problem)
+        #expect(problem.records?.lowerBound == 1)
+        #expect(throws: QueueError.self) { try directory(folder.path).queue("Q") }
+    }
+
+    @Test("a repair says what was lost, and leaves the original byte for byte")
+    func repaired() throws {
+        let folder = try TemporaryFolder("lost")
+        let files = try make(folder.path)
+        let before = try directory(folder.path).repair("Q")
+        #expect(before.original == nil && before.losses.isEmpty)
+        #expect(try contents("\(folder.path)/queues/Q") == files, "a sound one stays as it is")
+        let counters = try directory(folder.path).queue("Q").statistics().counters
+        let name = try #require(files.keys.filter { $0.hasSuffix(".jsonl") }.sorted().first)
+        var harmed = files
+        let text = try #require(files[name])
+        let place = try #require(
+            text.indices.first { text[$0...].starts(with: Array(#""body":"m1""#.utf8)) })
+        harmed[name]?[place + 1] ^= 1
+        try restore(harmed, folder.path)
+        let report = try directory(folder.path).repair("Q")
+        let loss = try #require(report.losses.first)
+        #expect(report.losses.count == 1 && loss.sends == 1 && loss.recordCount == 1)
+        #expect(loss.messages.count == 1)
+        #expect(try contents(try #require(report.original)) == harmed)
+        #expect(try directory(folder.path).examine("Q").damages.isEmpty)
+        #expect(Set(try bodies(folder.path)) == Set(Self.all).subtracting(["m1"]))
+        #expect(try directory(folder.path).queue("Q").statistics().counters == counters)
+    }
+
+    @Test("a message on its way to the dead-letter queue is neither lost nor doubled by a repair")
+    func transfers() throws {
+        let folder = try TemporaryFolder("onitsway")
+        let queues = directory(folder.path)
+        var settings = QueueSettings()
+        settings.redrivePolicy = .init(deadLetterQueue: "Dead", maxReceiveCount: 1)
+        try queues.create("Dead", QueueSettings())
+        try queues.create("Q", settings)
+        let queue = try queues.queue("Q")
+        _ = try queue.send([entry("moves")])
+        _ = try queue.send([entry("stays")])
+        // The transfer is decided, and waits for somebody to carry it out.
+        for _ in 0..<2 { _ = try queue.receive(upTo: 1, timeoutSeconds: 0, wait: .zero) }
+        let path = "\(folder.path)/queues/Q/\(SegmentName.file(1))"
+        var bytes = try FileSystem.read(path)
+        bytes[20] ^= 1
+        try FileSystem.replace(path, with: bytes)
+        _ = try directory(folder.path).repair("Q")
+        let after = directory(folder.path)
+        try after.finishTransfers(of: try after.queue("Q"))
+        try after.finishTransfers(of: try after.queue("Q"))
+        let total = try after.queue("Q").messageCount + after.queue("Dead").messageCount
+        #expect(total == 2)
+        #expect(try after.examine("Q").damages.isEmpty)
+    }
+}
