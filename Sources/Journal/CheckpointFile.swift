@@ -54,8 +54,16 @@ struct CheckpointFile {
             == place.checksum
     }
 
+    /// Three numbers, a place and a checksum.
+    private static let maximumPlaceLength = 250
+
+    /// What stands before the state, which may be large.
     static func place(in bytes: [UInt8]) throws -> Place {
-        try bytes.withUnsafeBytes { raw in
+        let start = bytes.prefix(maximumPlaceLength)
+        guard let end = start.firstRange(of: Array(",\"op\":".utf8))?.lowerBound else {
+            throw StateError("the checkpoint does not say where its state begins")
+        }
+        return try (bytes[..<end] + [UInt8(ascii: "}")]).withUnsafeBytes { raw in
             var scanner = JSONScanner(raw)
             var segment: Int64 = 0
             var offset: Int64 = 0

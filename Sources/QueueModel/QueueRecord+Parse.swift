@@ -57,7 +57,7 @@ extension QueueRecord {
         }
     }
 
-    /// Where `op` stands: behind three numbers in the lines that we write, anywhere in others.
+    /// Where `op` stands: behind a few numbers in the lines that we write, anywhere in others.
     private static func operation(_ scanner: inout JSONScanner) throws(JSONError) -> Range<Int>? {
         if let known = operationBehindNumbers(scanner.bytes) { return known }
         var operation: Range<Int>?
@@ -73,7 +73,7 @@ extension QueueRecord {
 
     private static func operationBehindNumbers(_ line: UnsafeRawBufferPointer) -> Range<Int>? {
         let key: StaticString = ",\"op\":\""
-        let limit = min(line.count - key.utf8CodeUnitCount, 100)
+        let limit = min(line.count - key.utf8CodeUnitCount, 250)
         var at = 0
         while at < limit {
             if line[at] == UInt8(ascii: ","), line[at + 2] == UInt8(ascii: "o") {

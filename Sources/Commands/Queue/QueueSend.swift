@@ -72,13 +72,20 @@ extension Command {
         var packing = Packing(isWanted: invocation.has("compress"))
         let (body, attributes) = try packing.pack(body, attributes)
         let sent = try queue.send([SendEntry(text: body, attributes, invocation)])[0].get()
+        try invocation.output.result(answer(sent, body, attributes)) { sent.messageID }
+        packing.report(invocation.output)
+    }
+
+    /// SendMessage's own answer.
+    private static func answer(
+        _ sent: SentMessage, _ body: [UInt8], _ attributes: MessageAttributes
+    ) -> JSONValue {
         var json: JSONObject = [
             "MessageId": .string(sent.messageID), "MD5OfMessageBody": .string(Digest.md5Hex(body)),
         ]
         json["MD5OfMessageAttributes"] = attributes.md5.map { .string($0) }
         if let number = sent.sequenceNumber { json["SequenceNumber"] = .string(number) }
-        try invocation.output.result(.object(json)) { sent.messageID }
-        packing.report(invocation.output)
+        return .object(json)
     }
 
     /// Batches of ten, a hundred batches a lock and a sync: each line is durable before it is
