@@ -22,9 +22,9 @@ extension Command {
                 try invocation.arguments.isEmpty ? directory.names() : invocation.arguments
             let now = StackClock().now()
             let past = try moment(invocation, now)
-            // Arrows need every queue's settings, also where only some are shown.
+            // Arrows are drawn among the queues that are shown: looking at one opens no other.
             var givers: [String: [String]] = [:]
-            for name in try directory.names() {
+            for name in names {
                 let policy = try directory.queue(name).settings.redrivePolicy
                 if let policy { givers[policy.deadLetterQueue, default: []].append(name) }
             }

@@ -142,16 +142,15 @@ extension QueueDirectory {
     /// Sends a batch on its way, or ends the task.
     private func moveBatch(_ task: MoveTask, _ source: Queue) throws -> Queue.MoveBatch {
         let known = try task.target == nil ? sources(of: source.name) : []
-        let isFIFO = try source.settings.isFIFO
+        // Looked up before: a transaction on one queue must not lock another.
+        let isFIFO = source.name.hasSuffix(".fifo")
+        let candidates = Set(try names().filter { $0.hasSuffix(".fifo") == isFIFO })
         return try source.moveBatch(
             of: task.id, upTo: min(QueueLimits.batchEntries, task.rate.map { Int($0) } ?? .max)
         ) { origin in
             // Messages of before their origin was noted: clear where only one queue can be it.
             let target = task.target ?? origin ?? (known.count == 1 ? known[0] : nil)
-            guard let target, let queue = try? self.queue(target),
-                (try? queue.settings.isFIFO) == isFIFO
-            else { return nil }
-            return target
+            return target.flatMap { candidates.contains($0) ? $0 : nil }
         }
     }
 }
