@@ -21,10 +21,12 @@ package enum BuiltExecutable {
     ///
     /// - Parameters:
     ///   - inheritingPath: also finds what the tester's own PATH has: interpreters.
+    ///   - environment: more variables.
     ///   - onStart: gets the process's pid, so that it can be killed.
     package static func run(
         _ program: String, _ arguments: [String], in directory: String, input: String = "",
-        inheritingPath: Bool = false, onStart: (Int32) -> Void = { _ in }
+        inheritingPath: Bool = false, environment: [String: String] = [:],
+        onStart: (Int32) -> Void = { _ in }
     ) throws -> Result {
         let process = Process()
         process.executableURL = URL(filePath: program)
@@ -34,6 +36,7 @@ package enum BuiltExecutable {
         let own = ProcessInfo.processInfo.environment
         if inheritingPath, let found = own["PATH"] { path = "\(folder):\(found)" }
         process.environment = ["PATH": path, "HOME": directory, "LC_ALL": "C.UTF-8"]
+        process.environment?.merge(environment) { _, given in given }
         // Launchers of interpreters find their versions by variables of their own.
         if inheritingPath { process.environment?.merge(own) { mine, _ in mine } }
         let files = ["input", "output", "error"].map { "\(directory)/.\($0)-\(UUID().uuidString)" }

@@ -1,0 +1,100 @@
+import Foundation
+import JSON
+import TestSupport
+
+/// Runs `msorch` processes on one folder and kills most of them: at named points of the write path
+/// (docs/journal.md, *Crash points*), or at any time.
+struct CrashRun: Sendable {
+    static let points = [
+        "before-append", "half-append", "after-append", "before-sync", "after-sync",
+        "before-checkpoint-rename", "after-checkpoint-rename", "before-segment-rename",
+        "after-segment-rename", "before-segment-delete", "before-carry", "before-take",
+        "after-take",
+    ]
+    /// So that segments roll, checkpoints are written and old segments go all the time.
+    private static let sizes = [
+        "MSORCH_SEGMENT_BYTES": "6000", "MSORCH_HISTORY_BYTES": "12000",
+        "MSORCH_CHECKPOINT_BYTES": "1500",
+    ]
+
+    struct Ended: Sendable {
+        var result: BuiltExecutable.Result
+        var from: Date
+        var to: Date
+        var isDone: Bool { result.status == 0 }
+    }
+
+    let folder: String
+    let ledger: CrashLedger
+
+    /// - Parameter kills: whether this one may be killed.
+    func msorch(_ arguments: [String], input: String = "", kills: Bool = true) throws -> Ended {
+        var environment = Self.sizes
+        var place: String?
+        var delay: UInt32?
+        switch kills ? Int.random(in: 0..<10) : 9 {
+        case 0..<7:
+            let point = Self.points.randomElement() ?? "before-append"
+            environment["MSORCH_CRASH"] = "\(point):\(Bool.random() ? 1 : Int.random(in: 1...3))"
+            place = point
+        case 7..<9: delay = UInt32.random(in: 0..<25_000)
+        default: break
+        }
+        let from = Date.now
+        let result = try BuiltExecutable.run(
+            "\(BuiltExecutable.folder)/msorch", arguments, in: folder, input: input,
+            environment: environment
+        ) { pid in
+            guard let delay else { return }
+            usleep(delay)
+            kill(pid, SIGKILL)
+        }
+        if result.status == 137 {
+            ledger.count(killAt: place ?? "random")
+        } else if result.status != 0 {
+            ledger.violate("\(arguments): \(result.status) \(result.error)")
+        }
+        return Ended(result: result, from: from, to: .now)
+    }
+
+    func send(_ queue: String, _ bodies: [String], group: String? = nil) throws {
+        ledger.intend(bodies)
+        var arguments = ["send", queue, bodies.count == 1 ? bodies[0] : "-", "--quiet"]
+        if let group { arguments += ["--group", group, "--deduplication-id", bodies[0]] }
+        let ended = try msorch(
+            arguments, input: bodies.count == 1 ? "" : bodies.map { $0 + "\n" }.joined())
+        if ended.isDone { ledger.acknowledge(bodies) }
+    }
+
+    /// Receives, and deletes most of what came by another process.
+    func receive(_ queue: String, kills: Bool = true) throws -> Int {
+        let ended = try msorch(
+            ["queue", "receive", queue, "--max", "10", "--output", "json"], kills: kills)
+        let messages = ended.result.output.split(separator: "\n").compactMap { line in
+            // A killed process may leave half a line.
+            (try? JSONValue.parse(String(line))).flatMap {
+                json -> (body: String, handle: String)? in
+                guard let body = json["Body"]?.stringValue,
+                    let handle = json["ReceiptHandle"]?.stringValue
+                else { return nil }
+                return (body, handle)
+            }
+        }
+        for message in messages { ledger.see(message.body, from: ended.from, to: ended.to) }
+        if queue.hasSuffix(".fifo") { ledger.checkOrder(messages.map(\.body)) }
+        // Of a FIFO queue's batch those in front, so that order can be told.
+        let chosen = messages.prefix(kills ? Int.random(in: 0...messages.count) : messages.count)
+        guard !chosen.isEmpty else { return messages.count }
+        ledger.intendDelete(chosen.map(\.body))
+        let deletion = try msorch(
+            ["queue", "delete", queue] + chosen.map(\.handle), kills: kills)
+        if deletion.isDone { ledger.acknowledgeDelete(chosen.map(\.body)) }
+        return messages.count
+    }
+
+    /// Nobody is killed any more: what is there, in which queue.
+    func exported(_ queue: String) throws -> [String] {
+        try msorch(["queue", "export", queue], kills: false).result.output.split(separator: "\n")
+            .compactMap { try JSONValue.parse(String($0))["Body"]?.stringValue }
+    }
+}

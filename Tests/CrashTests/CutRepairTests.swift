@@ -1,0 +1,46 @@
+import Foundation
+import JSON
+import TestSupport
+import Testing
+
+/// A repair that is killed leaves either the old journal or the new one.
+@Suite struct CutRepairTests {
+    @Test(
+        "killed at any step, a repair has happened or not, and the next one finishes",
+        arguments: [
+            "during-repair:1", "after-append:1", "half-append:3", "before-exchange:1",
+            "after-exchange:1",
+        ])
+    func cut(point: String) throws {
+        let folder = try TemporaryFolder("cutrepair")
+        defer { withExtendedLifetime(folder) {} }
+        func msorch(_ arguments: String..., crash: String? = nil) throws -> BuiltExecutable.Result {
+            try BuiltExecutable.run(
+                "\(BuiltExecutable.folder)/msorch", arguments, in: folder.path,
+                environment: crash.map { ["MSORCH_CRASH": $0] } ?? [:])
+        }
+        #expect(try msorch("queue", "create", "Q").status == 0)
+        for number in 0..<6 { #expect(try msorch("send", "Q", "m\(number)").status == 0) }
+        let segment = URL(filePath: folder.path)
+            .appending(path: ".msorch/queues/Q/00000000000000000001.jsonl")
+        var bytes = [UInt8](try Data(contentsOf: segment))
+        bytes[20] ^= 1
+        try Data(bytes).write(to: segment)
+
+        #expect(try msorch("queue", "verify", "Q", "--repair", crash: point).status == 137)
+        let after = try msorch("queue", "verify", "Q")
+        if point.hasPrefix("after-exchange") {
+            #expect(after.status == 0, "the new one is there: \(after.output)")
+        } else {
+            #expect(after.status == 5, "the old one is there: \(after.output)")
+            #expect([UInt8](try Data(contentsOf: segment)) == bytes)
+            #expect(try msorch("queue", "verify", "Q", "--repair").status == 0)
+        }
+        #expect(try msorch("queue", "verify", "Q").status == 0)
+        let bodies = try msorch("queue", "export", "Q").output.split(separator: "\n").map {
+            try JSONValue.parse(String($0))["Body"]?.stringValue
+        }
+        #expect(bodies == (0..<6).map { "m\($0)" })
+        #expect(try msorch("send", "Q", "more").status == 0)
+    }
+}
