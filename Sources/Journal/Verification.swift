@@ -40,6 +40,7 @@ extension Journal {
     /// Reads every record of every segment: checksums, numbers without gaps, that each base record
     /// is the state that the records before it make, and that nothing is missing which was there.
     /// Changes nothing, and needs no healthy journal: it does not open one.
+    /// - Throws: `newerFormat`: what cannot be understood is not damaged.
     package static func verify(
         folder: String, storage: any JournalStorage = DiskStorage()
     ) throws(JournalError) -> Verification {
@@ -113,7 +114,7 @@ private struct JournalCheck<State: JournaledState> {
                 if let frame = bytes.withUnsafeBytes({ RecordFrame(checking: $0) }) {
                     let place = RecordLocation(
                         segment: name, offset: lines.offset, length: UInt32(length))
-                    good(bytes, frame, fileName, place)
+                    try good(bytes, frame, fileName, place)
                 } else {
                     durable = max(durable, RecordFrame.durable(claimedWithin: bytes))
                     harmed(fileName, lines.offset, length, "the record fails its checksum")
@@ -125,7 +126,7 @@ private struct JournalCheck<State: JournaledState> {
 
     private mutating func good(
         _ bytes: [UInt8], _ frame: RecordFrame, _ file: String, _ place: RecordLocation
-    ) {
+    ) throws(JournalError) {
         durable = max(durable, frame.durable)
         if open == nil, frame.n != expected {
             let missing = expected.flatMap { $0 < frame.n ? $0...(frame.n - 1) : nil }
@@ -136,7 +137,7 @@ private struct JournalCheck<State: JournaledState> {
             state = nil
         }
         closeProblem(before: frame.n, in: file)
-        fold(bytes, frame, file, place)
+        try fold(bytes, frame, file, place)
         report.records += 1
         report.bytes += UInt64(place.length)
         report.lastN = frame.n
@@ -145,7 +146,7 @@ private struct JournalCheck<State: JournaledState> {
 
     private mutating func fold(
         _ bytes: [UInt8], _ frame: RecordFrame, _ file: String, _ place: RecordLocation
-    ) {
+    ) throws(JournalError) {
         let isFirst = frame.n == place.segment
         guard state != nil || isFirst else { return }
         var folded = isFirst ? State() : state ?? State()
@@ -159,6 +160,9 @@ private struct JournalCheck<State: JournaledState> {
         }
         func problem(_ message: String) -> Verification.Problem {
             Verification.Problem(file: file, offset: place.offset, message: message)
+        }
+        if let refusal, refusal.isNewer {
+            throw .newerFormat(file: "\(folder)/\(file)", reason: refusal.message)
         }
         if let refusal { report.problems.append(problem(refusal.message)) }
         if isFirst, let state, Self.encoded(state) != Self.encoded(folded) {

@@ -17,6 +17,10 @@ import Testing
         return options
     }()
 
+    /// `MSORCH_EVERY_BIT=1`: eight bits of each byte, and not one of them in turn. The lock file's
+    /// are always all.
+    private static let everyBit = ProcessEnvironment.value("MSORCH_EVERY_BIT") == "1"
+
     private func directory(_ folder: String) -> QueueDirectory {
         QueueDirectory(stateDirectory: folder, options: Self.options)
     }
@@ -99,8 +103,7 @@ import Testing
         #expect(try directory(folder.path).examine("Q").journal.ignored.isEmpty)
         for (name, bytes) in files where name != "reserve" {
             for offset in bytes.indices {
-                // All of them where there are few.
-                for bit in name == "lock" ? Array(0..<8) : [offset % 8] {
+                for bit in Self.everyBit || name == "lock" ? Array(0..<8) : [offset % 8] {
                     var harmed = bytes
                     harmed[offset] ^= 1 << UInt8(bit)
                     try put(harmed, "\(folder.path)/queues/Q/\(name)")
@@ -187,5 +190,59 @@ import Testing
         let total = try after.queue("Q").messageCount + after.queue("Dead").messageCount
         #expect(total == 2)
         #expect(try after.examine("Q").damages.isEmpty)
+    }
+
+    @Test("a newer msorch's journal is not damaged: neither a check nor a repair touches it")
+    func newer() throws {
+        let folder = try TemporaryFolder("newer")
+        try directory(folder.path).create("Q", QueueSettings())
+        let path = "\(folder.path)/queues/Q/\(SegmentName.file(1))"
+        let lines = try FileSystem.read(path).split(separator: 0x0A)
+        let text = String(decoding: lines[0], as: UTF8.self)
+        let checked = Array(text.dropLast(18).utf8)
+        let old = Array(#""format":1"#.utf8)
+        let place = try #require(checked.indices.first { checked[$0...].starts(with: old) })
+        var line = checked
+        line[place + old.count - 1] = UInt8(ascii: "2")
+        let sum = line.withUnsafeBytes { RecordFrame.checksum(of: $0) }
+        let digits = String(sum, radix: 16)
+        let zeros = String(repeating: "0", count: 8 - digits.utf8.count)
+        line += Array(",\"crc\":\"\(zeros)\(digits)\"}\n".utf8)
+        for rest in lines.dropFirst() { line += rest + [0x0A] }
+        try FileSystem.replace(path, with: line)
+        let before = try contents("\(folder.path)/queues/Q")
+        #expect(throws: (any Error).self) { try directory(folder.path).examine("Q") }
+        #expect(throws: (any Error).self) { try directory(folder.path).repair("Q") }
+        #expect(try contents("\(folder.path)/queues/Q") == before)
+    }
+
+    @Test("a harmed index file is told of, and not needed")
+    func index() throws {
+        let folder = try TemporaryFolder("harmedindex")
+        var settings = QueueSettings()
+        settings.isFIFO = true
+        let queues = directory(folder.path)
+        try queues.create("Q.fifo", settings)
+        for number in 0..<150 {
+            var entry = entry("m\(number)")
+            entry.group = "g"
+            entry.deduplicationID = "d\(number)"
+            _ = try queues.queue("Q.fifo").send([entry])
+        }
+        let path = "\(folder.path)/queues/Q.fifo"
+        let names = try FileSystem.list(path).filter { $0.hasSuffix(".ids") }
+        #expect(!names.isEmpty)
+        for name in names.prefix(3) {
+            let bytes = try FileSystem.read("\(path)/\(name)")
+            for offset in stride(from: 0, to: bytes.count, by: 331) {
+                var harmed = bytes
+                harmed[offset] ^= 1 << UInt8(offset % 8)
+                try put(harmed, "\(path)/\(name)")
+                let found = try directory(folder.path).examine("Q.fifo")
+                #expect(found.journal.ignored.map(\.file) == [name], "\(name) \(offset)")
+                #expect(found.damages.isEmpty)
+            }
+            try put(bytes, "\(path)/\(name)")
+        }
     }
 }
