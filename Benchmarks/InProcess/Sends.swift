@@ -54,7 +54,7 @@ enum Fill {
         let entries = Array(repeating: entry, count: max(0, min(chunk, count)))
         for start in stride(from: 0, to: count, by: chunk) {
             let rest = entries.prefix(count - start)
-            for outcome in try queue.sendBulk(Array(rest)) { _ = try outcome.get() }
+            try queue.sendBulk(Array(rest)) { _ = try $0.get() }
         }
     }
 }

@@ -35,8 +35,6 @@ package struct CredentialScope: Equatable, Sendable {
 
 package enum SignatureV4 {
     package static let algorithm = "AWS4-HMAC-SHA256"
-    /// What stands for the body of who does not sign it.
-    package static let unsignedPayload = "UNSIGNED-PAYLOAD"
 
     /// - Parameter date: `YYYYMMDD'T'HHMMSS'Z'`.
     package static func stringToSign(

@@ -19,6 +19,7 @@ package enum CommandLineTool {
     /// - Parameter arguments: without the program's name.
     /// - Returns: the process's exit code.
     package static func run(_ arguments: [String]) -> Int32 {
+        StandardStream.fillClosed()
         if arguments.first == Completion.command {
             for candidate in Completion.candidates(Array(arguments.dropFirst())) {
                 StandardStream.output.write("\(candidate)\n".utf8)

@@ -85,13 +85,6 @@ package struct JSONScanner {
         }
     }
 
-    /// Reads `null` if it stands next.
-    package mutating func acceptNull() throws(JSONError) -> Bool {
-        guard nextByte == UInt8(ascii: "n") else { return false }
-        try word("null")
-        return true
-    }
-
     /// Steps over any value, and gives the range of its bytes.
     @discardableResult
     package mutating func skipValue() throws(JSONError) -> Range<Int> {
@@ -149,11 +142,6 @@ package struct JSONScanner {
         return inside.contains(UInt8(ascii: "\\"))
             ? String(decoding: JSONText.unescape(inside), as: UTF8.self)
             : String(decoding: inside, as: UTF8.self)
-    }
-
-    package func unescaped(_ range: Range<Int>) -> [UInt8] {
-        let inside = slice(range)
-        return inside.contains(UInt8(ascii: "\\")) ? JSONText.unescape(inside) : Array(inside)
     }
 
     private var peek: UInt8? { at < bytes.count ? bytes[at] : nil }

@@ -93,10 +93,12 @@ extension Journal {
             } else if let file = now.file {
                 try sync(file, writingAnew: now.unproven, upTo: now.appended)
             } else {
-                try confirm(0)  // the new segment could not be read yet
+                try confirm(0, synced: nil)  // the new segment could not be read yet
             }
         } catch {
-            for (_, waiter) in takeWaiters(upTo: now.appended) {
+            // Also those who came with records that a failed reload has left unaccounted for.
+            let last = now.waiters.map(\.n).max() ?? 0
+            for (_, waiter) in takeWaiters(upTo: max(now.appended, last)) {
                 switch waiter {
                 case .thread(let thread): thread.wake(.failed(error))
                 case .callback(let deliver): deliver(error)
@@ -153,11 +155,13 @@ extension Journal {
         } catch {
             return try repair()
         }
-        try confirm(target)
+        try confirm(target, synced: file)
     }
 
     /// After a sync: if another file took over meanwhile, what was synced may be an abandoned one.
-    private func confirm(_ target: UInt64) throws(JournalError) {
+    private func confirm(
+        _ target: UInt64, synced file: (any JournalFile)?
+    ) throws(JournalError) {
         let result = session.withLock { session -> Result<Void, JournalError> in
             do throws(JournalError) {
                 let current = try storing { () throws(SystemError) in try session.readGeneration() }
@@ -168,7 +172,7 @@ extension Journal {
                     try session.syncHere()
                     note(session)
                 }
-                session.unproven = nil
+                if session.file === file { session.unproven = nil }
                 session.markDurable(target)
                 note(session)
                 return .success(())

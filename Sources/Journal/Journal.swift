@@ -86,7 +86,8 @@ package final class Journal<State: JournaledState>: Sendable {
 
     /// As `transact`, for who does not wait: returns at once. `completion` runs once it is done,
     /// and durable if `body` returned that it must be; with why, if it failed. It runs on a thread
-    /// of the journal's, which it must not hold up.
+    /// of the journal's or of another caller, which it must not hold up. Who submits bounds how
+    /// much waits: a client of an event loop has one at a time.
     package func submit(
         now: Timestamp,
         _ body: @escaping @Sendable (inout JournalSession<State>) throws -> Bool,

@@ -116,6 +116,7 @@ extension JournalSession {
         let mine = unsynced
         unsynced = []
         try load()
+        unproven = nil  // it was synced before it had its name
         durable = max(durable, name)
         precondition(mine.allSatisfy { $0.n < name }, "a sealed segment was synced as a whole")
         keepReserve()

@@ -75,9 +75,7 @@ extension JournalSession {
             throw damage(segment, 0, "the file was removed by something that is not msorch")
         }
         if mustList {
-            try storing { () throws(SystemError) in
-                segments = try storage.list(folder).compactMap(SegmentName.parse)
-            }
+            try listSegments()
             mustList = false
         }
         if size != end {
@@ -270,8 +268,15 @@ extension JournalSession {
         return settled
     }
 
-    /// Even, and none that this journal had.
-    private var freshGeneration: UInt64 { UInt64(clamping: max(now.milliseconds, 1)) * 2 }
+    /// Even, and none that a process can have which knows of other files: it tells of the moment,
+    /// and of the newest segment's name and identity.
+    private var freshGeneration: UInt64 {
+        let newest = segments.last ?? 0
+        let file = try? storage.open(path(of: newest), creating: false).status().inode
+        let mark = Array("\(newest) \(file ?? 0) \(lastN)".utf8)
+        let checksum = mark.withUnsafeBytes { RecordFrame.checksum(of: $0) }
+        return UInt64(clamping: max(now.milliseconds, 1)) << 22 | UInt64(checksum >> 11) << 1
+    }
 
     /// The lock file's generation; `unknown` if it is harmed.
     mutating func readGeneration() throws(SystemError) -> UInt64 {

@@ -26,18 +26,14 @@ extension JournalSession {
         let wanted = reserveSize
         if size < wanted {
             do throws(SystemError) {
-                // Some for sure rather than more perhaps.
-                if size < UInt64(options.reserveBytes) {
-                    try file.allocate(UInt64(options.reserveBytes))
-                }
-                try file.allocate(wanted)
+                // More than is needed now, so that it need not grow with each message.
+                try file.allocate(
+                    wanted > UInt64(options.reserveBytes) ? wanted + wanted / 4 : wanted)
                 try file.sync()
             } catch {
                 // What a failed attempt has taken must not count.
-                if try file.status().size < UInt64(options.reserveBytes) {
-                    try file.truncate(to: 0)
-                    throw error
-                }
+                try file.truncate(to: size)
+                throw error
             }
         } else if size > 4 * wanted {
             try file.truncate(to: wanted)
@@ -48,7 +44,7 @@ extension JournalSession {
     mutating func requireReserve() throws(SystemError) {
         guard !isReserveKept else { return }
         let size = try? openReserve().status().size
-        if (size ?? 0) < UInt64(options.reserveBytes) {
+        if (size ?? 0) < reserveSize {
             do throws(SystemError) {
                 try resizeReserve()
             } catch  where error.isDiskFull {

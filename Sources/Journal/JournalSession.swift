@@ -68,7 +68,7 @@ package struct JournalSession<State: JournaledState>: Sendable {
     private static var pendingLimit: Int { 1024 * 1024 }
 
     /// A segment that cannot grow is only left if it is larger.
-    private static var smallestSegment: UInt64 { 64 * 1024 }
+    private static var smallestSegment: UInt64 { 16 * 1024 }
 
     /// The last record that is in the file.
     var writtenN: UInt64 { lastN - pendingRecords }
@@ -123,7 +123,8 @@ package struct JournalSession<State: JournaledState>: Sendable {
             if !isGathering { try writePending(at: end, usesReserve: usesReserve) }
         } catch {
             pending.removeLast(pending.count - start)
-            guard usesReserve, case .storage(let reason) = error, reason.isFileTooLarge,
+            guard !isGathering, usesReserve, case .storage(let reason) = error,
+                reason.isFileTooLarge,
                 end > Self.smallestSegment
             else { throw error }
             // This file may not grow; another may.
@@ -313,11 +314,7 @@ package struct RecordCursor: Sendable {
 
     /// Another one of the same journal, for who can do without what is deleted meanwhile.
     func passingMissingSegments(from location: RecordLocation) -> RecordCursor {
-        var cursor = self
-        cursor.segment = location.segment
-        cursor.offset = location.offset
-        cursor.lines = nil
-        cursor.last = nil
+        var cursor = from(location)
         cursor.passesMissingSegments = true
         return cursor
     }

@@ -7,6 +7,18 @@ package enum StandardStream: CInt, Sendable {
     case output = 1
     case error = 2
 
+    /// Whoever started us may have closed some: the next files that are opened must not take their
+    /// places. What is written to a closed one fails, as it should.
+    package static func fillClosed() {
+        while true {
+            let descriptor = open("/dev/null", O_RDONLY)
+            guard descriptor >= 0, descriptor <= error.rawValue else {
+                if descriptor > error.rawValue { _ = Glibc.close(descriptor) }
+                return
+            }
+        }
+    }
+
     package var isTerminal: Bool { isatty(rawValue) == 1 }
 
     /// Whether a pipe's other end is still open; everything else has a reader.

@@ -102,11 +102,6 @@ struct FairShare: Equatable, Sendable {
         tenants[group]?.lastSent = time
     }
 
-    /// Forgets what is in flight, to count it anew.
-    mutating func recount() {
-        for group in tenants.keys { tenants[group]?.inFlight = 0 }
-    }
-
     mutating func count(_ group: String, at time: Timestamp) {
         tenants[group, default: Tenant(busy: BusyTime(at: time), lastSent: time)].inFlight += 1
     }

@@ -42,7 +42,7 @@ import Testing
     }
 
     private func send(_ bodies: [String], delay: Int64? = nil) throws {
-        for outcome in try queue.sendBulk(bodies.map { entry($0, delay: delay) }) {
+        try queue.sendBulk(bodies.map { entry($0, delay: delay) }) { outcome in
             _ = try outcome.get()
         }
     }

@@ -48,7 +48,9 @@ import Testing
             entry.deduplicationID = "id-\(id)"
             return entry
         }
-        return try queue.sendBulk(entries).map { try $0.get() }
+        var sent: [SentMessage] = []
+        try queue.sendBulk(entries) { sent.append(try $0.get()) }
+        return sent
     }
 
     private var files: [String] {

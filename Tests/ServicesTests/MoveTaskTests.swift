@@ -92,7 +92,7 @@ import Testing
         let task = try queues.startMoveTask(from: "Dead", to: nil, rate: nil)
         // Decided, and nobody carried it out: as if the process had died here.
         let batch = try queues.queue("Dead").moveBatch(of: task.id, upTo: 10) { _ in "Source" }
-        #expect(batch.count == 10)
+        #expect(batch == 10)
         let later = QueueDirectory(stateDirectory: folder.path)
         let listed = try #require(try later.moveTasks(of: "Dead").first)
         #expect(listed.task.status == .running && !listed.isRun && listed.task.moved == 10)

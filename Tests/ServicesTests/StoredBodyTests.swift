@@ -103,7 +103,7 @@ import Testing
         try queues.create("Q", QueueSettings())
         let queue = try queues.queue("Q")
         let entry = try entry([UInt8](repeating: UInt8(ascii: "\""), count: 1_048_576))
-        for outcome in try queue.sendBulk(Array(repeating: entry, count: 10)) {
+        try queue.sendBulk(Array(repeating: entry, count: 10)) { outcome in
             _ = try outcome.get()
         }
         #expect(try queue.statistics().counts.visible == 10)

@@ -47,7 +47,7 @@ extension Command {
                 }
                 for start in stride(from: 0, to: entries.count, by: 1000) {
                     let group = Array(entries[start..<min(start + 1000, entries.count)])
-                    for outcome in try queue.sendBulk(group) {
+                    try queue.sendBulk(group) { outcome in
                         if (try? outcome.get()) == nil { failed += 1 } else { sent += 1 }
                     }
                 }

@@ -113,7 +113,7 @@ private struct Replay {
 
     mutating func flush() throws {
         guard !waiting.isEmpty else { return }
-        for outcome in try target.sendBulk(waiting) {
+        try target.sendBulk(waiting) { outcome in
             switch outcome {
             case .success: sent += 1
             case .failure(let error): refused = refused ?? error

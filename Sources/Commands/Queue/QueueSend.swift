@@ -107,7 +107,7 @@ extension Command {
                     return SendEntry(text: body, attributes, invocation)
                 }
                 rest = rest.dropFirst(1000)
-                for outcome in try queue.sendBulk(entries) {
+                try queue.sendBulk(entries) { outcome in
                     number += 1
                     switch outcome {
                     case .success: sent += 1

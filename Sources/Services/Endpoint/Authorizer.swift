@@ -60,7 +60,9 @@ package struct Authorizer: Sendable {
             guard mode == .enforce else { return }
             throw SQSError(error)
         }
-        guard let principal = principals[key.id] else { return }
+        guard let principal = principals[key.id] else {
+            preconditionFailure("the key that signed was found here")
+        }
         let asked = AccessRequest(
             principal: principal.arn, action: action, resource: resource,
             context: ["aws:SourceIp": ["127.0.0.1"], "aws:SecureTransport": ["false"]])

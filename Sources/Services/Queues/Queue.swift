@@ -64,14 +64,21 @@ package final class Queue: Sendable {
 
     /// Sends up to 10 entries each as one record; acknowledged when this returns.
     package func send(_ entries: [SendEntry]) throws -> [Result<SentMessage, SQSError>] {
-        try sendBatches([entries])[0]
+        let (outcomes, failure) = try sendBatches([entries])
+        if let failure { throw failure }
+        return outcomes[0]
     }
 
     /// Bytes of messages that one record of a bulk send holds, unless a single one has more.
     private static let bulkRecordBytes = 4 * 1024 * 1024
 
     /// Sends any number of entries, up to ten a record, with one lock and one sync for them all.
-    package func sendBulk(_ entries: [SendEntry]) throws -> [Result<SentMessage, SQSError>] {
+    ///
+    /// - Parameter each: gets every entry's outcome, in order. Where the journal refuses in the
+    ///   middle, those before it are sent, and come here before the error is thrown.
+    package func sendBulk(
+        _ entries: [SendEntry], each: (Result<SentMessage, SQSError>) throws -> Void
+    ) throws {
         var batches: [[SendEntry]] = []
         var start = 0
         var bytes = 0
@@ -87,19 +94,30 @@ package final class Queue: Sendable {
             bytes += size
         }
         if start < entries.count { batches.append(Array(entries[start...])) }
-        return try sendBatches(batches).flatMap { $0 }
+        let (outcomes, failure) = try sendBatches(batches)
+        for outcome in outcomes.joined() { try each(outcome) }
+        if let failure { throw failure }
     }
 
-    /// Sends several batches, one record each, with one lock and one sync for them all.
-    package func sendBatches(
+    /// Sends several batches, one record each, with one lock and one sync for them all; up to the
+    /// first that the journal refuses.
+    private func sendBatches(
         _ batches: [[SendEntry]]
-    ) throws -> [[Result<SentMessage, SQSError>]] {
+    ) throws -> (outcomes: [[Result<SentMessage, SQSError>]], failure: (any Error)?) {
         let batches = batches.map(packed)
-        let outcomes = try commit { session in
-            try batches.map { try send($0, &session) }
+        let result = try commit { session in
+            var outcomes: [[Result<SentMessage, SQSError>]] = []
+            for batch in batches {
+                do {
+                    outcomes.append(try send(batch, &session))
+                } catch {
+                    return (outcomes: outcomes, failure: Optional(error))
+                }
+            }
+            return (outcomes: outcomes, failure: nil)
         }
-        observeSent(batches.flatMap { $0 }, outcomes.flatMap { $0 })
-        return outcomes
+        observeSent(batches.flatMap { $0 }, result.outcomes.flatMap { $0 })
+        return result
     }
 
     func send(

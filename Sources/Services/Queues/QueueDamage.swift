@@ -20,7 +20,12 @@ package struct QueueDamage: Sendable {
     /// Records that brought messages, up to ten each: those messages may be lost.
     package var sends: UInt64 { count { ["send", "take", "requeue", "carry"].contains($0) } }
     /// Records after which messages were hidden or gone: those may come back.
-    package var endings: UInt64 { count { !["send", "take", "requeue", "carry"].contains($0) } }
+    package var endings: UInt64 {
+        count {
+            ["receive", "retry", "delete", "visibility", "purge", "transfer", "transferred"]
+                .contains($0)
+        }
+    }
     /// Records of which nothing can be said.
     package var unknown: UInt64 {
         let known = sends + endings

@@ -92,7 +92,7 @@ extension QueueDirectory {
             let id = task.id
             let batch = try moveBatch(task, source)
             try finishTransfers(of: source)
-            count += UInt64(batch.count)
+            count += UInt64(batch)
             task = try source.journal.read { session in
                 session.state.queue.moveTasks.last { $0.id == id } ?? task
             }
@@ -140,7 +140,7 @@ extension QueueDirectory {
     }
 
     /// Sends a batch on its way, or ends the task.
-    private func moveBatch(_ task: MoveTask, _ source: Queue) throws -> Queue.MoveBatch {
+    private func moveBatch(_ task: MoveTask, _ source: Queue) throws -> Int {
         let known = try task.target == nil ? sources(of: source.name) : []
         // Looked up before: a transaction on one queue must not lock another.
         let isFIFO = source.name.hasSuffix(".fifo")
@@ -156,10 +156,6 @@ extension QueueDirectory {
 }
 
 extension Queue {
-    struct MoveBatch: Sendable {
-        var count = 0
-    }
-
     /// How long messages stay hidden should a crash come between receiving and moving them.
     private static let moveSeconds: Int64 = 30
 
@@ -167,14 +163,14 @@ extension Queue {
     /// `QueueDirectory.finishTransfers` carries out; or notes that the task is over.
     func moveBatch(
         of id: String, upTo limit: Int, target: (String?) -> String?
-    ) throws -> MoveBatch {
+    ) throws -> Int {
         try commit { session in
             guard let task = session.state.queue.activeMoveTask, task.id == id else {
-                return MoveBatch()
+                return 0
             }
-            func end(_ status: MoveTask.Status, _ failure: String? = nil) throws -> MoveBatch {
+            func end(_ status: MoveTask.Status, _ failure: String? = nil) throws -> Int {
                 try session.append(.moveTaskStatus(id: id, status, failure: failure))
-                return MoveBatch()
+                return 0
             }
             guard task.status == .running else { return try end(.cancelled) }
             try session.sweepExpired()
@@ -186,13 +182,13 @@ extension Queue {
             if let record { try session.append(record) }
             guard !messages.isEmpty else {
                 // An empty look that got further, past expired messages, is not the end.
-                return record == nil ? try end(.completed) : MoveBatch()
+                return record == nil ? try end(.completed) : 0
             }
             let (records, count, isComplete) = session.state.queue.move(
                 messages, at: session.now, target: target)
             for record in records { try session.append(record) }
             if !isComplete { _ = try end(.failed, "CouldNotDetermineMessageSource") }
-            return MoveBatch(count: count)
+            return count
         }
     }
 }
