@@ -42,13 +42,19 @@ package final class QueueDirectory: Sendable {
                 throw QueueError.noSuchQueue(name, existing: try names())
             }
             do {
-                let queue = try load(name)
-                open[name] = queue
-                return queue
+                do {
+                    open[name] = try load(name)
+                } catch QueueError.journal(.removed, _) {
+                    // A repair may have put another in its place meanwhile.
+                    open[name] = try load(name)
+                }
             } catch QueueError.journal(.removed, _) {
                 try bury(name)  // a removal that was cut short
+            }
+            guard let queue = open[name] else {
                 throw QueueError.noSuchQueue(name, existing: try names())
             }
+            return queue
         }
     }
 

@@ -29,7 +29,10 @@ extension QueueDirectory {
         try Salvage.replace(folder: path, with: copy, aside: aside, storage: storage) {
             let state = try fold(path)
             let queue = try open(name, in: copy)
-            try queue.set(state.settings)
+            var settings = state.settings
+            // The name tells, should the settings be lost.
+            settings.isFIFO = name.hasSuffix(".fifo")
+            try queue.set(settings)
             crashPoint("during-repair")
             try write(state, from: path, to: queue, &report)
             try queue.commit { try $0.append(state.moved(into: $0.state.queue)) }
