@@ -27,7 +27,9 @@ extension Simulation {
         // A redrive's last confirmation may be undone, and is then made again.
         if case .redrive = operation.kind { return }
         guard isPromised else { return }
-        let index = frame.effectIndex ?? tracks[operation.queue]?.currentIndex ?? 0
+        // What changed nothing of its own promises what was there when it began: others may have
+        // gone on behind its sync.
+        let index = frame.effectIndex ?? frame.startIndex
         tracks[operation.queue]?.makeDurable(upTo: index)
     }
 

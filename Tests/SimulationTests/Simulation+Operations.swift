@@ -15,6 +15,7 @@ extension Simulation {
     func carryOut(_ step: Step, _ process: SimulatedProcess) {
         guard let operation = operation(for: step), let index = frames.indices.last else { return }
         frames[index].operation = operation
+        frames[index].startIndex = tracks[operation.queue]?.currentIndex ?? 0
         let answer = Result { try ask(operation, process) }
         guard violation == nil else { return }
         guard !world.hasLostPower else {

@@ -15,6 +15,8 @@ final class Simulation {
         /// The states of its queue right behind what it changed, and the last one's number.
         var effects: [NaiveQueue] = []
         var effectIndex: Int?
+        /// The state that its queue had when the operation began.
+        var startIndex = 0
         var unlockedCalls = 0
     }
 
