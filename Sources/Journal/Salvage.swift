@@ -11,7 +11,7 @@ package enum Salvage {
     /// Runs `body` while nobody else can use the journal in `folder`; then what `body` made at
     /// `copy` is in its place, and the old folder, file by file as it was, at `aside`. Whoever has
     /// the old one open gets `removed` from then on. A crash leaves either the old one or the new
-    /// one there.
+    /// one there, where the file system can exchange names (`JournalStorage.exchange`).
     package static func replace(
         folder: String, with copy: String, aside: String,
         storage: any JournalStorage = DiskStorage(), _ body: () throws -> Void

@@ -39,6 +39,11 @@ package enum ProcessEnvironment {
         return String(cString: path)
     }
 
+    /// Whether there is such a process, of whomever.
+    package static func isRunning(_ process: Int32) -> Bool {
+        kill(process, 0) == 0 || errno == EPERM
+    }
+
     /// How many processors work for us.
     package static var processorCount: Int { max(1, sysconf(CInt(_SC_NPROCESSORS_ONLN))) }
 

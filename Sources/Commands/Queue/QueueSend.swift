@@ -185,6 +185,10 @@ private struct Packing {
 
 /// Cuts a stream into lines; empty ones are passed over. A line may be as long as a message.
 struct LineSplitter {
+    /// More of a line is not kept: nothing so long can be sent, also not packed, and whoever looks
+    /// at its size refuses it.
+    private static let longestLine = 64 * 1024 * 1024
+
     private var rest: [UInt8] = []
 
     mutating func append(_ bytes: [UInt8]) -> [[UInt8]] {
@@ -195,7 +199,8 @@ struct LineSplitter {
             rest = []
             start = end + 1
         }
-        rest.append(contentsOf: bytes[start...])
+        let room = max(0, Self.longestLine - rest.count)
+        rest.append(contentsOf: bytes[start...].prefix(room))
         return lines
     }
 

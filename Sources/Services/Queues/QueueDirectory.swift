@@ -126,10 +126,21 @@ package final class QueueDirectory: Sendable {
     /// The next use of the queue opens it anew.
     package func forget(_ name: String) { open.withLock { $0[name] = nil } }
 
+    /// Removes what dead processes left of queues that they removed.
+    private func clearGraves() throws(SystemError) {
+        for entry in try storage.list(folder) where entry.hasPrefix(".removed-") {
+            guard let process = entry.split(separator: "-").last.flatMap({ Int32($0) }),
+                !ProcessEnvironment.isRunning(process)
+            else { continue }
+            try storage.removeTree("\(folder)/\(entry)")
+        }
+    }
+
     /// Takes a queue's folder out of sight in one step; what a crash leaves of it has a name that
     /// no queue can have.
     private func bury(_ name: String) throws(SystemError) {
         let grave = "\(folder)/.removed-\(name)-\(environment.processID)"
+        try? clearGraves()
         try storage.removeTree(grave)
         try storage.rename("\(folder)/\(name)", to: grave)
         try storage.syncDirectory(folder)
