@@ -54,8 +54,10 @@ extension JournalSession {
     /// The time of a segment's first record: no record before it is younger.
     package func time(ofSegment name: UInt64) throws(JournalError) -> Timestamp {
         let file = try openSegment(name)
-        let start = try storing { () throws(SystemError) in try file.bytes(at: 0, count: 64) }
-        guard let time = start.withUnsafeBytes({ RecordFrame.time(inStartOf: $0) }) else {
+        let start = try storing { () throws(SystemError) in
+            try file.bytes(at: 0, count: RecordFrame.longestNumbers)
+        }
+        guard let time = start.withUnsafeBytes({ RecordFrame.numbers(inStartOf: $0)?.time }) else {
             throw damage(name, 0, "the segment does not begin with a record")
         }
         return time

@@ -79,15 +79,6 @@ package struct RecordFrame: Equatable, Sendable {
         return checksum
     }
 
-    /// The time that a line claims which begins with these bytes.
-    static func time(inStartOf line: UnsafeRawBufferPointer) -> Timestamp? {
-        var at = 0
-        guard member("{\"n\":", in: line, &at) != nil,
-            let time = member(",\"t\":", in: line, &at)
-        else { return nil }
-        return Timestamp(milliseconds: Int64(clamping: time))
-    }
-
     /// The checksum that a line (without newline) claims; `nil` if its suffix has another shape.
     static func checksum(inSuffixOf line: UnsafeRawBufferPointer) -> UInt32? {
         let start = line.count - suffixLength
