@@ -44,6 +44,8 @@ final class HTTPConnection: Sendable {
     static let readSize = 65_536
 
     private let socket: FileDescriptor
+    private let remoteAddress: String
+    private let localPort: UInt16
     private let loop: EventLoop
     private let limits: HTTPLimits
     private let handler: HTTPServer.Handler
@@ -51,9 +53,11 @@ final class HTTPConnection: Sendable {
     private let onClose: @Sendable (CInt) -> Void
 
     init(
-        _ socket: consuming FileDescriptor, loop: EventLoop, limits: HTTPLimits,
+        _ socket: consuming FileDescriptor, localPort: UInt16, loop: EventLoop, limits: HTTPLimits,
         handler: @escaping HTTPServer.Handler, onClose: @escaping @Sendable (CInt) -> Void
     ) {
+        remoteAddress = Sockets.remoteAddress(of: socket)
+        self.localPort = localPort
         self.socket = socket
         self.loop = loop
         self.limits = limits
@@ -134,14 +138,16 @@ final class HTTPConnection: Sendable {
                 case .continueExpected:
                     state.output += HTTPResponse(100).serialized(isHead: false, closes: false)
                     flush(&state)
-                case .request(let request):
+                case .request(var request):
+                    request.remoteAddress = remoteAddress
+                    request.localPort = localPort
                     let number = state.nextNumber
                     state.nextNumber += 1
                     state.current = (number, request.method == "HEAD", request.isKeptAlive)
                     state.deadline = nil
                     // The handler may answer at once, which touches this state.
                     let responder = HTTPResponder(connection: self, number: number)
-                    loop.execute { [handler] in handler(request, responder) }
+                    loop.execute { [handler, request] in handler(request, responder) }
                 case nil:
                     let isInside = state.parser.isInsideRequest
                     state.deadline = deadline(isInside ? limits.readTimeout : limits.idleTimeout)

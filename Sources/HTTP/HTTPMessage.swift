@@ -7,6 +7,11 @@ package struct HTTPRequest: Sendable {
     package var body: [UInt8]
     /// Whether the client will send more on this connection.
     package var isKeptAlive: Bool
+    /// Who sent it: the address of the socket's other end, without its port; a proxy's, if there is
+    /// one between.
+    package var remoteAddress = "127.0.0.1"
+    /// The port on which it came; 0 for one that came over no socket.
+    package var localPort: UInt16 = 0
 
     package init(method: String, target: String, headers: HTTPHeaders = [:], body: [UInt8] = []) {
         self.method = method

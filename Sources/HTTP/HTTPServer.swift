@@ -65,7 +65,7 @@ package final class HTTPServer: Sendable {
                 do throws(SystemError) {
                     guard let socket = try Sockets.accept(listener) else { break }
                     let connection = HTTPConnection(
-                        socket, loop: loop, limits: limits, handler: handler,
+                        socket, localPort: port, loop: loop, limits: limits, handler: handler,
                         onClose: { [weak self] identifier in self?.forget(identifier) })
                     try connection.start()
                     state.connections[connection.identifier] = connection

@@ -34,6 +34,32 @@ package enum Sockets {
         return UInt16(bigEndian: address.sin_port)
     }
 
+    /// The address of a connection's other end, without its port, IPv4 in IPv6 as IPv4; empty if it
+    /// is gone already.
+    package static func remoteAddress(of socket: borrowing FileDescriptor) -> String {
+        var address = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let status = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                getpeername(socket.rawValue, $0, &length)
+            }
+        }
+        guard status == 0 else { return "" }
+        let family = CInt(address.ss_family)
+        let text = withUnsafeBytes(of: &address) { bytes in
+            let isIPv6 = family == AF_INET6
+            let offset = isIPv6 ? 8 : 4  // where sockaddr_in6 and sockaddr_in keep it
+            return withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(INET6_ADDRSTRLEN)) {
+                let capacity = socklen_t($0.count)
+                return inet_ntop(
+                    isIPv6 ? AF_INET6 : AF_INET, bytes.baseAddress.map { $0 + offset },
+                    $0.baseAddress, capacity
+                ).map { String(cString: $0) } ?? ""
+            }
+        }
+        return text.hasPrefix("::ffff:") ? String(text.dropFirst(7)) : text
+    }
+
     /// Begins to connect; the socket is ready for writing once that is done or has failed.
     package static func connect(host: String, port: UInt16) throws(SystemError) -> FileDescriptor {
         let socket = try make()

@@ -89,6 +89,18 @@ import Testing
         }
     }
 
+    @Test("a request knows who sent it, and on which port it came")
+    func addresses() throws {
+        try withServer({ request, responder in
+            let text = "\(request.remoteAddress) \(request.localPort)"
+            responder.respond(HTTPResponse(200, type: "text/plain", Array(text.utf8)))
+        }) { port in
+            let answer = try exchange(
+                port, ["GET / HTTP/1.1\r\nHost: a\r\n\r\n"], endsWriting: true)
+            #expect(answer.hasSuffix("\r\n\r\n127.0.0.1 \(port)"))
+        }
+    }
+
     @Test("who expects to be asked is asked")
     func expectContinue() throws {
         try withServer(Self.echo) { port in
