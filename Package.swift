@@ -94,7 +94,7 @@ let package = Package(
             "ServicesTests",
             [
                 "Services", "QueueModel", "StackModel", "FunctionModel", "Telemetry", "Journal",
-                "HTTP", "Posix", "JSON", "Crypto",
+                "Access", "HTTP", "Posix", "JSON", "Crypto",
             ]),
         tests("CommandsTests", ["Commands", "StackModel", "JSON"]),
         tests("CommandTests", ["JSON", "Posix", "msorch"]),

@@ -1,12 +1,16 @@
 /// Who wants to do what to which resource.
 package struct AccessRequest: Sendable {
-    /// The principal's ARN: `arn:aws:iam::123456789012:user/developer`.
+    /// Who did not sign; only a resource's policy for `*` speaks of them.
+    package static let anonymous = "anonymous"
+
+    /// The principal's ARN: `arn:aws:iam::123456789012:user/developer`; a service's name as
+    /// `sns.amazonaws.com`; or `anonymous`.
     package var principal: String
     /// `sqs:SendMessage`.
     package var action: String
     package var resource: String
     /// Condition keys, their names in lower case, and each one's values.
-    package var context: [String: [String]]
+    private let context: [String: [String]]
 
     package init(
         principal: String, action: String, resource: String, context: [String: [String]] = [:]
@@ -16,16 +20,32 @@ package struct AccessRequest: Sendable {
         self.resource = resource
         self.context = Dictionary(
             context.map { ($0.key.lowercased(), $0.value) }, uniquingKeysWith: { $1 })
-        self.context["aws:principalarn"] = [principal]
-        self.context["aws:username"] = [String(principal.split(separator: "/").last ?? "")]
     }
 
-    func values(_ key: String) -> [String]? { context[key.lowercased()] }
+    func values(_ key: String) -> [String]? {
+        let key = key.lowercased()
+        guard principal != Self.anonymous else { return context[key] }
+        switch key {
+        case "aws:principalarn": return [principal]
+        case "aws:principalaccount" where !account.isEmpty: return [account]
+        case "aws:username": return [String(principal.split(separator: "/").last ?? "")]
+        default: return context[key]
+        }
+    }
 
-    /// The account that the principal belongs to.
+    /// The account that the principal belongs to; empty if it belongs to none.
     var account: String {
         let parts = principal.split(separator: ":", omittingEmptySubsequences: false)
         return parts.count > 4 ? String(parts[4]) : ""
+    }
+
+    /// The role that a session is one of: a policy may name either.
+    fileprivate var roleARN: String? {
+        let parts = principal.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 6, parts[2] == "sts", parts[5].hasPrefix("assumed-role/"),
+            let name = parts[5].split(separator: "/").dropFirst().first
+        else { return nil }
+        return "arn:aws:iam::\(parts[4]):role/\(name)"
     }
 }
 
@@ -49,30 +69,41 @@ package enum AccessDecision: Equatable, Sendable {
         }
     }
 
-    /// Within one account, the caller's own policy and the resource's are one.
+    /// Within one account, an allow of the caller's own policy or of the resource's is enough, and
+    /// a deny of either is the end (IAM User Guide, *Policy evaluation within a single account*).
+    /// A resource's policy that allows the whole account leaves it to the caller's own to do so.
     package init(_ request: AccessRequest, identity: Policy, resource: Policy? = nil) {
-        let own = identity.statements.filter { $0.applies(to: request) }
-        let resources = (resource?.statements ?? []).filter {
-            $0.names(principalOf: request) && $0.applies(to: request)
+        var allow: PolicyStatement?
+        for statement in identity.statements where statement.applies(to: request) {
+            guard statement.effect == .allow else {
+                self = .denied(by: statement)
+                return
+            }
+            allow = allow ?? statement
         }
-        let all = own + resources
-        if let deny = all.first(where: { $0.effect == .deny }) {
-            self = .denied(by: deny)
-        } else if let allow = all.first {
-            self = .allowed(by: allow)
-        } else {
-            self = .notAllowed
+        for statement in resource?.statements ?? [] {
+            let naming = statement.naming(of: request)
+            guard naming != .none, statement.applies(to: request) else { continue }
+            guard statement.effect == .allow else {
+                self = .denied(by: statement)
+                return
+            }
+            if naming == .itself { allow = allow ?? statement }
         }
+        self = allow.map { .allowed(by: $0) } ?? .notAllowed
     }
 
     /// AWS's words for who is refused.
     package func message(_ request: AccessRequest) -> String {
         let action = request.action.lowercased()
+        let kind =
+            (statement?.isOfResource ?? (request.principal == AccessRequest.anonymous))
+            ? "resource" : "identity"
         let reason =
             if case .denied = self {
-                "with an explicit deny in an identity-based policy"
+                "with an explicit deny in \(kind == "identity" ? "an" : "a") \(kind)-based policy"
             } else {
-                "because no identity-based policy allows the \(action) action"
+                "because no \(kind)-based policy allows the \(action) action"
             }
         return "User: \(request.principal) is not authorized to perform: \(action) on resource: "
             + "\(request.resource) \(reason)"
@@ -80,6 +111,17 @@ package enum AccessDecision: Equatable, Sendable {
 }
 
 extension PolicyStatement {
+    /// How a statement of a resource's policy speaks of a caller.
+    enum Naming {
+        case none
+        /// As one of an account.
+        case account
+        case itself
+    }
+
+    /// Whether it stands in a resource's policy.
+    var isOfResource: Bool { principals != nil }
+
     /// Whether it speaks of this action on this resource, here and now.
     func applies(to request: AccessRequest) -> Bool {
         let action = request.action.lowercased()
@@ -98,12 +140,19 @@ extension PolicyStatement {
         return conditions.allSatisfy { $0.holds(request.values) }
     }
 
-    /// `*`, the principal itself, its account, or the account's root.
-    func names(principalOf request: AccessRequest) -> Bool {
-        guard let principals else { return false }
-        let own = [
-            "*", request.principal, request.account, "arn:aws:iam::\(request.account):root",
-        ]
-        return principals.patterns.contains { own.contains($0) } != principals.isNegated
+    /// `*`, the principal itself, the role of its session, its account, or the account's root.
+    func naming(of request: AccessRequest) -> Naming {
+        guard let principals else { return .none }
+        let patterns = principals.patterns
+        func isNamed(_ name: String) -> Bool { patterns.contains(name) }
+        let account = request.account
+        let isItself =
+            isNamed("*") || isNamed("Service:\(request.principal)")
+            || request.principal != AccessRequest.anonymous && isNamed(request.principal)
+            || request.roleARN.map(isNamed) ?? false
+        let isInAccount =
+            !account.isEmpty && (isNamed(account) || isNamed("arn:aws:iam::\(account):root"))
+        if principals.isNegated { return isItself || isInAccount ? .none : .itself }
+        return isItself ? .itself : isInAccount ? .account : .none
     }
 }

@@ -3,8 +3,8 @@ import JSON
 
 /// Checks requests' signatures for one service of one region.
 package struct SignatureVerifier: Sendable {
-    /// How far a signature's date may be from now.
-    package static let allowedSkew = Duration.seconds(15 * 60)
+    /// How far a signature's date may be from now, on AWS.
+    package static let defaultSkew = Duration.seconds(15 * 60)
 
     package var region: String
     package var service: String
@@ -14,6 +14,8 @@ package struct SignatureVerifier: Sendable {
     package var signsToken = true
     /// Whether old and future dates are refused; frozen test clocks sign with odd ones.
     package var checksDates = true
+    /// How far a signature's date may be from now.
+    package var allowedSkew = SignatureVerifier.defaultSkew
 
     package init(region: String, service: String) {
         self.region = region
@@ -35,6 +37,7 @@ package struct SignatureVerifier: Sendable {
         guard signature.signedHeaders.contains("host") else {
             throw .incomplete("'Host' must be a 'SignedHeader' in the AWS Authorization.")
         }
+        try requireSignedHeaders(request, signature)
         guard signature.scope.region == region else {
             throw .wrongScope("Credential should be scoped to a valid region. ")
         }
@@ -58,6 +61,25 @@ package struct SignatureVerifier: Sendable {
         return key
     }
 
+    /// A header that says what to do must not be anybody's to change. A session token may be added
+    /// after signing, and what else a pre-signed request bears is not its signer's.
+    private func requireSignedHeaders(
+        _ request: SignedRequest, _ signature: RequestSignature
+    ) throws(SignatureFailure) {
+        let signed = Set(signature.signedHeaders)
+        for header in request.headers {
+            let name = header.name.lowercased()
+            guard name.hasPrefix("x-amz-"), name != "x-amz-security-token", !signed.contains(name)
+            else { continue }
+            throw .incomplete("'\(header.name)' must be a 'SignedHeader' in the AWS Authorization.")
+        }
+    }
+
+    /// The access key that a request names; nothing is checked. `nil` if it names none.
+    package static func keyID(of request: SignedRequest) -> String? {
+        try? RequestSignature(request).keyID
+    }
+
     /// The body's hash. Who names another in a header did not sign this body.
     private func payloadHash(_ request: SignedRequest) throws(SignatureFailure) -> String {
         let hash = Digest.sha256Hex(request.body)
@@ -69,19 +91,20 @@ package struct SignatureVerifier: Sendable {
     private func check(
         _ date: SigningDate, expires: Int64?, at now: Timestamp
     ) throws(SignatureFailure) {
-        let skew = Self.allowedSkew
+        let skew = allowedSkew
+        let words = "\(skew.components.seconds / 60) min."
         let current = SigningDate(now).text
         guard date.timestamp - now <= skew else {
             throw .expired(
                 "Signature not yet current: \(date.text) is still later than "
-                    + "\(SigningDate(now + skew).text) (\(current) + 15 min.)")
+                    + "\(SigningDate(now + skew).text) (\(current) + \(words))")
         }
         let end = date.timestamp + (expires.map { .seconds($0) } ?? skew)
         guard now <= end else {
             throw .expired(
                 expires == nil
                     ? "Signature expired: \(date.text) is now earlier than "
-                        + "\(SigningDate(now - skew).text) (\(current) - 15 min.)"
+                        + "\(SigningDate(now - skew).text) (\(current) - \(words))"
                     : "Signature expired: \(date.text) was good until \(SigningDate(end).text), "
                         + "now is \(current).")
         }

@@ -1,6 +1,14 @@
 import CPosix
 import Glibc
 
+/// Differs when a file was replaced or written to.
+package struct FileStamp: Equatable, Sendable {
+    let inode: UInt64
+    let size: Int64
+    let seconds: Int64
+    let nanoseconds: Int64
+}
+
 /// Whole-file and folder operations.
 package enum FileSystem {
     package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
@@ -12,6 +20,15 @@ package enum FileSystem {
     package static func isDirectory(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// A file's identity and last change; `nil` if there is none.
+    package static func stamp(of path: String) -> FileStamp? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        return FileStamp(
+            inode: UInt64(status.st_ino), size: Int64(status.st_size),
+            seconds: Int64(status.st_mtim.tv_sec), nanoseconds: Int64(status.st_mtim.tv_nsec))
     }
 
     /// As above, but a folder that cannot be asked about is an error, not absent.

@@ -22,6 +22,8 @@ package struct Stack: Equatable, Sendable {
     package let region: String
     package let accountID: String
     package let iamMode: IAMMode
+    /// How far a signature's date may be from now.
+    package let clockSkew: Duration
     /// In the order of the file.
     package let functions: [FunctionDefinition]
     package let queues: [QueueDefinition]
@@ -35,6 +37,7 @@ package struct Stack: Equatable, Sendable {
         accountID = json["accountId"]?.stringValue ?? Self.defaultAccountID
         iamMode =
             json["security"]?["iam"]?.stringValue.flatMap(IAMMode.init(rawValue:)) ?? .enforce
+        clockSkew = .seconds(json["security"]?["clockSkew"]?.intValue ?? 900)
         functions = (json["lambdas"]?.objectValue?.members ?? []).map {
             FunctionDefinition(key: $0.key, json: $0.value)
         }

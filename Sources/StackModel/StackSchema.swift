@@ -221,6 +221,9 @@ package enum StackSchema {
     private static let security = SchemaRule.object([
         SchemaProperty(
             "iam", .choice(["enforce", "audit", "off"]),
-            "Whether policies are enforced (default: enforce).")
+            "Whether policies are enforced (default: enforce)."),
+        SchemaProperty(
+            "clockSkew", .integer(1...86_400, unit: seconds),
+            "Seconds that a signature's date may be off (default: 900, as on AWS)."),
     ])
 }

@@ -139,26 +139,69 @@ import Testing
         #expect(decision.isAllowed == example.isAllowed, "\(decision)")
     }
 
-    @Test("a queue's own policy allows what the caller's does not, and denies what it does")
-    func resourcePolicies() throws {
+    struct Naming: Sendable, CustomTestStringConvertible {
+        var principal: String
+        var caller = PolicyTests.role
+        var isAllowed: Bool
+        var testDescription: String { "\(principal) for \(caller)" }
+    }
+
+    @Test(
+        "a queue's own policy allows whom it names",
+        arguments: [
+            Naming(principal: #""*""#, isAllowed: true),
+            Naming(principal: #"{"AWS": "*"}"#, isAllowed: true),
+            Naming(principal: #"{"AWS": ["9", "\#(role)"]}"#, isAllowed: true),
+            Naming(
+                principal: #"{"AWS": "arn:aws:iam::123456789012:role/CreateOrder"}"#,
+                isAllowed: true),
+            Naming(
+                principal: #"{"AWS": "arn:aws:iam::123456789012:role/Create"}"#, isAllowed: false),
+            Naming(principal: #"{"AWS": "9"}"#, isAllowed: false),
+            // The account says who of it may: the callers' own policies do.
+            Naming(principal: #"{"AWS": "123456789012"}"#, isAllowed: false),
+            Naming(principal: #"{"AWS": "arn:aws:iam::123456789012:root"}"#, isAllowed: false),
+            Naming(principal: #"{"Service": "sns.amazonaws.com"}"#, isAllowed: false),
+            Naming(
+                principal: #"{"Service": "sns.amazonaws.com"}"#, caller: "sns.amazonaws.com",
+                isAllowed: true),
+            Naming(
+                principal: #"{"AWS": "*"}"#, caller: AccessRequest.anonymous, isAllowed: true),
+            Naming(
+                principal: #"{"AWS": "anonymous"}"#, caller: AccessRequest.anonymous,
+                isAllowed: false),
+            Naming(
+                principal: #"{"AWS": ["", "arn:aws:iam:::root"]}"#,
+                caller: AccessRequest.anonymous, isAllowed: false),
+        ])
+    func principals(case naming: Naming) throws {
+        let request = AccessRequest(
+            principal: naming.caller, action: "sqs:SendMessage", resource: Self.queue)
+        let statement =
+            #"{"Effect": "Allow", "Principal": \#(naming.principal), "Action": "sqs:*"}"#
+        let decision = AccessDecision(
+            request, identity: Policy([]), resource: try Self.policy(statement))
+        #expect(decision.isAllowed == naming.isAllowed, "\(decision)")
+    }
+
+    @Test(
+        "a queue's own policy denies what the caller's allows",
+        arguments: [
+            (#""Principal": "*""#, true), (#""Principal": {"AWS": "123456789012"}"#, true),
+            (#""Principal": {"AWS": "9"}"#, false),
+            (#""NotPrincipal": {"AWS": "9"}"#, true),
+            (#""NotPrincipal": {"AWS": "\#(role)"}"#, false),
+        ])
+    func resourceDenies(principal: String, isDenied: Bool) throws {
         let request = AccessRequest(
             principal: Self.role, action: "sqs:SendMessage", resource: Self.queue)
-        let none = try Self.policy("[]")
-        for (principal, isAllowed) in [
-            (#""*""#, true), (#"{"AWS": "123456789012"}"#, true), (#"{"AWS": "9"}"#, false),
-            (#"{"AWS": "arn:aws:iam::123456789012:root"}"#, true),
-            (#"{"Service": "sns.amazonaws.com"}"#, false),
-        ] {
-            let statement =
-                #"{"Effect": "Allow", "Principal": \#(principal), "Action": "sqs:*"}"#
-            let decision = AccessDecision(
-                request, identity: none, resource: try Self.policy(statement))
-            #expect(decision.isAllowed == isAllowed, "\(principal): \(decision)")
-        }
-        let deny = try Self.policy(#"{"Effect":"Deny","Principal":"*","Action":"sqs:Send*"}"#)
+        let deny = try Self.policy(#"{"Effect": "Deny", \#(principal), "Action": "sqs:Send*"}"#)
         let decision = AccessDecision(
             request, identity: try Self.policy(Self.allow("")), resource: deny)
-        #expect(decision == .denied(by: deny.statements[0]))
+        #expect(!decision.isAllowed == isDenied)
+        #expect(
+            decision.message(request).hasSuffix("an explicit deny in a resource-based policy")
+                == isDenied)
     }
 
     @Test("a refusal says what AWS says")

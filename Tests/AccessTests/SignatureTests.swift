@@ -132,6 +132,83 @@ import Testing
         #expect(throws: Never.self) { try verifier.verify(request, at: now) { _ in vector.key } }
     }
 
+    struct Payload: Sendable, CustomTestStringConvertible {
+        var testDescription: String
+        /// What the signer says of the body.
+        var named: String?
+        var isGood: Bool
+    }
+
+    @Test(
+        "the body is signed, whatever a header says of it",
+        arguments: [
+            Payload(testDescription: "nothing is said", named: nil, isGood: true),
+            Payload(
+                testDescription: "its hash", named: Digest.sha256Hex("{}".utf8), isGood: true),
+            Payload(
+                testDescription: "another's hash", named: Digest.sha256Hex("".utf8), isGood: false),
+            Payload(testDescription: "unsigned", named: "UNSIGNED-PAYLOAD", isGood: false),
+            Payload(
+                testDescription: "signed in chunks", named: "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+                isGood: false),
+        ])
+    func payload(case payload: Payload) throws {
+        let key = AccessKey(id: "AKIA", secret: "secret")
+        var request = SignedRequest(
+            method: "POST", path: "/", query: "", headers: [("Host", "localhost")],
+            body: Array("{}".utf8))
+        if let named = payload.named { request.headers.append(("X-Amz-Content-Sha256", named)) }
+        // The signer takes its own word for the body, as S3's clients do.
+        let date = "20150830T123600Z"
+        request.headers.append(("X-Amz-Date", date))
+        let scope = CredentialScope(date: "20150830", region: "eu-west-1", service: "sqs")
+        let names = request.headers.map { $0.name.lowercased() }.sorted()
+        let canonical = CanonicalRequest(
+            request, signedHeaders: names,
+            payloadHash: payload.named ?? Digest.sha256Hex(request.body))
+        let signature = SignatureV4.signature(
+            of: SignatureV4.stringToSign(canonical, date: date, scope), secret: "secret", scope)
+        request.headers.append(
+            (
+                "Authorization",
+                "AWS4-HMAC-SHA256 Credential=AKIA/\(scope.text), "
+                    + "SignedHeaders=\(names.joined(separator: ";")), Signature=\(signature)"
+            ))
+        let verifier = SignatureVerifier(region: "eu-west-1", service: "sqs")
+        let result = Result { try verifier.verify(request, at: Self.signed) { _ in key } }
+        #expect(((try? result.get()) != nil) == payload.isGood, "\(result)")
+    }
+
+    @Test("what a request is to do is signed: no x-amz- header is added later")
+    func unsignedHeaders() throws {
+        let vector = try #require(Self.vectors.first { $0.testDescription == "get-vanilla" })
+        for place in ["header", "query"] {
+            var request = Self.request(vector.text("\(place)-signed-request"))
+            request.headers.append(("X-Amz-Target", "AmazonSQS.PurgeQueue"))
+            #expect(
+                throws: SignatureFailure.incomplete(
+                    "'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization.")
+            ) { try vector.verifier.verify(request, at: Self.signed) { _ in vector.key } }
+        }
+    }
+
+    @Test("how far a date may be off is a setting")
+    func skew() throws {
+        let vector = try #require(Self.vectors.first { $0.testDescription == "get-vanilla" })
+        let request = Self.request(vector.text("header-signed-request"))
+        var verifier = vector.verifier
+        verifier.allowedSkew = .seconds(60)
+        for seconds in [-61, 61] as [Int64] {
+            #expect(throws: SignatureFailure.self) {
+                try verifier.verify(request, at: Self.signed + .seconds(seconds)) { _ in vector.key
+                }
+            }
+        }
+        #expect(throws: Never.self) {
+            try verifier.verify(request, at: Self.signed + .seconds(60)) { _ in vector.key }
+        }
+    }
+
     @Test("a pre-signed request is good for as long as it says")
     func presigned() throws {
         let vector = try #require(Self.vectors.first { $0.testDescription == "get-vanilla" })

@@ -19,7 +19,8 @@ extension Command {
                 try invocation.output.result(entry) {
                     func text(_ key: String) -> String { entry[key]?.stringValue ?? "" }
                     let reason =
-                        entry["statement"].map { "denied by \($0.serialized())" }
+                        entry["signature"]?.stringValue
+                        ?? entry["statement"].map { "denied by \($0.serialized())" }
                         ?? "no statement allows it"
                     let audit = entry["enforced"] == true ? "" : " (audit: done all the same)"
                     return "\(text("time")) \(text("principal")) \(text("action")) "

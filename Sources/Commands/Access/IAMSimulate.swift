@@ -65,7 +65,7 @@ extension AccessDecision {
 }
 
 extension Deployment {
-    fileprivate func principal(named name: String) throws -> Authorizer.Principal {
+    fileprivate func principal(named name: String) throws -> Principal {
         let arn =
             name == CredentialStore.developer
             ? stack.developerARN : stack.roleARN(of: try stack.requiredFunction(name))

@@ -10,7 +10,9 @@ package struct CredentialStore: Sendable {
 
     private let path: String
 
-    package init(stateDirectory: String) { path = "\(stateDirectory)/credentials" }
+    package init(stateDirectory: String) { path = Self.path(stateDirectory) }
+
+    static func path(_ stateDirectory: String) -> String { "\(stateDirectory)/credentials" }
 
     /// Every key by its owner: a function's name, or `developer`.
     package func load() throws -> [String: Credentials] {

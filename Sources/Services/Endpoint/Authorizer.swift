@@ -1,119 +1,121 @@
 import Access
 import HTTP
 import JSON
-import QueueModel
 import StackModel
 
-/// Who calls a stack's endpoint, and whether it may: signatures are checked and policies evaluated,
-/// as `security.iam` says.
+/// Who calls a stack, and whether it may: signatures are checked and policies evaluated, as
+/// `security.iam` says. Services turn what it finds into their own protocol's errors.
 package struct Authorizer: Sendable {
-    /// Somebody with an access key.
-    package struct Principal: Sendable {
-        package var arn: String
-        package var key: AccessKey
-        package var policy: Policy
-    }
-
-    /// What became of a call that policies were asked about.
-    package struct Judgement: Sendable {
-        package var request: AccessRequest
-        package var decision: AccessDecision
-        /// In `audit`, what is not allowed is done all the same.
-        package var isEnforced: Bool
-    }
-
     private let mode: IAMMode
-    private let verifier: SignatureVerifier
+    private let region: String
+    private let skew: Duration
     private let clock: StackClock
-    private let principals: [String: Principal]
+    private let principals: PrincipalDirectory
     private let observe: @Sendable (Judgement) -> Void
 
-    /// - Parameter observe: gets every call that is not allowed; from any thread.
+    /// - Parameters:
+    ///   - mode: instead of the stack's own `security.iam`.
+    ///   - observe: gets every call that is not allowed; from any thread.
     package init(
-        _ deployment: Deployment, clock: StackClock,
+        _ deployment: Deployment, mode: IAMMode? = nil, clock: StackClock,
         observe: @escaping @Sendable (Judgement) -> Void
     ) throws {
-        mode = deployment.stack.iamMode
-        verifier = SignatureVerifier(region: deployment.stack.region, service: "sqs")
+        let stack = deployment.stack
+        self.mode = mode ?? stack.iamMode
+        region = stack.region
+        skew = stack.clockSkew
         self.clock = clock
         self.observe = observe
-        let principals = try deployment.principals().map { ($0.key.id, $0) }
-        self.principals = Dictionary(principals, uniquingKeysWith: { $1 })
+        principals = try PrincipalDirectory(deployment)
     }
 
-    /// - Parameters:
-    ///   - action: `sqs:SendMessage`.
-    ///   - resource: the queue's ARN.
-    /// - Throws: the SQS error that AWS answers with.
-    func authorize(
-        _ request: HTTPRequest, _ action: String, on resource: String
-    ) throws(SQSError) {
-        guard mode != .off else { return }
+    /// Who sent a request, by its signature. A request without one comes from nobody, which is no
+    /// error here: a resource's policy may allow everybody. In `audit` a bad signature is noted in
+    /// the caller and counts as none; in `off` it is not looked at: an access key that is known
+    /// says who calls, and whoever has none is the developer.
+    ///
+    /// - Parameter service: as credential scopes name it: `sqs`, `execute-api`.
+    package func caller(
+        of request: HTTPRequest, service: String
+    ) throws(SignatureFailure) -> Caller {
         let signed = SignedRequest(
             method: request.method, path: String(request.path),
             query: request.query.map(String.init) ?? "",
-            headers: request.headers.fields.map { ($0.name, $0.value) }, body: request.body)
-        let key: AccessKey
+            headers: request.headers.fields, body: request.body)
+        guard mode != .off else {
+            let named = SignatureVerifier.keyID(of: signed).flatMap(principals.principal)
+            return Caller(principal: named ?? principals.developer)
+        }
+        var verifier = SignatureVerifier(region: region, service: service)
+        verifier.allowedSkew = skew
+        var principal: Principal?
         do throws(SignatureFailure) {
-            key = try verifier.verify(signed, at: clock.now()) { principals[$0]?.key }
-        } catch {
-            guard mode == .enforce else { return }
-            throw SQSError(error)
-        }
-        guard let principal = principals[key.id] else {
-            preconditionFailure("the key that signed was found here")
-        }
-        let asked = AccessRequest(
-            principal: principal.arn, action: action, resource: resource,
-            context: ["aws:SourceIp": ["127.0.0.1"], "aws:SecureTransport": ["false"]])
-        let decision = AccessDecision(asked, identity: principal.policy)
-        guard !decision.isAllowed else { return }
-        observe(Judgement(request: asked, decision: decision, isEnforced: mode == .enforce))
-        if mode == .enforce { throw .accessDenied(decision.message(asked)) }
-    }
-}
-
-extension Deployment {
-    /// The developer, who may do everything, and every function's role.
-    package func principals() throws -> [Authorizer.Principal] {
-        let credentials = try CredentialStore(stateDirectory: stateDirectory).load()
-        func principal(
-            _ owner: String, _ arn: String, _ policies: JSONValue
-        ) throws -> Authorizer.Principal? {
-            guard let own = credentials[owner] else { return nil }
-            let token = own.sessionToken.isEmpty ? nil : own.sessionToken
-            let key = AccessKey(
-                id: own.accessKeyID, secret: own.secretAccessKey, sessionToken: token)
-            return Authorizer.Principal(arn: arn, key: key, policy: try Policy(json: policies))
-        }
-        let everything: JSONValue = ["Effect": "Allow", "Action": "*", "Resource": "*"]
-        let developer = try principal(
-            CredentialStore.developer, stack.developerARN, everything)
-        let roles = try stack.functions.map {
-            try principal($0.functionName, stack.roleARN(of: $0), $0.policies)
-        }
-        return ([developer] + roles).compactMap { $0 }
-    }
-}
-
-extension SQSError {
-    /// How SQS's JSON protocol spells them (API reference, *Common Errors*); docs/security.md.
-    fileprivate init(_ failure: SignatureFailure) {
-        let (code, status): (String, Int) =
-            switch failure {
-            case .missing: ("MissingAuthenticationToken", 403)
-            case .incomplete: ("IncompleteSignature", 400)
-            case .unknownKey: ("InvalidClientTokenId", 403)
-            case .mismatch, .wrongScope, .expired: ("SignatureDoesNotMatch", 403)
+            _ = try verifier.verify(signed, at: clock.now()) { id in
+                principal = principals.principal(id)
+                return principal?.key
             }
-        let message =
-            failure == .missing ? "Request is missing Authentication Token" : failure.message
-        self.init(shape: code, queryCode: code, status: status, message: message)
+            return Caller(principal: principal)
+        } catch .missing {
+            return Caller(principal: nil)
+        } catch {
+            guard mode == .audit else { throw error }
+            return Caller(principal: nil, failure: error)
+        }
     }
 
-    fileprivate static func accessDenied(_ message: String) -> SQSError {
-        SQSError(
-            shape: "AccessDeniedException", queryCode: "AccessDenied", status: 403,
-            message: message)
+    /// Whether a caller may do something, by its own policy and the resource's, as AWS evaluates
+    /// them within one account. What is not allowed is told to the observer.
+    ///
+    /// - Parameters:
+    ///   - action: `sqs:SendMessage`.
+    ///   - resource: its ARN.
+    ///   - context: condition keys of this call, beyond those that every call has.
+    package func judge(
+        _ caller: Caller, action: String, resource: String, resourcePolicy: Policy? = nil,
+        context: [String: [String]] = [:]
+    ) -> Judgement {
+        var context = context
+        context["aws:SourceIp"] = [caller.sourceAddress]
+        context["aws:SecureTransport"] = ["false"]
+        let asked = AccessRequest(
+            principal: caller.arn, action: action, resource: resource, context: context)
+        var judgement = Judgement(
+            request: asked, decision: nil, failure: caller.failure, isEnforced: mode == .enforce)
+        guard mode != .off else { return judgement }
+        let own = caller.principal?.policy ?? Policy([])
+        let decision = AccessDecision(asked, identity: own, resource: resourcePolicy)
+        judgement.decision = decision
+        if !decision.isAllowed { observe(judgement) }
+        return judgement
     }
+}
+
+/// Who sent a request.
+package struct Caller: Sendable {
+    /// `nil`: nobody that is known.
+    package var principal: Principal?
+    /// In `audit`: why its signature is not good.
+    package var failure: SignatureFailure?
+    package var sourceAddress = "127.0.0.1"
+
+    package var isAnonymous: Bool { principal == nil }
+    package var arn: String { principal?.arn ?? AccessRequest.anonymous }
+    /// As SQS's SenderId and STS's UserId name it.
+    package var userID: String { principal?.userID ?? AccessRequest.anonymous }
+}
+
+/// What became of a call that policies were asked about.
+package struct Judgement: Sendable {
+    package var request: AccessRequest
+    /// `nil` where policies are not asked (`off`).
+    package var decision: AccessDecision?
+    /// In `audit`: why the signature is not good.
+    package var failure: SignatureFailure?
+    /// In `audit`, what is not allowed is done all the same.
+    package var isEnforced: Bool
+
+    /// Whether the call must not be done.
+    package var isRefused: Bool { isEnforced && !(decision?.isAllowed ?? true) }
+    /// AWS's words for a refusal.
+    package var message: String { (decision ?? .notAllowed).message(request) }
 }

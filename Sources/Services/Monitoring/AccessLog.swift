@@ -9,7 +9,7 @@ package struct AccessLog: Sendable {
     package init(stateDirectory: String) { folder = "\(stateDirectory)/access" }
 
     package func append(
-        _ judgement: Authorizer.Judgement, at now: Timestamp
+        _ judgement: Judgement, at now: Timestamp
     ) throws(SystemError) {
         var json: JSONObject = [
             "time": .string(now.iso8601), "principal": .string(judgement.request.principal),
@@ -17,7 +17,8 @@ package struct AccessLog: Sendable {
             "resource": .string(judgement.request.resource),
             "enforced": .bool(judgement.isEnforced),
         ]
-        json["statement"] = judgement.decision.statement?.json
+        json["statement"] = judgement.decision?.statement?.json
+        json["signature"] = judgement.failure.map { .string($0.message) }
         try FileSystem.makeDirectory(folder)
         let line = Array((JSONValue.object(json).serialized() + "\n").utf8)
         try FileSystem.append(line, to: "\(folder)/\(now.date).jsonl")

@@ -74,7 +74,7 @@ package final class Monitor: Sendable {
     }
 
     /// A call was not allowed. From any thread.
-    package func observe(_ judgement: Authorizer.Judgement) {
+    package func observe(_ judgement: Judgement) {
         // A disk that is full must not change what the caller is told.
         try? accessLog.append(judgement, at: clock.now())
     }

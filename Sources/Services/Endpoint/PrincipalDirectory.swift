@@ -1,0 +1,89 @@
+import Access
+import Crypto
+import JSON
+import Posix
+import StackModel
+import Synchronization
+
+/// Somebody with an access key.
+package struct Principal: Sendable {
+    package var arn: String
+    package var key: AccessKey
+    package var policy: Policy
+
+    /// IAM's unique id, made from the ARN: `AIDA…`; of a role's session `AROA…:session`.
+    package var userID: String {
+        let words = arn.split(separator: ":").last?.split(separator: "/") ?? []
+        let isSession = words.first == "assumed-role"
+        let base = isSession ? words.prefix(2).joined(separator: "/") : arn
+        let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".utf8)
+        let id = Digest.sha256(base.utf8).prefix(17).map { letters[Int($0 % 32)] }
+        return (isSession ? "AROA" : "AIDA") + String(decoding: id, as: UTF8.self)
+            + (isSession ? ":\(words.last ?? "")" : "")
+    }
+}
+
+/// Whose access keys are good for a deployment. A key that is made or removed meanwhile, by any
+/// process, counts from the next request on.
+final class PrincipalDirectory: Sendable {
+    private struct State {
+        var principals: [String: Principal]
+        var stamp: FileStamp?
+    }
+
+    private let deployment: Deployment
+    private let path: String
+    private let state: Mutex<State>
+
+    init(_ deployment: Deployment) throws {
+        self.deployment = deployment
+        path = CredentialStore.path(deployment.stateDirectory)
+        // Looked at first: what changes between is read again.
+        let stamp = FileSystem.stamp(of: path)
+        state = Mutex(State(principals: try Self.read(deployment), stamp: stamp))
+    }
+
+    /// Whose key it is; `nil` if nobody's.
+    func principal(_ keyID: String) -> Principal? { current[keyID] }
+
+    var developer: Principal? {
+        current.values.first { $0.arn == deployment.stack.developerARN }
+    }
+
+    private var current: [String: Principal] {
+        let stamp = FileSystem.stamp(of: path)
+        return state.withLock { state in
+            // A file that cannot be read now is tried again; what was known counts until then.
+            if stamp != state.stamp, let principals = try? Self.read(deployment) {
+                state = State(principals: principals, stamp: stamp)
+            }
+            return state.principals
+        }
+    }
+
+    private static func read(_ deployment: Deployment) throws -> [String: Principal] {
+        let principals = try deployment.principals().map { ($0.key.id, $0) }
+        return Dictionary(principals, uniquingKeysWith: { $1 })
+    }
+}
+
+extension Deployment {
+    /// The developer, who may do everything, every function's role, and who has a key besides.
+    package func principals() throws -> [Principal] {
+        let credentials = try CredentialStore(stateDirectory: stateDirectory).load()
+        func principal(_ owner: String, _ arn: String, _ policy: JSONValue) throws -> Principal? {
+            guard let own = credentials[owner] else { return nil }
+            let token = own.sessionToken.isEmpty ? nil : own.sessionToken
+            let key = AccessKey(
+                id: own.accessKeyID, secret: own.secretAccessKey, sessionToken: token)
+            return Principal(arn: arn, key: key, policy: try Policy(json: policy))
+        }
+        let everything: JSONValue = ["Effect": "Allow", "Action": "*", "Resource": "*"]
+        let developer = try principal(
+            CredentialStore.developer, stack.developerARN, everything)
+        let roles = try stack.functions.map {
+            try principal($0.functionName, stack.roleARN(of: $0), $0.policies)
+        }
+        return ([developer] + roles).compactMap { $0 }
+    }
+}
