@@ -38,13 +38,15 @@ package struct Authorizer: Sendable {
     package func caller(
         of request: HTTPRequest, service: String
     ) throws(SignatureFailure) -> Caller {
+        var caller = Caller(sourceAddress: request.remoteAddress)
         let signed = SignedRequest(
             method: request.method, path: String(request.path),
             query: request.query.map(String.init) ?? "",
             headers: request.headers.fields, body: request.body)
         guard mode != .off else {
             let named = SignatureVerifier.keyID(of: signed).flatMap(principals.principal)
-            return Caller(principal: named ?? principals.developer)
+            caller.principal = named ?? principals.developer
+            return caller
         }
         var verifier = SignatureVerifier(region: region, service: service)
         verifier.allowedSkew = skew
@@ -54,13 +56,14 @@ package struct Authorizer: Sendable {
                 principal = principals.principal(id)
                 return principal?.key
             }
-            return Caller(principal: principal)
+            caller.principal = principal
         } catch .missing {
-            return Caller(principal: nil)
+            return caller
         } catch {
             guard mode == .audit else { throw error }
-            return Caller(principal: nil, failure: error)
+            caller.failure = error
         }
+        return caller
     }
 
     /// Whether a caller may do something, by its own policy and the resource's, as AWS evaluates
@@ -96,7 +99,7 @@ package struct Caller: Sendable {
     package var principal: Principal?
     /// In `audit`: why its signature is not good.
     package var failure: SignatureFailure?
-    package var sourceAddress = "127.0.0.1"
+    package var sourceAddress: String
 
     package var isAnonymous: Bool { principal == nil }
     package var arn: String { principal?.arn ?? AccessRequest.anonymous }
