@@ -1,6 +1,26 @@
+#include <openssl/bn.h>
 #include <openssl/crypto.h>
+#include <openssl/ecdsa.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/md5.h>
+#include <openssl/param_build.h>
 #include <openssl/rand.h>
+#include <openssl/rsa.h>
 #include <openssl/sha.h>
+#include <openssl/x509.h>
+
+// A macro that Swift cannot read.
+static inline int msorch_public_key_parts(void) { return EVP_PKEY_PUBLIC_KEY; }
+
+// A builder keeps the names that it is given: literals stay.
+static inline int msorch_push_rsa(OSSL_PARAM_BLD *parts, const BIGNUM *n, const BIGNUM *e) {
+    return OSSL_PARAM_BLD_push_BN(parts, "n", n) && OSSL_PARAM_BLD_push_BN(parts, "e", e);
+}
+
+static inline int msorch_push_point(
+    OSSL_PARAM_BLD *parts, const char *curve, const unsigned char *point, size_t count) {
+    return OSSL_PARAM_BLD_push_utf8_string(parts, "group", curve, 0)
+        && OSSL_PARAM_BLD_push_octet_string(parts, "pub", point, count);
+}
