@@ -64,7 +64,7 @@ let package = Package(
             [
                 "Services", "Journal", "QueueModel", "StackModel", "Access", "FunctionModel",
                 "Telemetry",
-                "Posix", "JSON", "Crypto", "Compression",
+                "HTTP", "Posix", "JSON", "Crypto", "Compression",
             ]),
         .executableTarget(
             name: "msorch", dependencies: ["Commands", "Posix"], swiftSettings: strict,
@@ -97,7 +97,7 @@ let package = Package(
                 "Access", "HTTP", "Posix", "JSON", "Crypto",
             ]),
         tests("CommandsTests", ["Commands", "StackModel", "JSON"]),
-        tests("CommandTests", ["JSON", "Posix", "msorch"]),
+        tests("CommandTests", ["HTTP", "JSON", "Posix", "msorch"]),
         tests("CrashTests", ["JSON", "Posix", "msorch"]),
         tests("SimulationTests", ["Services", "Journal", "QueueModel", "Posix", "JSON"]),
         tests("TidyTests", []),

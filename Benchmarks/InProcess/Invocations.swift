@@ -26,10 +26,11 @@ enum Invocations {
         guard let deployment = try Deployment.load(state),
             let function = deployment.stack.function("Echo")
         else { return }
-        let runtime = try StackRuntime(
+        let server = try StackServer(
             deployment, queues: queues, guardExecutable: options.text("msorch", "msorch"),
             monitor: Monitor(stateDirectory: state))
-        defer { runtime.stop() }
+        defer { server.stop() }
+        let runtime = server.runtime
         let payload = Array(#"{"order_id": 1}"#.utf8)
         for _ in 0..<100 { _ = try runtime.invoke(function, payload: payload) }
         let count = options.integer("count", 3000)

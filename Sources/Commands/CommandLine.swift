@@ -6,7 +6,7 @@ package enum CommandLineTool {
 
     /// Every command, in the order in which help lists them.
     package static let commands: [Command] = [
-        .deploy, .invoke, .drain, .status, .metrics, .logs, .alarms, .destroy, .initialize,
+        .deploy, .serve, .invoke, .drain, .status, .metrics, .logs, .alarms, .destroy, .initialize,
         .validate,
         .queueCreate, .queueList, .queueStatistics, .send, .queueSend, .poll, .queueReceive,
         .queueDelete, .queueChangeVisibility, .queuePeek, .queueTail, .queueHistory, .queueReplay,

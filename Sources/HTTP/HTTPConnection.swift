@@ -4,11 +4,24 @@ import Posix
 package struct HTTPResponder: Sendable {
     let connection: HTTPConnection
     let number: UInt64
+    private var observe: (@Sendable (HTTPResponse) -> Void)?
+
+    init(connection: HTTPConnection, number: UInt64) {
+        self.connection = connection
+        self.number = number
+    }
+
+    /// A responder whose answer comes to `body` as well, on the loop, as soon as it is under way.
+    package func observed(by body: @escaping @Sendable (HTTPResponse) -> Void) -> HTTPResponder {
+        var responder = self
+        responder.observe = body
+        return responder
+    }
 
     /// A second answer, and one to a client that is gone, go nowhere.
     package func respond(_ response: HTTPResponse) {
         connection.onLoop { connection, state in
-            connection.respond(response, to: number, &state)
+            if connection.respond(response, to: number, &state) { observe?(response) }
         }
     }
 
@@ -32,6 +45,8 @@ final class HTTPConnection: Sendable {
         /// The request that is being answered.
         var current: (number: UInt64, isHead: Bool, isKeptAlive: Bool)?
         var onDisconnect: (@Sendable () -> Void)?
+        /// The next answer is the last one.
+        var isLast = false
         /// The client has said its last word.
         var isEnded = false
         /// Nothing more is read: the connection ends with what is still to be written.
@@ -96,6 +111,15 @@ final class HTTPConnection: Sendable {
             } else {
                 close(&state)
             }
+        }
+    }
+
+    /// Closes after the request that is being answered or sent; on the loop.
+    func finish() {
+        state.with { state in
+            state.isLast = true
+            let isIdle = state.current == nil && !state.parser.isInsideRequest
+            if isIdle, state.output.isEmpty { close(&state) }
         }
     }
 
@@ -168,14 +192,20 @@ final class HTTPConnection: Sendable {
         flush(&state)
     }
 
-    fileprivate func respond(_ response: HTTPResponse, to number: UInt64, _ state: inout State) {
-        guard let current = state.current, current.number == number, !state.isClosed else { return }
+    /// - Returns: whether the request waited for it.
+    fileprivate func respond(
+        _ response: HTTPResponse, to number: UInt64, _ state: inout State
+    ) -> Bool {
+        guard let current = state.current, current.number == number, !state.isClosed else {
+            return false
+        }
         state.current = nil
         state.onDisconnect = nil
-        state.isClosing = !current.isKeptAlive || state.isEnded
+        state.isClosing = !current.isKeptAlive || state.isEnded || state.isLast
         state.output += response.serialized(isHead: current.isHead, closes: state.isClosing)
         flush(&state)
         if !state.isClosed, !state.isClosing { advance(&state) }
+        return true
     }
 
     private func flush(_ state: inout State) {

@@ -34,6 +34,9 @@ package struct HTTPResponse: Sendable {
     package var status: Int
     package var headers: HTTPHeaders
     package var body: [UInt8]
+    /// What the log of requests says was asked for, and by whom; not sent.
+    package var operation: String?
+    package var principal: String?
 
     package init(_ status: Int, headers: HTTPHeaders = [:], body: [UInt8] = []) {
         self.status = status
@@ -87,6 +90,7 @@ package struct HTTPResponse: Sendable {
         case 414: "URI Too Long"
         case 415: "Unsupported Media Type"
         case 417: "Expectation Failed"
+        case 421: "Misdirected Request"
         case 429: "Too Many Requests"
         case 431: "Request Header Fields Too Large"
         case 500: "Internal Server Error"

@@ -15,6 +15,8 @@ package final class HTTPServer: Sendable {
         var connections: [CInt: HTTPConnection] = [:]
         var sweep: EventLoop.TimerID?
         var isStopped = false
+        /// Runs when the last connection is gone.
+        var onFinished: (@Sendable () -> Void)?
     }
 
     package let host: String
@@ -47,15 +49,40 @@ package final class HTTPServer: Sendable {
     /// Stops listening and closes every connection.
     package func stop() {
         let stop: @Sendable () -> Void = { [self] in
-            loop.unwatch(listener.rawValue)
-            let connections = state.with { state in
-                state.isStopped = true
-                if let sweep = state.sweep { loop.cancel(sweep) }
-                return state.connections.values
-            }
-            for connection in connections { connection.close() }
+            for connection in endListening() { connection.close() }
         }
         if loop.isOnLoop { stop() } else { loop.execute(stop) }
+    }
+
+    /// Stops listening; requests that are being answered, or are on their way on a connection, get
+    /// their answers, and then each connection ends.
+    ///
+    /// - Parameter completion: runs on the loop when the last one is gone.
+    package func finish(completion: @escaping @Sendable () -> Void) {
+        loop.execute { [self] in
+            state.with { $0.onFinished = completion }
+            for connection in endListening(isSweeping: true) { connection.finish() }
+            reportIfFinished()
+        }
+    }
+
+    private func endListening(isSweeping: Bool = false) -> [HTTPConnection] {
+        loop.unwatch(listener.rawValue)
+        Sockets.hangUp(listener)
+        return state.with { state in
+            state.isStopped = true
+            if !isSweeping, let sweep = state.sweep { loop.cancel(sweep) }
+            return Array(state.connections.values)
+        }
+    }
+
+    private func reportIfFinished() {
+        let report = state.with { state -> (@Sendable () -> Void)? in
+            guard state.connections.isEmpty, let report = state.onFinished else { return nil }
+            state.onFinished = nil
+            return report
+        }
+        report?()
     }
 
     private func accept() {
@@ -91,11 +118,13 @@ package final class HTTPServer: Sendable {
         // A close may come from inside `with`.
         loop.execute { [weak self] in
             self?.state.with { $0.connections[identifier] = nil }
+            self?.reportIfFinished()
         }
     }
 
     private func scheduleSweep(_ state: inout State) {
-        guard state.sweep == nil, !state.connections.isEmpty, !state.isStopped else { return }
+        guard state.sweep == nil, !state.connections.isEmpty else { return }
+        guard !state.isStopped || state.onFinished != nil else { return }
         state.sweep = loop.schedule(after: Self.sweepInterval) { [weak self] in
             guard let self else { return }
             let connections = self.state.with { state in

@@ -110,6 +110,13 @@ package struct FileDescriptor: ~Copyable, Sendable {
         return false
     }
 
+    /// Takes a shared `flock`, or says that somebody holds the exclusive one.
+    package borrowing func trySharedLock() throws(SystemError) -> Bool {
+        if retrying({ flock(rawValue, LOCK_SH | LOCK_NB) }) == 0 { return true }
+        guard errno == EWOULDBLOCK else { throw .last("flock") }
+        return false
+    }
+
     /// Waits for the exclusive `flock`, in a line with all who do.
     /// - Returns: whether it came within that time.
     package borrowing func lock(milliseconds: Int32) throws(SystemError) -> Bool {

@@ -41,6 +41,17 @@ package enum FileSystem {
         return status.st_mode & S_IFMT == S_IFDIR
     }
 
+    /// Where a symbolic link leads; `nil` if it is none.
+    package static func linkTarget(_ path: String) -> String? {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
+            guard let base = buffer.baseAddress else { return nil }
+            let count = readlink(path, base, buffer.count)
+            guard count >= 0 else { return nil }
+            return String(
+                decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        }
+    }
+
     /// The names in a folder, sorted, without `.` and `..`.
     package static func list(_ folder: String) throws(SystemError) -> [String] {
         guard let stream = opendir(folder) else { throw .last("opendir", path: folder) }

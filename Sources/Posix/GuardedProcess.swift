@@ -88,6 +88,8 @@ package enum ProcessGuard {
     /// Starting was not possible: the exit codes of a shell.
     private static let cannotExecute: Int32 = 126
     private static let notFound: Int32 = 127
+    /// Files that a function may have open (Lambda guide, *gettingstarted-limits*).
+    private static let openFiles: rlim_t = 1024
     /// How long a process that was killed may take to be gone; the kernel decides.
     private static let patience = Duration.seconds(10)
 
@@ -99,6 +101,7 @@ package enum ProcessGuard {
         _ = fcntl(GuardedProcess.lifeline, F_SETFD, FD_CLOEXEC)
         var none = rlimit(rlim_cur: 0, rlim_max: 0)
         setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
+        ProcessEnvironment.limitFiles(to: openFiles)
         for number in [SIGINT, SIGTERM, SIGHUP, SIGPIPE] { signal(number, SIG_IGN) }
         let description = ProcessDescription(
             program, arguments, environment: ProcessEnvironment.all)

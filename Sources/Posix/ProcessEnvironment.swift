@@ -1,3 +1,4 @@
+import CPosix
 import Glibc
 
 /// What this process was started with.
@@ -42,6 +43,26 @@ package enum ProcessEnvironment {
     /// Whether there is such a process, of whomever.
     package static func isRunning(_ process: Int32) -> Bool {
         kill(process, 0) == 0 || errno == EPERM
+    }
+
+    /// Lets this process open as many files as it may at most.
+    package static func raiseFileLimit() {
+        var limit = rlimit()
+        guard getrlimit(openFiles, &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(openFiles, &limit)
+    }
+
+    /// For a process that starts others: they get so many open files, if it has them itself.
+    static func limitFiles(to count: rlim_t) {
+        var limit = rlimit()
+        guard getrlimit(openFiles, &limit) == 0, limit.rlim_cur > count else { return }
+        limit.rlim_cur = count
+        setrlimit(openFiles, &limit)
+    }
+
+    private static var openFiles: __rlimit_resource_t {
+        __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
     }
 
     /// How many processors work for us.

@@ -1,7 +1,7 @@
 import CPosix
 import Glibc
 
-/// TCP on IPv4, without blocking. Descriptors are closed at an exec.
+/// TCP on IPv4 and IPv6, without blocking. Descriptors are closed at an exec.
 package enum Sockets {
     /// Connections that wait to be accepted.
     package static let backlog: CInt = 1024
@@ -11,12 +11,16 @@ package enum Sockets {
     package static func listen(
         host: String, port: UInt16
     ) throws(SystemError) -> FileDescriptor {
-        let socket = try make()
+        let address = try SocketAddress(host, port)
+        let socket = try make(address.family)
         var one: CInt = 1
-        setsockopt(
-            socket.rawValue, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<CInt>.size))
-        var address = try address(host, port)
-        let bound = withAddress(&address) { bind(socket.rawValue, $0, $1) }
+        let size = socklen_t(MemoryLayout<CInt>.size)
+        setsockopt(socket.rawValue, SOL_SOCKET, SO_REUSEADDR, &one, size)
+        // `::` is IPv6 alone; who wants IPv4 says so.
+        if address.family == AF_INET6 {
+            setsockopt(socket.rawValue, CInt(IPPROTO_IPV6), IPV6_V6ONLY, &one, size)
+        }
+        let bound = address.withPointer { bind(socket.rawValue, $0, $1) }
         guard bound == 0 else { throw .last("bind", path: "\(host):\(port)") }
         guard Glibc.listen(socket.rawValue, backlog) == 0 else { throw .last("listen") }
         return socket
@@ -24,14 +28,15 @@ package enum Sockets {
 
     /// The port that a socket is bound to.
     package static func port(of socket: borrowing FileDescriptor) -> UInt16 {
-        var address = sockaddr_in()
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        // The port stands at the same place in addresses of both families.
+        var address = sockaddr_in6()
+        var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
         _ = withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 getsockname(socket.rawValue, $0, &length)
             }
         }
-        return UInt16(bigEndian: address.sin_port)
+        return UInt16(bigEndian: address.sin6_port)
     }
 
     /// The address of a connection's other end, without its port, IPv4 in IPv6 as IPv4; empty if it
@@ -62,10 +67,10 @@ package enum Sockets {
 
     /// Begins to connect; the socket is ready for writing once that is done or has failed.
     package static func connect(host: String, port: UInt16) throws(SystemError) -> FileDescriptor {
-        let socket = try make()
+        let address = try SocketAddress(host, port)
+        let socket = try make(address.family)
         setNoDelay(socket)
-        var address = try address(host, port)
-        let status = withAddress(&address) { Glibc.connect(socket.rawValue, $0, $1) }
+        let status = address.withPointer { Glibc.connect(socket.rawValue, $0, $1) }
         guard status == 0 || errno == EINPROGRESS else {
             throw .last("connect", path: "\(host):\(port)")
         }
@@ -126,6 +131,16 @@ package enum Sockets {
         return errno == EAGAIN ? .wouldBlock : .closed
     }
 
+    /// Waits until a socket is ready; for a thread that may block.
+    /// - Returns: whether it is.
+    package static func wait(
+        _ socket: borrowing FileDescriptor, _ interest: EventLoop.Interest, milliseconds: Int32
+    ) -> Bool {
+        let events = interest.contains(.write) ? POLLOUT : POLLIN
+        var entry = pollfd(fd: socket.rawValue, events: Int16(events), revents: 0)
+        return poll(&entry, 1, milliseconds) > 0
+    }
+
     /// No more will be written; what the peer still says can be read.
     package static func endWriting(_ socket: borrowing FileDescriptor) {
         _ = shutdown(socket.rawValue, CInt(SHUT_WR))
@@ -136,9 +151,9 @@ package enum Sockets {
         _ = shutdown(socket.rawValue, CInt(SHUT_RDWR))
     }
 
-    private static func make() throws(SystemError) -> FileDescriptor {
+    private static func make(_ family: CInt) throws(SystemError) -> FileDescriptor {
         let kind = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
-        let raw = socket(AF_INET, kind, 0)
+        let raw = socket(family, kind, 0)
         guard raw >= 0 else { throw .last("socket") }
         return FileDescriptor(owning: raw)
     }
@@ -147,25 +162,5 @@ package enum Sockets {
         var one: CInt = 1
         let size = socklen_t(MemoryLayout<CInt>.size)
         setsockopt(socket.rawValue, CInt(IPPROTO_TCP), TCP_NODELAY, &one, size)
-    }
-
-    private static func address(_ host: String, _ port: UInt16) throws(SystemError) -> sockaddr_in {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        guard inet_pton(AF_INET, host, &address.sin_addr) == 1 else {
-            throw SystemError(call: "inet_pton", code: EINVAL, path: host)
-        }
-        return address
-    }
-
-    private static func withAddress<R>(
-        _ address: inout sockaddr_in, _ body: (UnsafePointer<sockaddr>, socklen_t) -> R
-    ) -> R {
-        withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
     }
 }

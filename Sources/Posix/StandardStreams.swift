@@ -58,39 +58,3 @@ package enum StandardStream: CInt, Sendable {
         return bytes
     }
 }
-
-/// Signals as flags: a handler may do no more than remember.
-package enum Signals {
-    nonisolated(unsafe) private static let received = {
-        let pointer = UnsafeMutablePointer<sig_atomic_t>.allocate(capacity: 1)
-        pointer.initialize(to: 0)
-        return pointer
-    }()
-
-    /// The signal that asked this process to end; `nil` if none did.
-    package static var termination: CInt? { received.pointee == 0 ? nil : received.pointee }
-
-    /// From now on SIGINT and SIGTERM are remembered instead of ending the process. A second one
-    /// ends it.
-    package static func deferTermination() {
-        _ = received
-        var wanted = sigset_t()
-        sigemptyset(&wanted)
-        for number in [SIGINT, SIGTERM] { sigaddset(&wanted, number) }
-        pthread_sigmask(SIG_UNBLOCK, &wanted, nil)  // whoever started us may have blocked them
-        for number in [SIGINT, SIGTERM] {
-            var action = sigaction()  // without SA_RESTART: whoever waits for input is woken
-            action.__sigaction_handler.sa_handler = { number in
-                if Signals.received.pointee != 0 { _exit(128 + number) }
-                Signals.received.pointee = number
-            }
-            sigaction(number, &action, nil)
-        }
-    }
-
-    /// Writing into a closed pipe, or beyond the largest file allowed, fails instead of killing.
-    package static func ignoreFailedWrites() {
-        signal(SIGPIPE, SIG_IGN)
-        signal(SIGXFSZ, SIG_IGN)
-    }
-}

@@ -31,6 +31,7 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
     package var isFileTooLarge: Bool { code == EFBIG }
     package var isDenied: Bool { code == EACCES || code == EPERM }
     package var isReadOnly: Bool { code == EROFS }
+    package var isAddressInUse: Bool { code == EADDRINUSE }
     package var isBrokenPipe: Bool { code == EPIPE }
     /// A directory where a file should be, or the reverse.
     package var isOtherKind: Bool { code == EISDIR || code == ENOTDIR }

@@ -6,57 +6,46 @@ import Posix
 import StackModel
 import Synchronization
 
-/// A stack that runs: its functions, and the endpoint through which they reach its queues. A
-/// command makes a private one, does its work, and stops it.
+/// One deployment that runs: its functions, who may call what, and what delivers messages. A server
+/// replaces it when another is deployed.
 package final class StackRuntime: Sendable {
-    /// Calls of the endpoint that are worked on at once; long polls wait in here.
-    private static let workers = 64
     /// How long stopping waits for processes to be gone.
     private static let patience = Duration.seconds(15)
 
     package let deployment: Deployment
-    package let queues: QueueDirectory
-    package let clock: StackClock
-    private let monitor: Monitor
-    private let loop: EventLoop
-    private let pool = WorkerPool(name: "endpoint", limit: workers)
-    private let server: HTTPServer
+    package let authorizer: Authorizer
+    let host: RuntimeHost
     private let functions: [String: FunctionPool]
+    private let delivery = Mutex<Delivery?>(nil)
 
-    /// - Parameters:
-    ///   - guardExecutable: an `msorch` that guards the functions' processes.
-    ///   - monitor: gets what functions do and say.
-    package init(
-        _ deployment: Deployment, queues: QueueDirectory, clock: StackClock = StackClock(),
-        guardExecutable: String, monitor: Monitor
+    package var queues: QueueDirectory { host.queues }
+    package var clock: StackClock { host.clock }
+
+    /// - Parameter previous: whose warm functions go on here, as far as they are the same.
+    init(
+        _ deployment: Deployment, on host: RuntimeHost, after previous: StackRuntime? = nil
     ) throws {
-        self.monitor = monitor
         self.deployment = deployment
-        self.queues = queues
-        self.clock = clock
-        loop = try EventLoop(name: "msorch-loop")
-        let endpoint = SQSEndpoint(
-            queues: queues, region: deployment.stack.region,
-            accountID: deployment.stack.accountID,
-            authorizer: try Authorizer(deployment, clock: clock) { monitor.observe($0) })
-        server = try HTTPServer(loop: loop) { [pool] request, responder in
-            let isGone = Flag()
-            responder.onDisconnect { isGone.set() }
-            pool.execute {
-                responder.respond(endpoint.respond(to: request, isCancelled: { isGone.isSet }))
-            }
+        self.host = host
+        authorizer = try Authorizer(deployment, clock: host.clock) { [monitor = host.monitor] in
+            monitor.observe($0)
         }
         let state = deployment.stateDirectory
         let runtimes = "\(state)/runtimes"
         try RuntimeClients.install(in: runtimes)
-        let host = FunctionHost(
-            loop: loop, region: deployment.stack.region,
-            endpointURL: "http://127.0.0.1:\(server.port)", guardExecutable: guardExecutable,
-            runtimeFolder: runtimes, temporaryFolder: "\(state)/run/environments", clock: clock,
-            log: monitor.log)
+        let functionHost = FunctionHost(
+            loop: host.loop, region: deployment.stack.region, endpointURL: host.endpointURL,
+            guardExecutable: host.guardExecutable, runtimeFolder: runtimes,
+            temporaryFolder: "\(state)/run/environments", clock: host.clock,
+            log: host.monitor.log)
+        let isSameRegion = previous?.deployment.stack.region == deployment.stack.region
         functions = Dictionary(
-            uniqueKeysWithValues: try deployment.functions().map {
-                ($0.definition.key, FunctionPool($0, host))
+            uniqueKeysWithValues: try deployment.functions().map { function in
+                let key = function.definition.key
+                if isSameRegion, let known = previous?.functions[key], known.function == function {
+                    return (key, known)
+                }
+                return (key, FunctionPool(function, functionHost))
             })
     }
 
@@ -68,6 +57,19 @@ package final class StackRuntime: Sendable {
     /// Runs a function once; `completion` runs on the loop and must not block.
     package func invoke(
         _ function: FunctionDefinition, payload: [UInt8],
+        completion: @escaping @Sendable (Result<InvocationResult, InvocationError>) -> Void
+    ) {
+        invoke(
+            function, payload: payload, requestID: RandomBytes.uuid(), clientContext: nil,
+            completion: completion)
+    }
+
+    /// As above, under a request ID that is known already.
+    ///
+    /// - Parameter clientContext: JSON.
+    func invoke(
+        _ function: FunctionDefinition, payload: [UInt8], requestID: String,
+        clientContext: String?,
         completion: @escaping @Sendable (Result<InvocationResult, InvocationError>) -> Void
     ) {
         guard payload.count <= FunctionLimits.payloadBytes else {
@@ -82,8 +84,8 @@ package final class StackRuntime: Sendable {
             "Root=1-\(root)-\(Digest.hex(RandomBytes.make(count: 12)));"
             + "Parent=\(Digest.hex(RandomBytes.make(count: 8)));Sampled=0"
         let request = InvocationRequest(
-            requestID: RandomBytes.uuid(), payload: payload, traceID: trace)
-        pool.invoke(request) { [monitor] outcome in
+            requestID: requestID, payload: payload, traceID: trace, clientContext: clientContext)
+        pool.invoke(request) { [monitor = host.monitor] outcome in
             monitor.observe(outcome, function: function.functionName)
             completion(outcome)
         }
@@ -109,30 +111,65 @@ package final class StackRuntime: Sendable {
 
     /// Runs `work` later, on the loop; it must not block.
     func schedule(after delay: Duration, _ work: @escaping @Sendable () -> Void) {
-        loop.schedule(after: delay, work)
+        host.loop.schedule(after: delay, work)
     }
 
     /// Runs `work`, which may block, on another thread.
-    func perform(_ work: @escaping @Sendable () -> Void) { pool.execute(work) }
+    func perform(_ work: @escaping @Sendable () -> Void) { host.pool.execute(work) }
+
+    /// From here on messages are delivered to the functions with triggers, until `stop` or
+    /// `retire`.
+    func startDelivery() {
+        delivery.withLock { delivery in
+            if delivery == nil { delivery = Delivery(self) }
+        }
+    }
+
+    /// Begins no further batch.
+    private func stopDelivery() { delivery.withLock { $0.take() }?.stop() }
+
+    /// Lets what runs come to its end, up to `limit`, and ends all processes but those of functions
+    /// that go on in `successor`. Blocks.
+    ///
+    /// - Parameters:
+    ///   - grace: how long those who hold this runtime may still invoke.
+    ///   - isHurried: whether nobody wants to wait any more.
+    func retire(
+        upTo limit: Duration, grace: Duration = .zero, for successor: StackRuntime? = nil,
+        isHurried: () -> Bool = { false }
+    ) {
+        stopDelivery()
+        let leaving = functions.values.filter { pool in
+            successor?.functions[pool.function.definition.key] !== pool
+        }
+        let end = SystemClock.monotonicNanoseconds() + limit.nanoseconds
+        let left = ThreadCondition(leaving.count)
+        for pool in leaving {
+            pool.finish(after: grace) {
+                left.withLock { $0 -= 1 }
+                left.signal()
+            }
+        }
+        while !isHurried(), SystemClock.monotonicNanoseconds() < end {
+            if left.wait(upTo: .milliseconds(100), { $0 == 0 ? true : nil }) == true { return }
+        }
+        stop(leaving)
+    }
 
     /// Ends every process and waits until they are gone.
     package func stop() {
-        let left = ThreadCondition(functions.count)
-        for pool in functions.values {
+        stopDelivery()
+        stop(Array(functions.values))
+    }
+
+    private func stop(_ pools: [FunctionPool]) {
+        let left = ThreadCondition(pools.count)
+        for pool in pools {
             pool.stop {
                 left.withLock { $0 -= 1 }
                 left.signal()
             }
         }
         _ = left.wait(upTo: Self.patience) { $0 == 0 ? true : nil }
-        server.stop()
-        loop.shutdown()
     }
-}
-
-/// Set once, read from anywhere.
-private final class Flag: Sendable {
-    private let value = Atomic(false)
-    var isSet: Bool { value.load(ordering: .acquiring) }
-    func set() { value.store(true, ordering: .releasing) }
 }

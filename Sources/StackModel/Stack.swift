@@ -46,6 +46,15 @@ package struct Stack: Equatable, Sendable {
         }
     }
 
+    /// The same stack with another `security.iam`.
+    package func with(iamMode: IAMMode) -> Stack {
+        var stack = json.objectValue ?? JSONObject()
+        var security = stack["security"]?.objectValue ?? JSONObject()
+        security["iam"] = .string(iamMode.rawValue)
+        stack["security"] = .object(security)
+        return Stack(json: .object(stack))
+    }
+
     /// A function by its key or its function name.
     package func function(_ name: String) -> FunctionDefinition? {
         functions.first { $0.key == name } ?? functions.first { $0.functionName == name }

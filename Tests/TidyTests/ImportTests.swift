@@ -31,7 +31,7 @@ import Testing
         ],
         "Commands": [
             "Services", "Journal", "QueueModel", "StackModel", "FunctionModel", "Telemetry",
-            "Access", "Posix", "JSON", "Crypto", "Compression",
+            "Access", "HTTP", "Posix", "JSON", "Crypto", "Compression",
         ],
         "msorch": ["Commands", "Posix"],
     ]

@@ -18,6 +18,7 @@ extension CommandError {
         case let error as QueueError: self.init(error)
         case let error as DeploymentError: self.init(error)
         case let error as InvocationError: self.init(error)
+        case let error as ServerError: self.init(error)
         case let error as JournalError: self.init(error, queue: nil)
         case let error as SystemError: self.init(error)
         case let error as QueueRecordError:
@@ -118,6 +119,26 @@ extension CommandError {
                 .refused, "Queues that would be removed hold messages: \(list).",
                 hint: "Nothing was changed. --force removes them with their messages.")
         case .interrupted: self.init(.failure, "Interrupted; the old deployment stands.")
+        }
+    }
+
+    private init(_ error: ServerError) {
+        switch error {
+        case .alreadyRunning(let process, let url):
+            let who = process.map { " by process \($0)" } ?? ""
+            let place = url.map { " at \($0)" } ?? ""
+            self.init(
+                .refused, "This stack is being served already\(who)\(place).",
+                hint: process.map { "'kill \($0)' stops it." })
+        case .portInUse(let port, let holder):
+            let who = holder.map { "process \($0)" } ?? "another process"
+            self.init(
+                .refused, "Port \(port) is in use by \(who).",
+                hint: "--port and --gateway-port name others; 0 lets the system choose.")
+        case .cannotListen(let address, let reason):
+            self.init(
+                .inputOutput, "Listening on \(address) is not possible: \(reason).",
+                hint: "--host names another address, --port and --gateway-port other ports.")
         }
     }
 

@@ -29,11 +29,11 @@ extension Invocation {
     func withRuntime<R>(
         _ deployment: Deployment, _ body: (StackRuntime) throws -> R
     ) throws -> R {
-        let runtime = try StackRuntime(
+        let server = try StackServer(
             deployment, queues: queues(), guardExecutable: ProcessEnvironment.executable,
-            monitor: monitor)
-        defer { runtime.stop() }
-        return try body(runtime)
+            monitor: monitor, warn: output.note)
+        defer { server.stop() }
+        return try body(server.runtime)
     }
 }
 

@@ -53,10 +53,22 @@ package struct DirectoryWatch: ~Copyable, Sendable {
     }
 
     /// Whether something happened before `milliseconds` passed. Forgets what it reports.
-    package borrowing func wait(milliseconds: Int32) -> Bool {
-        var entry = pollfd(fd: instance, events: Int16(POLLIN), revents: 0)
-        guard poll(&entry, 1, milliseconds) > 0 else { return false }
+    ///
+    /// - Parameter interruption: ends the wait as soon as it is there.
+    package borrowing func wait(
+        milliseconds: Int32, unless interruption: Interruption? = nil
+    ) -> Bool {
+        var entries = [instance, interruption?.descriptor ?? -1].map {
+            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+        }
+        guard poll(&entries, 2, milliseconds) > 0, entries[0].revents != 0 else { return false }
         Self.forgetEvents(instance)
         return true
     }
+
+    /// Ready for reading once something happened; for an event loop.
+    package var descriptor: CInt { instance }
+
+    /// Forgets what happened so far.
+    package borrowing func forget() { Self.forgetEvents(instance) }
 }

@@ -4,7 +4,7 @@ import Posix
 import StackModel
 
 /// A function that is ready to run: its code in place, its interpreter found.
-package struct DeployedFunction: Sendable {
+package struct DeployedFunction: Equatable, Sendable {
     package var definition: FunctionDefinition
     package var arn: String
     /// The folder with its code, absolute.

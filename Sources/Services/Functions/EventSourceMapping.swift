@@ -30,8 +30,8 @@ package final class EventSourceMapping: Sendable {
         var error: (any Error)?
     }
 
-    /// A receive waits this long before it looks whether it is to stop; a message wakes it.
-    private static let receiveWait = Duration.milliseconds(50)
+    /// A receive waits this long; a message wakes it, and so does `interruption`.
+    private static let receiveWait = Duration.seconds(20)
     private static let throttlePause = Duration.milliseconds(200)
 
     package let trigger: Trigger
@@ -43,6 +43,7 @@ package final class EventSourceMapping: Sendable {
     /// Batches that may run at once.
     private let limit: Int
     private let state = ThreadCondition(State())
+    private let interruption: Interruption
 
     init(
         _ trigger: Trigger, of function: FunctionDefinition, _ runtime: StackRuntime
@@ -50,6 +51,7 @@ package final class EventSourceMapping: Sendable {
         self.trigger = trigger
         self.function = function
         self.runtime = runtime
+        interruption = try Interruption()
         queue = try runtime.queues.queue(trigger.queue)
         arn = runtime.deployment.stack.queueARN(trigger.queue)
         filter = try trigger.filter.map { try EventFilter(json: $0) }
@@ -62,13 +64,16 @@ package final class EventSourceMapping: Sendable {
     package var error: (any Error)? { state.withLock { $0.error } }
 
     /// Begins to deliver.
-    func start() throws {
+    ///
+    /// - Parameter onFailure: gets what ended it, if it was not stopped.
+    func start(onFailure: @escaping @Sendable (any Error) -> Void = { _ in }) throws {
         state.withLock { $0.isPolling = true }
         let thread = try Thread(name: "mapping") { [self] in
             do {
                 try poll()
             } catch {
                 state.withLock { $0.error = error }
+                onFailure(error)
             }
             state.withLock { $0.isPolling = false }
             state.signal()
@@ -79,9 +84,15 @@ package final class EventSourceMapping: Sendable {
     /// Begins no further batch; when this returns it holds no message but those of batches that
     /// run.
     func stop() {
+        beginToStop()
+        state.wait { $0.isPolling ? nil : () }
+    }
+
+    /// Begins no further batch; `stop` waits.
+    func beginToStop() {
         state.withLock { $0.isStopping = true }
         state.signal()
-        state.wait { $0.isPolling ? nil : () }
+        interruption.signal()
     }
 
     private var isStopping: Bool { state.withLock { $0.isStopping } }
@@ -111,7 +122,8 @@ package final class EventSourceMapping: Sendable {
             }
             let deliveries = try queue.receive(
                 upTo: min(10, trigger.batchSize - messages.count), wait: wait,
-                movingTo: runtime.queues, isCounted: false, isCancelled: { self.isStopping })
+                movingTo: runtime.queues, isCounted: false, interruption: interruption,
+                isCancelled: { self.isStopping })
             let now = runtime.clock.now()
             messages += try deliveries.map {
                 try SQSEvent.Message($0, at: now, arn: arn, region: runtime.deployment.stack.region)

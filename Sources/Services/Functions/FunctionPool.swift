@@ -22,6 +22,8 @@ package final class FunctionPool: @unchecked Sendable {
     private var waiting: [PendingInvocation] = []
     private var runningCount = 0
     private var onStopped: (@Sendable () -> Void)?
+    /// Wanted as soon as nothing runs: `stop` with this completion.
+    private var onFinished: (@Sendable () -> Void)?
 
     package init(_ function: DeployedFunction, _ host: FunctionHost) {
         self.function = function
@@ -48,6 +50,21 @@ package final class FunctionPool: @unchecked Sendable {
             for environment in environments.values { environment.end(.stopped) }
             reportIfStopped()
         }
+    }
+
+    /// Goes on until nothing runs or waits, for `grace` at least, and then ends every environment.
+    /// `completion` runs when all are gone, unless `stop` comes first.
+    package func finish(after grace: Duration, completion: @escaping @Sendable () -> Void) {
+        host.loop.schedule(after: grace) { [self] in
+            onFinished = completion
+            stopIfFinished()
+        }
+    }
+
+    private func stopIfFinished() {
+        guard let completion = onFinished, runningCount == 0, waiting.isEmpty else { return }
+        onFinished = nil
+        stop(completion: completion)
     }
 
     private func accept(_ pending: PendingInvocation) {
@@ -122,6 +139,7 @@ package final class FunctionPool: @unchecked Sendable {
             }
         }
         if onStopped == nil { distribute() } else { reportIfStopped() }
+        stopIfFinished()
     }
 
     private func reap(_ id: ObjectIdentifier) {

@@ -13,7 +13,14 @@ package final class Monitor: Sendable {
         /// Queues that something happened to since the last flush.
         var queues: Set<String> = []
         var lastFlush: UInt64 = 0
+        var schedule: Schedule?
+        /// A flush is on its way.
+        var isScheduled = false
     }
+
+    /// Runs work a little later, where it may block.
+    package typealias Schedule =
+        @Sendable (_ delay: Duration, _ work: @escaping @Sendable () -> Void) -> Void
 
     /// Log lines wait no longer than this, so that others can follow them.
     private static let logInterval = Duration.milliseconds(200)
@@ -79,15 +86,24 @@ package final class Monitor: Sendable {
         try? accessLog.append(judgement, at: clock.now())
     }
 
-    /// A function said something. From any thread; writes now and then.
+    /// From here on log lines are written by `schedule`, and not by whoever brings them; `nil` ends
+    /// that.
+    package func write(by schedule: Schedule?) { state.withLock { $0.schedule = schedule } }
+
+    /// A function said something. From any thread.
     package func log(_ line: FunctionLogLine) {
         let now = SystemClock.monotonicNanoseconds()
-        let isDue = state.withLock { state in
+        let (isDue, schedule) = state.withLock { state -> (Bool, Schedule?) in
             state.lines.append(line)
-            return now > state.lastFlush + Self.logInterval.nanoseconds
+            guard let schedule = state.schedule else {
+                return (now > state.lastFlush + Self.logInterval.nanoseconds, nil)
+            }
+            defer { state.isScheduled = true }
+            return (false, state.isScheduled ? nil : schedule)
         }
         // A disk that is full must not stop a function; what waits is tried again at the end.
         if isDue { try? flushLogs() }
+        schedule?(Self.logInterval) { [self] in try? flushLogs() }
     }
 
     /// Writes everything, and how deep the queues are that something happened to.
@@ -116,6 +132,7 @@ package final class Monitor: Sendable {
     private func flushLogs() throws(SystemError) {
         let lines = state.withLock { state in
             defer { state.lines = [] }
+            state.isScheduled = false
             state.lastFlush = SystemClock.monotonicNanoseconds()
             return state.lines
         }

@@ -19,14 +19,16 @@ extension Queue {
     ///   - attempt: `ReceiveRequestAttemptId`: within five minutes the same one gives the same
     ///     messages again (FIFO; elsewhere without effect).
     ///   - isCounted: whether an empty one counts in the queue's metrics.
+    ///   - interruption: makes a wait ask `isCancelled` at once.
     package func receive(
         upTo limit: Int, timeoutSeconds: Int64? = nil, wait: Duration? = nil,
         attempt: String? = nil, movingTo directory: QueueDirectory? = nil,
-        isCounted: Bool = true, isCancelled: () -> Bool = { false }
+        isCounted: Bool = true, interruption: Interruption? = nil,
+        isCancelled: () -> Bool = { false }
     ) throws -> [Delivery] {
         let deliveries = try waitAndReceive(
             upTo: limit, timeoutSeconds: timeoutSeconds, wait: wait, attempt: attempt,
-            movingTo: directory, isCancelled: isCancelled)
+            movingTo: directory, interruption: interruption, isCancelled: isCancelled)
         if isCounted || !deliveries.isEmpty {
             observe(QueueActivity(queue: name, kind: .received(deliveries.count)))
         }
@@ -35,7 +37,8 @@ extension Queue {
 
     private func waitAndReceive(
         upTo limit: Int, timeoutSeconds: Int64?, wait: Duration?, attempt: String?,
-        movingTo directory: QueueDirectory?, isCancelled: () -> Bool
+        movingTo directory: QueueDirectory?, interruption: Interruption?,
+        isCancelled: () -> Bool
     ) throws -> [Delivery] {
         func look() throws -> [Delivery] {
             var received = try receiveNow(
@@ -66,8 +69,12 @@ extension Queue {
             pause = min(pause, watch == nil ? Self.fallbackWait : Self.longestWait)
             if let wake { pause = min(pause, wake - time) }
             let milliseconds = Int32(max(1, pause.wholeMilliseconds))
-            if watch?.wait(milliseconds: milliseconds) == nil {
-                SystemClock.pause(microseconds: UInt32(milliseconds) * 1000)
+            if watch?.wait(milliseconds: milliseconds, unless: interruption) == nil {
+                if let interruption {
+                    interruption.wait(milliseconds: milliseconds)
+                } else {
+                    SystemClock.pause(microseconds: UInt32(milliseconds) * 1000)
+                }
             }
         }
         return []

@@ -26,3 +26,11 @@ def show(event, context):
 def slow(event, context):
     import time
     time.sleep(600)
+
+
+def short(event, context):
+    import time
+    print('begun', flush=True)
+    time.sleep(1.5)
+    print(json.dumps({'batch': [json.loads(r['body'])['id'] for r in event['Records']]}))
+    print('done')

@@ -1,0 +1,118 @@
+import JSON
+import Posix
+import Services
+import StackModel
+
+extension Command {
+    static let serve = Command(
+        path: ["serve"],
+        abstract: "Runs the stack until it is stopped: endpoint, gateway, triggers, alarms.",
+        options: [
+            .number(
+                "port", "PORT", 0...65_535,
+                "AWS's endpoint (default: 4566); 0 lets the system choose."),
+            .number(
+                "gateway-port", "PORT", 0...65_535, "The stack's routes (default: 8080), as above."
+            ),
+            .text("host", "ADDRESS", "Listen on this address (default: 127.0.0.1)."),
+            .text(
+                "allow-host", "NAME,...",
+                "Names that clients may ask for, beside addresses and localhost."),
+            .choice(
+                "iam", ["off", "audit", "enforce"], "Instead of the stack's security.iam."),
+            .flag("insecure", "Let other machines in although not every call is authenticated."),
+            .number(
+                "grace", "SECONDS", 0...900,
+                "How long invocations may go on after SIGTERM (default: 30)."),
+            .text("ready-file", "FILE", "Write the result to FILE when ready."),
+            .number("ready-fd", "NUMBER", 1...1023, "Write the result there when ready."),
+        ],
+        examples: [
+            "msorch serve", "msorch serve --port 0 --gateway-port 0 --output json",
+            "msorch serve --ready-file ready.json &",
+        ],
+        run: { invocation in
+            let deployment = try invocation.deployment()
+            let options = try options(invocation, deployment.stack)
+            try Signals.allowHurry()
+            ProcessEnvironment.raiseFileLimit()
+            let session = try ServeSession(
+                deployment, queues: invocation.queues(), options: options,
+                guardExecutable: ProcessEnvironment.executable, monitor: invocation.monitor,
+                warn: invocation.output.note)
+            do {
+                try announce(session.record, invocation)
+                Signals.wait(for: 1)
+                invocation.output.note("Stopping; a second signal hurries.")
+            } catch {
+                session.finish(isHurried: { true })
+                throw error
+            }
+            session.finish(isHurried: { Signals.count > 1 })
+            throw SilentExit(exitCode: .success)  // being asked to end is no failure
+        })
+
+    private static func options(
+        _ invocation: Invocation, _ stack: Stack
+    ) throws -> ServerOptions {
+        var options = ServerOptions()
+        options.host = invocation.text("host") ?? "127.0.0.1"
+        options.port = UInt16(clamping: invocation.number("port") ?? 4566)
+        options.gatewayPort = UInt16(clamping: invocation.number("gateway-port") ?? 8080)
+        options.iamMode = invocation.text("iam").flatMap(IAMMode.init)
+        options.allowedHosts = (invocation.text("allow-host") ?? "").split(separator: ",")
+            .map(String.init)
+        options.deliversMessages = true
+        if let seconds = invocation.number("grace") { options.finishLimit = .seconds(seconds) }
+        if options.host == "localhost" { options.host = "127.0.0.1" }
+        guard HostAddress.isNumeric(options.host) else {
+            throw CommandError(
+                .usage, "--host must be an address, such as 127.0.0.1 or ::1, not \(options.host).")
+        }
+        try refuseOpenDoors(options, stack, isMeant: invocation.has("insecure"))
+        return options
+    }
+
+    /// Other machines get in only where everybody says who they are.
+    private static func refuseOpenDoors(
+        _ options: ServerOptions, _ stack: Stack, isMeant: Bool
+    ) throws {
+        guard !HostAddress.isLoopback(options.host), !isMeant else { return }
+        let mode = options.iamMode ?? stack.iamMode
+        guard mode == .enforce else {
+            throw CommandError(
+                .refused,
+                "Other machines could use the stack by \(options.host) without a signature: "
+                    + "security.iam is \(mode.rawValue).",
+                hint: "--iam enforce demands signatures; --insecure says that it is meant.")
+        }
+        let open = (stack.json["routes"]?.objectValue?.members ?? []).filter {
+            $0.value["authorization"]?.stringValue ?? "none" == "none"
+        }
+        guard let route = open.first else { return }
+        throw CommandError(
+            .refused,
+            "Other machines could call \(open.count) routes by \(options.host) without saying "
+                + "who they are, such as '\(route.key)'.",
+            hint: "Give them an \"authorization\", or say --insecure if it is meant.")
+    }
+
+    /// Says that it is ready, wherever somebody waits for that.
+    private static func announce(_ record: ServerRecord, _ invocation: Invocation) throws {
+        let line = Array((record.json.serialized() + "\n").utf8)
+        try invocation.output.result(record.json) {
+            "endpoint  \(record.endpointURL)\ngateway   \(record.gatewayURL)\nready"
+        }
+        if let path = invocation.text("ready-file") { try FileSystem.replace(path, with: line) }
+        if let number = invocation.number("ready-fd") {
+            let descriptor = FileDescriptor(owning: Int32(number))
+            do throws(SystemError) {
+                try line.withBytes { bytes throws(SystemError) in try descriptor.writeAll(bytes) }
+            } catch {
+                throw CommandError(
+                    .usage, "--ready-fd \(number) cannot be written to: \(error.reason).",
+                    hint: "For example: msorch serve --ready-fd 3 3>ready.json")
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+import HTTP
+import JSON
+import Posix
+
+/// Refuses what a page in a browser may have sent (DNS rebinding, requests across origins) before
+/// anybody reads it (docs/security.md).
+package struct RequestGuard: Sendable {
+    /// Names beside the machine's own that clients may ask for.
+    private let allowedHosts: Set<String>
+    private let refusesOtherOrigins: Bool
+
+    /// - Parameters:
+    ///   - allowedHosts: in lower case, without ports.
+    ///   - refusesOtherOrigins: not where each route has CORS settings of its own.
+    package init(allowedHosts: Set<String>, refusesOtherOrigins: Bool) {
+        self.allowedHosts = allowedHosts
+        self.refusesOtherOrigins = refusesOtherOrigins
+    }
+
+    /// - Returns: what a request is answered with that goes no further; `nil` for all others.
+    package func refusal(of request: HTTPRequest) -> HTTPResponse? {
+        let host = request.headers["Host"] ?? ""
+        guard isOwn(host) else {
+            return Self.refuse(421, "This server does not answer for the host '\(host)'.")
+        }
+        guard refusesOtherOrigins else { return nil }
+        if let origin = request.headers["Origin"],
+            origin.lowercased() != "http://\(host.lowercased())"
+        {
+            return Self.refuse(403, "Requests of another origin are not answered.")
+        }
+        // Requests that carry no Origin, such as an image's, are told apart by Fetch Metadata.
+        if let site = request.headers["Sec-Fetch-Site"], !["same-origin", "none"].contains(site) {
+            return Self.refuse(403, "Requests of another site are not answered.")
+        }
+        return nil
+    }
+
+    /// Whether a name cannot have been made to point here by somebody else: an address, a name of
+    /// this machine, or one of AWS's, which SDKs ask for when they are redirected.
+    private func isOwn(_ field: String) -> Bool {
+        let host = Self.name(field).lowercased()
+        guard !host.isEmpty else { return field.isEmpty }  // HTTP/1.0, which no browser speaks
+        return host == "localhost" || host.hasSuffix(".localhost") || HostAddress.isNumeric(host)
+            || host.hasSuffix(".amazonaws.com") || allowedHosts.contains(host)
+    }
+
+    /// A `Host` field without its port, an IPv6 address without its brackets.
+    private static func name(_ field: String) -> Substring {
+        if field.hasPrefix("["), let end = field.firstIndex(of: "]") {
+            return field[field.index(after: field.startIndex)..<end]
+        }
+        return field.prefix { $0 != ":" }
+    }
+
+    private static func refuse(_ status: Int, _ message: String) -> HTTPResponse {
+        .json(status, ["message": .string(message)])
+    }
+}

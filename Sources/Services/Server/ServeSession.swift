@@ -1,0 +1,66 @@
+import JSON
+import Posix
+import StackModel
+import Synchronization
+
+/// What `serve` is from its ready line to its end: the one server of a state directory, which
+/// delivers messages, watches alarms, follows deployments and keeps the house.
+package final class ServeSession: Sendable {
+    package let record: ServerRecord
+    package let server: StackServer
+    private let stateDirectory: String
+    private let folder: RunFolder
+    private let watch: Mutex<DeploymentWatch?>
+    private let housekeeping: Housekeeping
+    /// One deployment takes over after the other.
+    private let reloading = Mutex(())
+
+    /// Serves from here on.
+    /// - Throws: `ServerError`; `nil` deployments are the caller's to refuse.
+    package init(
+        _ deployment: Deployment, queues: QueueDirectory, options: ServerOptions,
+        guardExecutable: String, monitor: Monitor, warn: @escaping @Sendable (String) -> Void
+    ) throws {
+        stateDirectory = deployment.stateDirectory
+        folder = try RunFolder(stateDirectory)
+        server = try StackServer(
+            deployment, queues: queues, options: options, guardExecutable: guardExecutable,
+            monitor: monitor, warn: warn)
+        record = ServerRecord(
+            process: ProcessEnvironment.processID, endpointURL: server.endpointURL,
+            gatewayURL: server.gatewayURL ?? "", started: server.host.clock.now())
+        housekeeping = Housekeeping(server)
+        watch = Mutex(nil)
+        try folder.publish(record)
+        let watch = DeploymentWatch(stateDirectory, loop: server.host.loop) { [weak self] in
+            guard let self else { return }
+            server.host.pool.execute { self.reload() }
+        }
+        self.watch.withLock { $0 = watch }
+        server.startDelivery()
+        try watch.start()
+        housekeeping.start()
+    }
+
+    /// Takes nothing new, lets what runs come to its end, and writes what is still to be written.
+    package func finish(isHurried: () -> Bool) {
+        folder.withdraw()
+        watch.withLock { $0.take() }?.stop()
+        housekeeping.stop()
+        server.finish(isHurried: isHurried)
+    }
+
+    private func reload() {
+        reloading.withLock { _ in
+            do {
+                guard let deployment = try Deployment.load(stateDirectory),
+                    deployment.deployedAt != server.runtime.deployment.deployedAt
+                else { return }
+                try server.replace(by: deployment)
+                server.host.warn("The deployment of \(deployment.deployedAt.iso8601) took over.")
+            } catch {
+                server.host.warn("A new deployment cannot be used; the old one goes on: \(error)")
+            }
+        }
+    }
+}

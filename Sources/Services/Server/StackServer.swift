@@ -1,0 +1,184 @@
+import HTTP
+import JSON
+import Posix
+import StackModel
+import Synchronization
+
+/// A stack that runs: ports, threads, and the runtime of what is deployed. A command makes a
+/// private one, does its work, and stops it; `serve` keeps one.
+package final class StackServer: Sendable {
+    /// Calls of the endpoint that are worked on at once; long polls wait in here.
+    private static let workers = 64
+    /// Requests that found the old runtime just before another took its place may still invoke.
+    private static let replaceGrace = Duration.seconds(1)
+    /// How long the last answers may take to leave, once nothing runs any more.
+    private static let farewell = Duration.seconds(5)
+
+    /// What answers on the ports, for one deployment.
+    private struct Doors {
+        var runtime: StackRuntime
+        var endpoint: EndpointRouter
+    }
+
+    package let host: RuntimeHost
+    private let options: ServerOptions
+    private let endpointServer: HTTPServer
+    private let gatewayServer: HTTPServer?
+    private let control: ControlEndpoint
+    private let doors: DoorsHolder
+    /// Runtimes that were replaced and still run.
+    private let retiring = ThreadCondition(0)
+
+    /// Whoever comes in between two deployments finds one of them.
+    private final class DoorsHolder: Sendable {
+        let current = Mutex<Doors?>(nil)
+        var doors: Doors? { current.withLock { $0 } }
+    }
+
+    /// Listens, and answers, from here on.
+    ///
+    /// - Parameters:
+    ///   - guardExecutable: an `msorch` that guards the functions' processes.
+    ///   - monitor: gets what functions do and say.
+    ///   - warn: gets what a person should know, a sentence each; from any thread.
+    /// - Throws: `ServerError`, and whatever keeps a deployment from running.
+    package init(
+        _ deployment: Deployment, queues: QueueDirectory, options: ServerOptions = ServerOptions(),
+        clock: StackClock = StackClock(), guardExecutable: String, monitor: Monitor,
+        warn: @escaping @Sendable (String) -> Void = { _ in }
+    ) throws {
+        self.options = options
+        let loop = try EventLoop(name: "msorch-loop")
+        let control = ControlEndpoint()
+        let doors = DoorsHolder()
+        let hosts = Set(options.allowedHosts.map { $0.lowercased() })
+        let endpointGuard = RequestGuard(allowedHosts: hosts, refusesOtherOrigins: true)
+        let gatewayGuard = RequestGuard(allowedHosts: hosts, refusesOtherOrigins: false)
+        endpointServer = try Self.listen(options.host, options.port, loop) { request, responder in
+            if let refusal = endpointGuard.refusal(of: request) {
+                return responder.respond(refusal)
+            }
+            guard let doors = doors.doors else { return responder.respond(HTTPResponse(503)) }
+            doors.endpoint.handle(request, responder)
+        }
+        gatewayServer = try options.gatewayPort.map { port in
+            try Self.listen(options.host, port, loop) { request, responder in
+                if let refusal = gatewayGuard.refusal(of: request) {
+                    return responder.respond(refusal)
+                }
+                responder.respond(.unknownRoute)
+            }
+        }
+        self.control = control
+        self.doors = doors
+        let address = HostAddress.isWildcard(options.host) ? "127.0.0.1" : options.host
+        host = RuntimeHost(
+            loop: loop, pool: WorkerPool(name: "endpoint", limit: Self.workers), queues: queues,
+            clock: clock, monitor: monitor,
+            endpointURL: "http://\(HostAddress.inURL(address)):\(endpointServer.port)",
+            guardExecutable: guardExecutable, warn: warn)
+        monitor.write(by: { [loop, pool = host.pool] delay, work in
+            loop.schedule(after: delay) { pool.execute(work) }
+        })
+        try open(deployment)
+    }
+
+    private static func listen(
+        _ host: String, _ port: UInt16, _ loop: EventLoop, _ handler: @escaping HTTPServer.Handler
+    ) throws(ServerError) -> HTTPServer {
+        do throws(SystemError) {
+            return try HTTPServer(loop: loop, host: host, port: port, handler: handler)
+        } catch  where error.isAddressInUse {
+            throw .portInUse(port, holder: PortHolder.find(port))
+        } catch {
+            throw .cannotListen("\(HostAddress.inURL(host)):\(port)", reason: error.reason)
+        }
+    }
+
+    /// The runtime of what is deployed now.
+    package var runtime: StackRuntime {
+        guard let doors = doors.doors else {
+            preconditionFailure("the doors are open from init on")
+        }
+        return doors.runtime
+    }
+
+    /// `http://127.0.0.1:4566`, as seen from this machine.
+    package var endpointURL: String { host.endpointURL }
+    package var gatewayURL: String? {
+        gatewayServer.map { server in
+            let address = HostAddress.isWildcard(options.host) ? "127.0.0.1" : options.host
+            return "http://\(HostAddress.inURL(address)):\(server.port)"
+        }
+    }
+
+    /// From now on this deployment answers.
+    /// - Returns: the one that did before, which still runs.
+    @discardableResult
+    private func open(_ deployment: Deployment) throws -> StackRuntime? {
+        var deployment = deployment
+        if let mode = options.iamMode { deployment.stack = deployment.stack.with(iamMode: mode) }
+        let previous = doors.doors?.runtime
+        let runtime = try StackRuntime(deployment, on: host, after: previous)
+        let next = Doors(
+            runtime: runtime, endpoint: EndpointRouter(runtime, control: control))
+        doors.current.withLock { $0 = next }
+        return previous
+    }
+
+    /// Lets new functions take over; what runs of the old ones comes to its end.
+    package func replace(by deployment: Deployment) throws {
+        guard let previous = try open(deployment) else { return }
+        retiring.withLock { $0 += 1 }
+        let successor = runtime
+        // Not on the pool: this may take as long as the longest invocation.
+        let thread = try Thread(name: "retire") { [self] in
+            previous.retire(
+                upTo: options.replaceLimit, grace: Self.replaceGrace, for: successor,
+                isHurried: { [control] in control.isHurried })
+            retiring.withLock { $0 -= 1 }
+            retiring.signal()
+        }
+        thread.detach()
+        if options.deliversMessages { successor.startDelivery() }
+    }
+
+    /// Delivers messages to the functions with triggers from here on.
+    package func startDelivery() { runtime.startDelivery() }
+
+    /// Takes nothing new, lets what runs come to its end, and ends everything.
+    ///
+    /// - Parameter isHurried: whether nobody wants to wait any more.
+    package func finish(isHurried: () -> Bool) {
+        control.beginToStop()
+        gatewayServer?.finish {}
+        // Functions that run call the endpoint; it stays open for them.
+        runtime.retire(upTo: options.finishLimit, isHurried: isHurried)
+        control.hurry()
+        _ = retiring.wait(upTo: Self.farewell) { $0 == 0 ? true : nil }
+        let isGone = ThreadCondition(false)
+        endpointServer.finish {
+            isGone.withLock { $0 = true }
+            isGone.signal()
+        }
+        if !isHurried() { _ = isGone.wait(upTo: Self.farewell) { $0 ? true : nil } }
+        stop()
+    }
+
+    /// Ends every process and waits until they are gone. What functions said last is the monitor's
+    /// to flush.
+    package func stop() {
+        runtime.stop()
+        host.monitor.write(by: nil)
+        gatewayServer?.stop()
+        endpointServer.stop()
+        host.loop.shutdown()
+    }
+}
+
+extension HTTPResponse {
+    /// What API Gateway says where no route is.
+    static let unknownRoute = HTTPResponse.json(
+        403, ["message": "Missing Authentication Token"],
+        headers: ["x-amzn-ErrorType": "MissingAuthenticationTokenException"])
+}
