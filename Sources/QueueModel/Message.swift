@@ -56,7 +56,8 @@ package struct StreamEntry: Equatable, Sendable {
     package var messageID: String
     package var sent: Timestamp
     package var group: String?
-    /// Messages with a delay are kept in the state from their send on; the stream steps over them.
+    /// The head steps over messages with a delay: the state holds them from their send on, or
+    /// knows where those stand that have a `due` time.
     package var delaySeconds: Int64
     /// Receives before it came to this place: in another queue, or in this one.
     package var receiveCount: Int64
@@ -82,6 +83,15 @@ package struct StreamEntry: Equatable, Sendable {
     }
     /// When it came into this queue, from where its age counts.
     package var arrived: Timestamp { past?.arrived ?? sent }
+    /// Whether the head is to take it as it comes.
+    var waitsInLine: Bool { delaySeconds == 0 && past?.due == nil }
+    /// The same, now that its delay is over.
+    var undelayed: StreamEntry {
+        var entry = self
+        entry.past = .of(
+            firstReceived: past?.firstReceived, arrived: past?.arrived, source: past?.source)
+        return entry
+    }
     /// Whether it came back too often and was put behind the others.
     package var isRequeued: Bool { past?.firstReceived != nil }
 }
@@ -94,24 +104,31 @@ package final class Past: Equatable, Sendable {
     package let arrived: Timestamp?
     /// The queue whose dead letter it is.
     package let source: String?
+    /// When it becomes visible, if it was delayed and waits in the stream for that.
+    package let due: Timestamp?
 
     /// `nil` if there is nothing to tell.
     package static func of(
-        firstReceived: Timestamp?, arrived: Timestamp?, source: String?
+        firstReceived: Timestamp?, arrived: Timestamp?, source: String?, due: Timestamp? = nil
     ) -> Past? {
-        guard firstReceived != nil || arrived != nil || source != nil else { return nil }
-        return Past(firstReceived: firstReceived, arrived: arrived, source: source)
+        guard firstReceived != nil || arrived != nil || source != nil || due != nil else {
+            return nil
+        }
+        return Past(firstReceived: firstReceived, arrived: arrived, source: source, due: due)
     }
 
-    private init(firstReceived: Timestamp?, arrived: Timestamp?, source: String?) {
+    private init(
+        firstReceived: Timestamp?, arrived: Timestamp?, source: String?, due: Timestamp?
+    ) {
         self.firstReceived = firstReceived
         self.arrived = arrived
         self.source = source
+        self.due = due
     }
 
     package static func == (lhs: Past, rhs: Past) -> Bool {
         lhs.firstReceived == rhs.firstReceived && lhs.arrived == rhs.arrived
-            && lhs.source == rhs.source
+            && lhs.source == rhs.source && lhs.due == rhs.due
     }
 }
 

@@ -129,6 +129,8 @@ extension QueueRecord {
                 message.escapedBody = Array(scanner.slice(try scanner.string()))
             } else if scanner.matches(key, "delay") {
                 message.delaySeconds = try scanner.int()
+            } else if scanner.matches(key, "due") {
+                message.due = Timestamp(milliseconds: try scanner.int())
             } else if scanner.matches(key, "group") {
                 message.group = scanner.text(try scanner.string())
             } else if scanner.matches(key, "dedup") {

@@ -9,6 +9,8 @@ package enum QueueRecord: Equatable, Sendable {
         package var escapedBody: [UInt8]
         package var packed: PackedBody?
         package var delaySeconds: Int64 = 0
+        /// When it becomes visible, if it is delayed and the state is not to hold it.
+        package var due: Timestamp?
         package var group: String?
         package var deduplicationID: String?
         /// The message attributes' JSON object, as it came.
@@ -58,6 +60,8 @@ package enum QueueRecord: Equatable, Sendable {
         /// Noisy tenants whose messages the head has passed, as that is now; those with none left
         /// are forgotten.
         package var passed: [String: PassedMessages] = [:]
+        /// How far it came among the delayed messages that the state does not hold.
+        package var delayed: DelayedStep?
         /// FIFO: the name under which the caller may repeat it.
         package var attempt: String?
     }
@@ -212,6 +216,7 @@ package enum QueueRecord: Equatable, Sendable {
                 JSONWriter.appendString(value, to: &output)
             }
             number(",\"delay\":", message.delaySeconds)
+            number(",\"due\":", message.due?.milliseconds)
             text(",\"group\":", message.group)
             text(",\"dedup\":", message.deduplicationID)
             if let attributes = message.attributes {
@@ -361,6 +366,10 @@ extension QueueRecord.Receive {
             JSONWriter.append(",\"passed\":", &output)
             JSONValue.array(list).append(to: &output)
         }
+        if let delayed {
+            JSONWriter.append(",\"delayed\":", &output)
+            delayed.json.append(to: &output)
+        }
     }
 
     private static func append(_ first: QueueRecord.FirstReceive, to output: inout [UInt8]) {
@@ -402,6 +411,9 @@ extension QueueRecord.Receive {
                 attempt = scanner.text(try scanner.string())
             } else if scanner.matches(key, "again") {
                 again = try scanner.values().compactMap { QueueRecord.Again(json: $0) }
+            } else if scanner.matches(key, "delayed") {
+                let value = Array(scanner.slice(try scanner.skipValue()))
+                delayed = DelayedStep(json: try JSONValue.parse(value))
             } else if scanner.matches(key, "passed") {
                 for value in try scanner.values() {
                     guard let (group, messages) = PassedMessages.read(value) else { continue }

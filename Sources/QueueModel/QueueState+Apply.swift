@@ -11,7 +11,9 @@ extension QueueState {
     ) {
         settle(at: time)
         switch record {
-        case .base(let value, let held): restore(value, held: held, at: time)
+        case .base(let value, let held):
+            restore(value, held: held, at: time)
+            return
         case .send(let messages):
             counters.sent += UInt64(messages.count)
             arrive(messages, n, time, place)
@@ -45,6 +47,7 @@ extension QueueState {
             sentTimes = SentTimes(retentionSeconds: settings.retentionSeconds)
             releaseAll()
             requeued = RequeuedMessages()
+            delayed = DelayedBacklog()
             fair = FairShare()
             attempts = ReceiveAttempts()
             transfers = []
@@ -75,6 +78,7 @@ extension QueueState {
         case .transferred(let number): transfers.removeAll { $0.number == number }
         case .carry(let messages): relocate(Set(messages.compactMap(\.place)), to: place)
         }
+        delayed.merge(upTo: time)
     }
 
     /// As above, from a journal's line.
@@ -95,6 +99,11 @@ extension QueueState {
                 let key = deduplicationKey(id, group: message.group)
                 remember(key, message.messageID, place, at: time)
             }
+            if let due = message.due {
+                enterStream(
+                    message.sent ?? time, delayedUntil: due, at: record, UInt8(index))
+                continue
+            }
             guard message.delaySeconds > 0 else {
                 enterStream(message.sent ?? time, at: record, UInt8(index))
                 continue
@@ -114,6 +123,7 @@ extension QueueState {
         counters.expired += receive.expired
         leaveStream(expired: receive.expired)
         head = receive.head
+        if let step = receive.delayed { delayed.apply(step) }
         for (group, messages) in receive.passed {
             fair.passed[group] = messages.count > 0 ? messages : nil
         }
@@ -133,8 +143,9 @@ extension QueueState {
             mark(&message, again.bits, until: receive.visibleAt, at: time)
             hold(message)
         }
-        // Nothing waits in the stream: what was known of it has no meaning any more.
-        if streamed == 0 {
+        if streamed == 0 { delayed = DelayedBacklog() }
+        // Nothing waits in line: what was known of that has no meaning any more.
+        if streamed == delayed.count {
             requeued = RequeuedMessages()
             fair.passed = [:]
         }
@@ -165,6 +176,6 @@ extension StreamEntry {
             past: .of(
                 firstReceived: message.firstReceived,
                 arrived: message.sent == nil || message.was != nil ? nil : time,
-                source: message.source))
+                source: message.source, due: message.due))
     }
 }

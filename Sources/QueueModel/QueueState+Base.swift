@@ -33,6 +33,7 @@ extension QueueState {
         if let modified { json["modified"] = .int(modified.milliseconds) }
         if !moveTasks.isEmpty { json["tasks"] = .array(moveTasks.map(\.fullJSON)) }
         if !attempts.order.isEmpty { json["attempts"] = attempts.json }
+        if !delayed.isEmpty { json["delayed"] = delayed.json }
         if fair.isActive { json["fair"] = fair.json }
         if requeued != RequeuedMessages() { json["requeued"] = requeued.json }
         if let forgotten { json["forgotten"] = .int(forgotten.milliseconds) }
@@ -102,6 +103,7 @@ extension QueueState {
         held.reserveCapacity(messages.count)
         for message in messages { held[message.entry.place] = message }
         rebuildIndex(at: time)
+        delayed = DelayedBacklog(json: json["delayed"])
         modified = json["modified"]?.intValue.map { Timestamp(milliseconds: $0) }
         attempts = ReceiveAttempts(json: json["attempts"])
         moveTasks = (json["tasks"]?.arrayValue ?? []).compactMap { MoveTask(json: $0) }

@@ -30,19 +30,42 @@ extension QueueState {
 
     /// Where the oldest message of the stream stands.
     package var streamStart: Head {
-        fair.passed.values.reduce(head) { min($0, $1.cursor) }
+        fair.passed.values.reduce(min(head, delayed.start ?? head)) { min($0, $1.cursor) }
     }
 
-    /// Where the messages of the stream begin: behind the head all of them, before it those of one
-    /// tenant that the head has passed.
-    package var streamParts: [(from: Head, group: String?)] {
-        [(head, nil)]
-            + fair.passed.sorted { $0.key < $1.key }.map { (from: $0.value.cursor, group: $0.key) }
+    /// Where the oldest message of the stream stands that may be visible.
+    package func visibleStart(at now: Timestamp) -> Head {
+        let first = min(head, delayed.visibleStart(at: now) ?? head)
+        return fair.passed.values.reduce(first) { min($0, $1.cursor) }
+    }
+
+    /// Some of the stream's messages: where they begin, and which they are.
+    package struct StreamPart {
+        package var from: Head
+        /// Those of one tenant that the head has passed; `nil`: of all.
+        var group: String?
+        /// Those that were delayed, and the others.
+        var isDelayed = false
+
+        package func holds(_ entry: StreamEntry) -> Bool {
+            entry.waitsInLine != isDelayed && (group == nil || group == entry.group)
+        }
+    }
+
+    /// Where the messages of the stream begin.
+    package var streamParts: [StreamPart] {
+        var parts = [StreamPart(from: head)]
+        for (group, messages) in fair.passed.sorted(by: { $0.key < $1.key }) {
+            parts.append(StreamPart(from: messages.cursor, group: group))
+        }
+        if let start = delayed.start { parts.append(StreamPart(from: start, isDelayed: true)) }
+        return parts
     }
 
     /// Whether a message that came to the stream is still in there.
     func isInStream(_ entry: StreamEntry) -> Bool {
-        guard entry.delaySeconds == 0, !requeued.holes.contains(entry.place) else { return false }
+        if let due = entry.past?.due { return delayed.holds(due, at: entry.position) }
+        guard entry.waitsInLine, !requeued.holes.contains(entry.place) else { return false }
         guard entry.position < head else { return true }
         guard let group = entry.group, let passed = fair.passed[group] else { return false }
         return passed.cursor <= entry.position
@@ -75,11 +98,18 @@ extension QueueState {
             }
         }
         walks = walks.filter { $0.value.messages.count > 0 }
+        // Strictly in order: one of a noisy tenant keeps back what became visible after it.
+        var delays = DelayedWalk(delayed, stream)
+        try pickDelayed(&delays, limit, now, &receive, &picked) { entry in
+            entry.group.map { isNoisy($0, at: now) } ?? false
+        }
         budget = Self.scanLimit
-        while picked.count < limit, budget > 0, let next = try stream.next() {
+        while picked.count < limit, budget > 0, streamed > delayed.count,
+            let next = try stream.next()
+        {
             budget -= 1
             receive.head = next.after
-            guard next.entry.delaySeconds == 0 else { continue }
+            guard next.entry.waitsInLine else { continue }
             // Whatever became of it, its tenant's walk comes to it later.
             if let group = next.entry.group, walks[group] != nil {
                 walks[group]?.messages.count += 1
@@ -96,6 +126,7 @@ extension QueueState {
             take(next.entry, &receive, &picked)
         }
         try pickNoisy(limit, now, stream, returned, &walks, &receive, &picked)
+        try pickDelayed(&delays, limit, now, &receive, &picked)
         for group in fair.passed.keys where walks[group] == nil {
             receive.passed[group] = PassedMessages(cursor: receive.head, count: 0)
         }
@@ -135,7 +166,7 @@ extension QueueState {
         }
     }
 
-    private func take(
+    func take(
         _ entry: StreamEntry, _ receive: inout QueueRecord.Receive,
         _ picked: inout [(entry: StreamEntry, isAgain: Bool)]
     ) {
@@ -197,7 +228,7 @@ struct PassedWalk<Stream: MessageStream> {
                 messages.count = 0
                 return nil
             }
-            if next.entry.group == group, next.entry.delaySeconds == 0 {
+            if next.entry.group == group, next.entry.waitsInLine {
                 ahead = next
                 return next.entry
             }

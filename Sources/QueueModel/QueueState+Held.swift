@@ -46,15 +46,21 @@ extension QueueState {
     package func counts(at now: Timestamp, expiredSeen: UInt64 = 0) -> Counts {
         var counts = placeCounts(at: now)
         let expired = expiredHeld(at: now)
-        counts.visible -= expired.visible + expiredInStream(at: now, seen: expiredSeen)
+        counts.visible -= expired.visible
         counts.inFlight -= expired.inFlight
         counts.delayed -= expired.delayed
+        let streamed = expiredInStream(at: now, seen: expiredSeen)
+        let visible = min(streamed, counts.visible)
+        counts.visible -= visible
+        // A delay may be longer than the retention period.
+        counts.delayed -= min(streamed - visible, counts.delayed)
         return counts
     }
 
     /// As they lie, expired or not.
     private func placeCounts(at now: Timestamp) -> Counts {
-        var counts = Counts(visible: 0, inFlight: index.inFlight, delayed: index.delayed)
+        var counts = Counts(
+            visible: 0, inFlight: index.inFlight, delayed: index.delayed + delayed.undue(at: now))
         for message in due(at: now) {
             if message.lastReceived == nil { counts.delayed -= 1 } else { counts.inFlight -= 1 }
         }
@@ -72,7 +78,8 @@ extension QueueState {
     /// When the next held message becomes visible, if later than `now`: no need to look before,
     /// unless something is sent.
     package func nextWake(after now: Timestamp) -> Timestamp? {
-        index.hidden.first(after: now) { isTrue($0) }?.time
+        let held = index.hidden.first(after: now) { isTrue($0) }?.time
+        return [held, delayed.nextDue(after: now)].compactMap { $0 }.min()
     }
 
     /// Hidden messages that have become visible since the last record, in that order.

@@ -63,7 +63,7 @@ extension QueueState {
         }
         if settings.isFIFO { receive.attempt = attempt }
         // Nothing is left: what lies ahead needs no look.
-        if streamed == receive.expired + UInt64(receive.first.count) { receive.head = stream.end }
+        goOnBehindLine(&receive, stream)
         var messages: [ReceivedMessage] = []
         for (index, pick) in picked.enumerated() {
             let place = pick.entry.place
@@ -82,6 +82,9 @@ extension QueueState {
         let changes =
             !messages.isEmpty || !receive.first.isEmpty || receive.expired > 0
             || !receive.gone.isEmpty || !receive.over.isEmpty || !receive.passed.isEmpty
+            || receive.delayed != nil
+            // Far ahead there is one that waits in line: the next receive goes on from here.
+            || (streamed > delayed.count && receive.head != head)
         return (changes ? .receive(receive) : nil, messages)
     }
 
@@ -97,11 +100,15 @@ extension QueueState {
         }
         let due = due(at: now)
         pickReturned(.plain, limit, now, due, &receive, &picked)
+        var delays = DelayedWalk(delayed, stream)
+        try pickDelayed(&delays, limit, now, &receive, &picked)
         var scanned = 0
-        while picked.count < limit, scanned < Self.scanLimit, let next = try stream.next() {
+        while picked.count < limit, scanned < Self.scanLimit, streamed > delayed.count,
+            let next = try stream.next()
+        {
             scanned += 1
             receive.head = next.after
-            guard next.entry.delaySeconds == 0, !steps(over: next.entry, now, &receive) else {
+            guard next.entry.waitsInLine, !steps(over: next.entry, now, &receive) else {
                 continue
             }
             receive.first.append(QueueRecord.FirstReceive(entry: next.entry, bits: nil))
@@ -170,24 +177,20 @@ extension QueueState {
         }
         order.sort { $0.first < $1.first }
         var ready = offers.values.reduce(0) { $0 + $1.messages.count }
-        var scanned = 0
-        while ready < limit, scanned < Self.scanLimit,
-            held.count + receive.first.count < QueueLimits.passedOver, let next = try stream.next()
+        var line = Line(streamed - delayed.count, DelayedWalk(delayed, stream))
+        while ready < limit, held.count + receive.first.count < QueueLimits.passedOver,
+            let entry = try nextInLine(&line, now, &stream, &receive)
         {
-            scanned += 1
-            receive.head = next.after
-            guard next.entry.delaySeconds == 0, !steps(over: next.entry, now, &receive) else {
-                continue
-            }
-            receive.first.append(QueueRecord.FirstReceive(entry: next.entry, bits: nil))
-            let group = next.entry.group ?? ""
+            receive.first.append(QueueRecord.FirstReceive(entry: entry, bits: nil))
+            let group = entry.group ?? ""
             var offer = offers[group] ?? Offer(isHalted: index.groups[group] != nil)
             guard !offer.isHalted else { continue }
-            if offer.messages.isEmpty { order.append((next.entry.place, group)) }
-            offer.messages.append((next.entry, false))
+            if offer.messages.isEmpty { order.append((entry.place, group)) }
+            offer.messages.append((entry, false))
             offers[group] = offer
             ready += 1
         }
+        receive.delayed = line.delays?.step
         for (_, group) in order {
             picked += (offers[group]?.messages ?? []).prefix(limit - picked.count)
         }

@@ -82,6 +82,7 @@ extension QueueState {
             zip(messages, bodies).map { held, body in
                 var message = body
                 message.delaySeconds = 0
+                message.due = nil
                 message.sent = held.entry.sent
                 message.receiveCount = held.receiveCount
                 message.firstReceived = held.firstReceived

@@ -76,6 +76,7 @@ extension QueueState {
         if mayHaveExpired(at: now) {
             var stream = try stream()
             try sweepPassed(at: now, stream, &receive)
+            try sweepDelayed(at: now, stream, &receive)
             var scanned = 0
             while scanned < Self.sweepLimit, let next = try stream.next(),
                 passes(next.entry, now, &receive)
@@ -83,11 +84,11 @@ extension QueueState {
                 scanned += 1
                 receive.head = next.after
             }
-            if streamed == receive.expired { receive.head = stream.end }
+            goOnBehindLine(&receive, stream)
         }
         guard
             receive.expired > 0 || !receive.gone.isEmpty || !receive.over.isEmpty
-                || !receive.passed.isEmpty
+                || !receive.passed.isEmpty || receive.delayed != nil
         else { return nil }
         return .receive(receive)
     }
@@ -107,7 +108,7 @@ extension QueueState {
     private func passes(
         _ entry: StreamEntry, _ now: Timestamp, _ receive: inout QueueRecord.Receive
     ) -> Bool {
-        guard entry.delaySeconds == 0 else { return true }
+        guard entry.waitsInLine else { return true }
         // Whatever became of it, its tenant's walk comes to it later.
         if let group = entry.group, var messages = receive.passed[group] ?? fair.passed[group],
             messages.count > 0
@@ -143,19 +144,37 @@ extension QueueState {
         isExpired(entry, now) && isInStream(entry)
     }
 
-    /// Whether a message that came to the stream is there to be received.
+    /// Whether a message that came to the stream is there to be received, if not yet.
     package func isWaiting(_ entry: StreamEntry, at now: Timestamp) -> Bool {
         !isExpired(entry, now) && isInStream(entry)
     }
 
+    /// Whether a message that came to the stream can be received now.
+    package func isVisible(_ entry: StreamEntry, at now: Timestamp) -> Bool {
+        isWaiting(entry, at: now) && entry.past?.due.map { $0 <= now } ?? true
+    }
+
     /// Messages come into the stream, or leave it.
     mutating func enterStream(_ sent: Timestamp, at record: RecordPlace, _ index: UInt8) {
-        // Where nothing waited, the stream begins here: what lies before is not needed.
-        if streamed == 0 {
+        // Where nothing waited in line, that begins here: the head needs not go through the rest.
+        if streamed == delayed.count {
             head = Head(segment: record.segment, offset: record.offset, index: index)
         }
         streamed += 1
         sentTimes.add(sent)
+    }
+
+    /// A delayed message comes into the stream, for the head to step over.
+    mutating func enterStream(
+        _ sent: Timestamp, delayedUntil due: Timestamp, at record: RecordPlace, _ index: UInt8
+    ) {
+        let isFirst = streamed == delayed.count
+        streamed += 1
+        sentTimes.add(sent)
+        delayed.add(due, at: Head(segment: record.segment, offset: record.offset, index: index))
+        if isFirst {
+            head = Head(segment: record.segment, offset: record.offset, index: index + 1)
+        }
     }
 
     mutating func leaveStream(_ sent: Timestamp) {

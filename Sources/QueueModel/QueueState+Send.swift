@@ -42,10 +42,12 @@ extension QueueState {
     /// - Parameters:
     ///   - n: the sequence number that the record will get.
     ///   - messageIDs: one fresh UUID an entry.
+    ///   - heldDelayed: how many delayed messages the state may hold.
     ///   - earlier: the message that was sent with a deduplication key, should the state have
     ///     forgotten it.
     package func send(
         _ entries: [SendEntry], at now: Timestamp, n: UInt64, messageIDs: [String],
+        heldDelayed: Int = QueueLimits.heldDelayed,
         earlier: (_ key: String) throws -> SentMessage?
     ) rethrows -> (record: QueueRecord?, outcomes: [Result<SentMessage, SQSError>]) {
         precondition(entries.count <= QueueLimits.batchEntries, "checked by the caller")
@@ -54,12 +56,13 @@ extension QueueState {
         var known: [String: SentMessage] = [:]
         let outcomes = try zip(entries, messageIDs).map {
             (entry, id) -> Result<SentMessage, SQSError> in
-            let message: QueueRecord.NewMessage
+            var message: QueueRecord.NewMessage
             do throws(SQSError) {
                 message = try check(entry, id)
             } catch {
                 return .failure(error)
             }
+            message.due = due(of: message, behind: new, at: now, heldDelayed)
             guard settings.isFIFO, let deduplicationID = message.deduplicationID else {
                 new.append(message)
                 return .success(SentMessage(messageID: id))
@@ -79,9 +82,10 @@ extension QueueState {
 
     /// As above, with what the state itself knows.
     package func send(
-        _ entries: [SendEntry], at now: Timestamp, n: UInt64, messageIDs: [String]
+        _ entries: [SendEntry], at now: Timestamp, n: UInt64, messageIDs: [String],
+        heldDelayed: Int = QueueLimits.heldDelayed
     ) -> (record: QueueRecord?, outcomes: [Result<SentMessage, SQSError>]) {
-        send(entries, at: now, n: n, messageIDs: messageIDs) { _ in nil }
+        send(entries, at: now, n: n, messageIDs: messageIDs, heldDelayed: heldDelayed) { _ in nil }
     }
 
     private func check(

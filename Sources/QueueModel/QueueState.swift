@@ -71,6 +71,8 @@ package struct QueueState: Equatable, Sendable {
     /// When its attributes were last set.
     package internal(set) var modified: Timestamp?
     var requeued = RequeuedMessages()
+    /// Delayed messages that the state does not hold; they count as `streamed`.
+    var delayed = DelayedBacklog()
     var fair = FairShare()
     var attempts = ReceiveAttempts()
     /// The last ten, oldest first.
@@ -99,7 +101,7 @@ package struct QueueState: Equatable, Sendable {
     package static func == (lhs: QueueState, rhs: QueueState) -> Bool {
         lhs.settings == rhs.settings && lhs.counters == rhs.counters && lhs.head == rhs.head
             && lhs.streamed == rhs.streamed && lhs.sentTimes == rhs.sentTimes
-            && lhs.held == rhs.held
+            && lhs.held == rhs.held && lhs.delayed == rhs.delayed
             && lhs.transfers == rhs.transfers && lhs.lastTransfer == rhs.lastTransfer
             && lhs.taken == rhs.taken && lhs.lastPurge == rhs.lastPurge
             && lhs.modified == rhs.modified

@@ -10,12 +10,18 @@ struct QueueBench {
         var time: Timestamp
     }
 
+    final class Reads {
+        var count = 0
+    }
+
     struct Stream: MessageStream {
         let log: [Logged]
         var head: Head
+        /// Counts the messages that are looked at.
+        var reads: Reads?
         var end: Head { Head(segment: 1, offset: UInt64(log.count) * 100, index: 0) }
 
-        func from(_ head: Head) -> Stream { Stream(log: log, head: head) }
+        func from(_ head: Head) -> Stream { Stream(log: log, head: head, reads: reads) }
 
         mutating func next() -> (entry: StreamEntry, after: Head)? {
             while head.offset / 100 < log.count {
@@ -35,6 +41,7 @@ struct QueueBench {
                     messages[Int(head.index)], place: Place(n: UInt64(position), index: head.index),
                     time: log[position].time, record: QueueBench.place(position))
                 head.index += 1
+                reads?.count += 1
                 return (entry, head)
             }
             return nil
@@ -49,6 +56,9 @@ struct QueueBench {
     var comparesEachStep = true
     /// So do the JSON of each record and the second state.
     var isReplayed = true
+    var heldDelayed = QueueLimits.heldDelayed
+    /// Messages of the stream that receives looked at.
+    let reads = Reads()
     private var serial: UInt64 = 0
 
     init(_ settings: QueueSettings = QueueSettings()) throws {
@@ -101,7 +111,7 @@ struct QueueBench {
     mutating func send(_ entries: [SendEntry]) -> [Result<SentMessage, SQSError>] {
         let ids = entries.map { _ in "m\(fresh())" }
         let (record, outcomes) = state.send(
-            entries, at: now, n: UInt64(log.count), messageIDs: ids)
+            entries, at: now, n: UInt64(log.count), messageIDs: ids, heldDelayed: heldDelayed)
         if let record { append(record) }
         return outcomes
     }
@@ -141,7 +151,7 @@ struct QueueBench {
     private func decide(
         _ limit: Int, _ timeout: Int64?, _ bits: [UInt64], _ attempt: String?
     ) throws -> (record: QueueRecord?, messages: [ReceivedMessage]) {
-        var stream = Stream(log: log, head: state.head)
+        var stream = Stream(log: log, head: state.head, reads: reads)
         return try state.receive(
             upTo: limit, timeoutSeconds: timeout, at: now, bits: bits, attempt: attempt,
             stream: &stream)

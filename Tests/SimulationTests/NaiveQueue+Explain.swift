@@ -149,7 +149,8 @@ extension NaiveQueue {
         let hidden =
             entry.delaySeconds > 0 ? change.time + .seconds(entry.delaySeconds) : nil
         guard message.sent == change.time, message.receiveCount == 0,
-            message.visibleAt == hidden, message.group == entry.group
+            message.visibleAt == hidden || message.visibleAt == hidden?.nextSecond,
+            message.group == entry.group
         else { throw Violation("\(entry) was sent at \(change.time), and is \(message)") }
         change.sent.append(message.token)
         if let id = entry.deduplicationID {
@@ -197,5 +198,12 @@ extension NaiveQueue {
                 throw Violation("\(message) was received before one that stands before it")
             }
         }
+    }
+}
+
+extension Timestamp {
+    /// A delay that the state does not hold ends with a second.
+    fileprivate var nextSecond: Timestamp {
+        Timestamp(milliseconds: (milliseconds + 999) / 1000 * 1000)
     }
 }

@@ -48,10 +48,10 @@ struct QueueView {
             let body = try Queue.messages([message.entry], session)[0]
             found.append((message.entry.place, self.message(message.entry, body)))
         }
-        var stream = JournalStream(session)
+        var stream = JournalStream(wholeOf: session)
         while let (entry, _) = try stream.next() {
-            // Delayed ones are held; holes were deleted. Expired ones still count.
-            if entry.delaySeconds == 0, !state.requeued.holes.contains(entry.place) {
+            // Expired ones still count.
+            if state.isInStream(entry) {
                 found.append((entry.place, self.message(entry, stream.message)))
             }
         }
@@ -72,7 +72,8 @@ struct QueueView {
         let held = state.held[entry.place]
         var result = Message(
             token: Self.token(of: message.escapedBody), group: entry.group, sent: entry.sent,
-            receiveCount: held?.receiveCount ?? entry.receiveCount, visibleAt: held?.visibleAt)
+            receiveCount: held?.receiveCount ?? entry.receiveCount,
+            visibleAt: held?.visibleAt ?? entry.past?.due)
         let back = state.requeued.byHandle.first { $0.value.place == entry.place }
         if let back {
             result.handle = ReceiptHandle(place: back.key, bits: back.value.bits).text

@@ -37,7 +37,7 @@ extension JournalSession where State == QueueJournalState {
             while found == nil, scanned < Self.lookLimit, let next = try stream.next() {
                 scanned += 1
                 let entry = next.entry
-                guard part.group == nil || part.group == entry.group else { continue }
+                guard part.holds(entry) else { continue }
                 if queue.isWaiting(entry, at: time) {
                     if !entry.isRequeued { found = entry.arrived }
                 } else if queue.hasExpired(entry, at: time) {

@@ -127,9 +127,10 @@ package final class Queue: Sendable {
         let ids = entries.map { _ in environment.messageID() }
         let (record, outcomes) =
             session.state.queue.settings.isFIFO
-            ? try session.decideSend(entries, ids)
+            ? try session.decideSend(entries, ids, heldDelayed: environment.heldDelayed)
             : session.state.queue.send(
-                entries, at: session.now, n: session.nextN, messageIDs: ids)
+                entries, at: session.now, n: session.nextN, messageIDs: ids,
+                heldDelayed: environment.heldDelayed)
         if let record { try session.append(record) }
         return outcomes
     }
@@ -283,9 +284,10 @@ package final class Queue: Sendable {
             }
             .sorted { $0.visibleAt < $1.visibleAt }
             var entries = held.prefix(limit).map(\.entry)
-            var stream = JournalStream(wholeOf: session)
+            var stream = JournalStream(session)
+            if queue.streamed > 0 { stream = stream.from(queue.visibleStart(at: now)) }
             while entries.count < limit, let next = try stream.next() {
-                if session.state.queue.isWaiting(next.entry, at: now) { entries.append(next.entry) }
+                if queue.isVisible(next.entry, at: now) { entries.append(next.entry) }
             }
             return try zip(entries, try Self.messages(entries, session))
                 .map { (entry: $0, message: try $1.unpacked()) }

@@ -197,6 +197,7 @@ package final class QueueDirectory: Sendable {
                     if isFIFO { message.deduplicationID = message.messageID }
                     message.receiveCount = held.receiveCount
                     message.delaySeconds = 0
+                    message.due = nil
                     message.source = giver.name
                     guard transfer.isMove else { return message }
                     // A redriven message is a new one.

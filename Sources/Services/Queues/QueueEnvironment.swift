@@ -1,6 +1,7 @@
 import Crypto
 import Journal
 import Posix
+import QueueModel
 
 /// What queues take from the world: time, files, randomness. By default the real ones; a simulator
 /// brings its own.
@@ -13,6 +14,9 @@ package struct QueueEnvironment: Sendable {
     package var messageID: @Sendable () -> String = { RandomBytes.uuid() }
     /// Tells what processes leave for a moment from each other's.
     package var processID: Int32 = ProcessEnvironment.processID
+
+    /// Delayed messages that a queue's state holds; those beyond stay in the journal alone.
+    package var heldDelayed = QueueLimits.heldDelayed
 
     package init() {}
 }

@@ -95,6 +95,10 @@ extension QueueDirectory {
                     copy.receiveCount = known?.receiveCount ?? message.receiveCount
                     copy.delaySeconds = 0
                     copy.place = nil
+                    if known != nil { copy.due = nil }
+                    if let due = copy.due, due > now {
+                        copy.delaySeconds = max(1, (due - now).wholeMilliseconds / 1000)
+                    }
                     if let known, known.isDelayed(at: now) {
                         copy.delaySeconds = max(1, (known.visibleAt - now).wholeMilliseconds / 1000)
                     }

@@ -5,10 +5,12 @@ import QueueModel
 extension JournalSession where State == QueueJournalState {
     /// What a send to a FIFO queue would do.
     mutating func decideSend(
-        _ entries: [SendEntry], _ messageIDs: [String]
+        _ entries: [SendEntry], _ messageIDs: [String], heldDelayed: Int
     ) throws -> (record: QueueRecord?, outcomes: [Result<SentMessage, SQSError>]) {
         let queue = state.queue
-        return try queue.send(entries, at: now, n: nextN, messageIDs: messageIDs) {
+        return try queue.send(
+            entries, at: now, n: nextN, messageIDs: messageIDs, heldDelayed: heldDelayed
+        ) {
             try earlierSend($0)
         }
     }

@@ -51,7 +51,7 @@ struct MessageTrack {
         receiveCount = message.receiveCount
         place = Place(n: line.n, index: UInt8(index))
         waiting =
-            message.delaySeconds > 0
+            message.delaySeconds > 0 || message.due != nil
             ? nil
             : Head(
                 segment: line.location.segment, offset: line.location.offset, index: place.index)

@@ -32,7 +32,7 @@ extension Queue {
                 try state.apply(line: $0, n: line.n, time: line.time, at: place)
             }
         }
-        let isRetained = history.journal.segments.contains(state.head.segment)
+        let isRetained = history.journal.segments.contains(state.streamStart.segment)
         let (counts, oldest) = try JournalSession.liveCounts(
             of: state, at: time, isRetained ? history.stream(from: state.head) : nil)
         return Statistics(

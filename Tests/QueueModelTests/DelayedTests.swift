@@ -1,0 +1,157 @@
+import JSON
+import Testing
+
+@testable import QueueModel
+
+/// More delayed messages than the state holds.
+@Suite struct DelayedTests {
+    private func bench(isFIFO: Bool = false, delay: Int64 = 0) throws -> QueueBench {
+        var settings = QueueSettings()
+        settings.isFIFO = isFIFO
+        settings.delaySeconds = delay
+        var bench = try QueueBench(settings)
+        bench.heldDelayed = 3
+        bench.comparesEachStep = false
+        return bench
+    }
+
+    private func entry(_ delay: Int64?, group: String? = nil, id: String? = nil) -> SendEntry {
+        var entry = SendEntry(escapedBody: [UInt8(ascii: "b")], size: 1)
+        entry.delaySeconds = delay
+        entry.group = group
+        entry.deduplicationID = id
+        return entry
+    }
+
+    @Test("whatever is delayed beyond a few is not in the state, and counted to the second")
+    func bounded() throws {
+        var bench = try bench()
+        for batch in 0..<100 {
+            for outcome in bench.send((0..<10).map { entry(Int64(1 + (batch + $0) % 50)) }) {
+                _ = try outcome.get()
+            }
+        }
+        #expect(bench.state.heldCount == 3)
+        #expect(bench.state.counts(at: bench.now).delayed == 1000)
+        bench.checkBase()
+        var delays = (0..<100).flatMap { batch in (0..<10).map { 1 + (batch + $0) % 50 } }
+        delays.sort()
+        let start = bench.now
+        for second in 1...50 {
+            bench.now = start + .seconds(Int64(second))
+            let due = UInt64(delays.count { $0 <= second })
+            #expect(
+                bench.state.counts(at: bench.now)
+                    == QueueState.Counts(visible: due, inFlight: 0, delayed: 1000 - due))
+        }
+        var received: Set<String> = []
+        while case let messages = try bench.receive(10, timeout: 600), !messages.isEmpty {
+            received.formUnion(messages.map(\.entry.messageID))
+        }
+        #expect(received.count == 1000)
+        #expect(bench.state.counts(at: bench.now).inFlight == 1000)
+        #expect(bench.state.streamed == 0)
+        bench.checkBase()
+    }
+
+    @Test("a second's messages come in the order in which they were sent, none before its time")
+    func order() throws {
+        var bench = try bench()
+        for delay: Int64 in [9, 9, 9, 5, 2, 5, 2] { try bench.send("b", delay: delay) }
+        #expect(bench.state.nextWake(after: bench.now) == bench.now + .seconds(2))
+        #expect(try bench.receive(10).isEmpty)
+        bench.now = bench.now + .milliseconds(1999)
+        #expect(try bench.receive(10).isEmpty)
+        bench.now = bench.now + .milliseconds(1)
+        #expect(try bench.receive(10).map(\.entry.messageID) == ["m5", "m7"])
+        bench.now = bench.now + .seconds(60)
+        #expect(try bench.receive(10).map(\.entry.messageID).suffix(2) == ["m4", "m6"])
+    }
+
+    @Test("what nobody receives becomes one lane, however long that goes on")
+    func overdue() throws {
+        var bench = try bench(delay: 5)
+        for _ in 0..<5000 {
+            try bench.send("b")
+            bench.now = bench.now + .seconds(1)
+        }
+        #expect(bench.state.delayed.lanes.count <= 7)
+        #expect(bench.state.heldCount == 3)
+        bench.checkBase()
+        var ids: [String] = []
+        for _ in 0..<500 { ids += try bench.receive(10, timeout: 43_200).map(\.entry.messageID) }
+        #expect(ids.prefix(4990) == (1...4990).map { "m\($0)" }[...])
+    }
+
+    @Test("a receive looks at no more than it takes, however many are delayed")
+    func looksAtFew() throws {
+        var bench = try bench(delay: 900)
+        for _ in 0..<200 { _ = bench.send((0..<10).map { _ in entry(nil) }) }
+        _ = try bench.receive(10)
+        try bench.send("now", delay: 0)
+        #expect(try bench.receive(10).count == 1)
+        #expect(bench.reads.count <= 2)
+        bench.now = bench.now + .seconds(900)
+        while try !bench.receive(10, timeout: 43_200).isEmpty {}
+        #expect(bench.state.counts(at: bench.now).inFlight == 2001)
+        #expect(bench.reads.count <= 2 * 2001 + 20)
+    }
+
+    @Test("a message that waits behind more delayed ones than a receive looks at is found")
+    func farBehind() throws {
+        var bench = try bench()
+        try bench.send("first")
+        for _ in 0..<1100 { _ = bench.send((0..<10).map { _ in entry(900) }) }
+        try bench.send("last")
+        #expect(try bench.receive(1).count == 1)
+        var found: [String] = []
+        for _ in 0..<3 { found += try bench.receive(1).map(\.entry.messageID) }
+        #expect(found == ["m11002"])
+    }
+
+    @Test("FIFO: what comes behind a delayed message waits behind it, also at a shorter delay")
+    func fifo() throws {
+        var bench = try bench(isFIFO: true, delay: 30)
+        for number in 0..<10 { try bench.send("b", group: "g", dedup: "a\(number)") }
+        #expect(bench.state.heldCount == 3)
+        var settings = bench.state.settings
+        settings.delaySeconds = 0
+        bench.append(.set(settings))
+        for number in 0..<5 { try bench.send("b", group: "g", dedup: "b\(number)") }
+        try bench.send("b", group: "h", dedup: "c")
+        #expect(try bench.receive(10).isEmpty)
+        #expect(bench.state.counts(at: bench.now).delayed == 16)
+        bench.now = bench.now + .seconds(31)
+        var ids: [String] = []
+        while case let messages = try bench.receive(10), !messages.isEmpty {
+            ids += messages.map(\.entry.messageID)
+            for message in messages { try bench.delete(message.handle.text) }
+        }
+        #expect(ids == (1...16).map { "m\($0)" })
+    }
+
+    @Test("a retention period that ends before the delay does")
+    func expires() throws {
+        var bench = try bench()
+        var settings = bench.state.settings
+        settings.retentionSeconds = 60
+        bench.append(.set(settings))
+        for _ in 0..<20 { try bench.send("b", delay: 900) }
+        bench.now = bench.now + .seconds(61)
+        bench.sweep()
+        #expect(bench.state.counts(at: bench.now).delayed == 0)
+        #expect(bench.state.isEmpty)
+        #expect(bench.state.counters.expired == 20)
+        bench.checkBase()
+    }
+
+    @Test func purged() throws {
+        var bench = try bench()
+        for _ in 0..<20 { try bench.send("b", delay: 10) }
+        bench.append(try bench.state.purge("Q", at: bench.now))
+        bench.now = bench.now + .seconds(20)
+        #expect(try bench.receive(10).isEmpty)
+        #expect(bench.state.isEmpty)
+        bench.checkBase()
+    }
+}
