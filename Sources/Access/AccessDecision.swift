@@ -120,7 +120,7 @@ extension PolicyStatement {
     }
 
     /// Whether it stands in a resource's policy.
-    var isOfResource: Bool { principals != nil }
+    package var isOfResource: Bool { principals != nil }
 
     /// Whether it speaks of this action on this resource, here and now.
     func applies(to request: AccessRequest) -> Bool {

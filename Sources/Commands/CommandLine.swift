@@ -12,7 +12,7 @@ package enum CommandLineTool {
         .queueDelete, .queueChangeVisibility, .queuePeek, .queueTail, .queueHistory, .queueReplay,
         .queuePurge, .queueRedrive,
         .queueExport, .queueImport, .queueVerify, .queueRemove,
-        .iamSimulate, .iamExplain,
+        .iamSimulate, .iamExplain, .keysCreate, .keysList, .keysShow, .keysRemove,
         .completions,
     ]
 

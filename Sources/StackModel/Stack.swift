@@ -64,7 +64,8 @@ package struct Stack: Equatable, Sendable {
         "arn:aws:lambda:\(region):\(accountID):function:\(function.functionName)"
     }
 
-    package var developerARN: String { "arn:aws:iam::\(accountID):user/developer" }
+    package var developerARN: String { userARN("developer") }
+    package func userARN(_ name: String) -> String { "arn:aws:iam::\(accountID):user/\(name)" }
 
     /// Who a function is when it calls: a session of its role.
     package func roleARN(of function: FunctionDefinition) -> String {

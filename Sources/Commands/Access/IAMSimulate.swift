@@ -7,7 +7,7 @@ extension Command {
     static let iamSimulate = Command(
         path: ["iam", "simulate"], abstract: "Says whether somebody may do something, and why.",
         arguments: [
-            Argument(name: "PRINCIPAL", help: "A function, or developer."),
+            Argument(name: "PRINCIPAL", help: "A function, developer, or a key's name."),
             Argument(name: "ACTION", help: "Such as sqs:SendMessage."),
             Argument(name: "RESOURCE", help: "A queue or function of the stack, or an ARN."),
         ],
@@ -66,10 +66,10 @@ extension AccessDecision {
 
 extension Deployment {
     fileprivate func principal(named name: String) throws -> Principal {
-        let arn =
-            name == CredentialStore.developer
-            ? stack.developerARN : stack.roleARN(of: try stack.requiredFunction(name))
-        guard let principal = try principals().first(where: { $0.arn == arn }) else {
+        let all = try principals()
+        if let user = all.first(where: { $0.arn == stack.userARN(name) }) { return user }
+        let arn = stack.roleARN(of: try stack.requiredFunction(name))
+        guard let principal = all.first(where: { $0.arn == arn }) else {
             throw CommandError(
                 .failure, "There is no key for '\(name)'.", hint: "'msorch deploy' makes one.")
         }

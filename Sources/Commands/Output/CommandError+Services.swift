@@ -21,6 +21,8 @@ extension CommandError {
         case let error as ServerError: self.init(error)
         case let error as JournalError: self.init(error, queue: nil)
         case let error as SystemError: self.init(error)
+        case let error as StateFileError: self.init(error)
+        case let error as CredentialError: self.init(error)
         case let error as QueueRecordError:
             self.init(.damaged, "A journal holds a record that cannot be: \(error.message).")
         default: self.init(.failure, "\(error)")

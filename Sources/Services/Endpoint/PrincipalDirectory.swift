@@ -70,20 +70,27 @@ final class PrincipalDirectory: Sendable {
 extension Deployment {
     /// The developer, who may do everything, every function's role, and who has a key besides.
     package func principals() throws -> [Principal] {
-        let credentials = try CredentialStore(stateDirectory: stateDirectory).load()
-        func principal(_ owner: String, _ arn: String, _ policy: JSONValue) throws -> Principal? {
-            guard let own = credentials[owner] else { return nil }
-            let token = own.sessionToken.isEmpty ? nil : own.sessionToken
-            let key = AccessKey(
-                id: own.accessKeyID, secret: own.secretAccessKey, sessionToken: token)
-            return Principal(arn: arn, key: key, policy: try Policy(json: policy))
-        }
+        let store = CredentialStore(stateDirectory: stateDirectory)
+        let credentials = try store.load()
         let everything: JSONValue = ["Effect": "Allow", "Action": "*", "Resource": "*"]
-        let developer = try principal(
-            CredentialStore.developer, stack.developerARN, everything)
-        let roles = try stack.functions.map {
-            try principal($0.functionName, stack.roleARN(of: $0), $0.policies)
+        var owners = [(CredentialStore.developer, stack.developerARN, everything)]
+        owners += stack.functions.map { ($0.functionName, stack.roleARN(of: $0), $0.policies) }
+        let own = try owners.compactMap { owner, arn, policy in
+            try credentials[owner].map { try Principal(arn: arn, $0, policy: policy) }
         }
-        return ([developer] + roles).compactMap { $0 }
+        return try own
+            + store.users().map { user in
+                try Principal(arn: stack.userARN(user.name), user.credentials, policy: user.policy)
+            }
+    }
+}
+
+extension Principal {
+    fileprivate init(arn: String, _ own: Credentials, policy: JSONValue) throws {
+        self.arn = arn
+        key = AccessKey(
+            id: own.accessKeyID, secret: own.secretAccessKey,
+            sessionToken: own.sessionToken.isEmpty ? nil : own.sessionToken)
+        self.policy = try Policy(json: policy)
     }
 }

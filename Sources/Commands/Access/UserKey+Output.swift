@@ -1,0 +1,23 @@
+import JSON
+import Services
+import StackModel
+
+extension UserKey {
+    /// The secret only where it was asked for.
+    func output(_ stack: Stack, withSecret: Bool) -> JSONValue {
+        var json: JSONObject = [
+            "name": .string(name), "arn": .string(stack.userARN(name)),
+            "accessKeyId": .string(credentials.accessKeyID),
+        ]
+        if withSecret { json["secretAccessKey"] = .string(credentials.secretAccessKey) }
+        json["policy"] = policy
+        json["createdAt"] = .string(createdAt.iso8601)
+        return .object(json)
+    }
+
+    /// For `eval` in a shell. Neither part has a character that a shell would take for its own.
+    var exports: String {
+        "export AWS_ACCESS_KEY_ID=\(credentials.accessKeyID)\n"
+            + "export AWS_SECRET_ACCESS_KEY=\(credentials.secretAccessKey)"
+    }
+}

@@ -1,0 +1,41 @@
+import Services
+import StackModel
+
+/// Errors about keys and users, in the user's words.
+extension CommandError {
+    init(_ error: StateFileError) {
+        switch error {
+        case .unreadable(let path, let reason):
+            self.init(
+                .damaged, "\(path) cannot be used: \(reason).",
+                hint: "Nothing was changed. Queues and messages are not affected.")
+        case .busy(let path, let holder):
+            let who = holder.map { "process \($0)" } ?? "another process"
+            self.init(
+                .inputOutput, "\(path) has been locked by \(who) for over 5 seconds.",
+                hint: holder.map { "See 'ps -p \($0)'." })
+        }
+    }
+
+    init(_ error: CredentialError) {
+        switch error {
+        case .invalidName(let name):
+            self.init(
+                .usage, "'\(name)' cannot be a key's name.",
+                hint: "1 to 64 letters, digits and _+=,.@-.")
+        case .exists(let name):
+            self.init(
+                .refused, "There is a key '\(name)' already.",
+                hint: name == CredentialStore.developer
+                    ? "It is the developer's own: 'msorch env' shows it."
+                    : "'msorch keys show \(name) --secret' shows it.")
+        case .tooMany:
+            self.init(.refused, "There are \(CredentialStore.limitUsers) keys, and no more fit.")
+        case .noSuchKey(let name, let existing):
+            let near = closestMatch(to: name, among: existing)
+            self.init(
+                .notFound, "There is no key '\(name)'.",
+                hint: near.map { "Did you mean '\($0)'?" } ?? "'msorch keys list' lists them.")
+        }
+    }
+}
