@@ -35,7 +35,8 @@ let package = Package(
         module("JSON", links: ["m"]),  // Int64(exactly: Double) rounds by libm
         module("QueueModel", ["JSON"]),
         module("Access", ["JSON", "Crypto"]),
-        module("StackModel", ["JSON", "QueueModel", "Access"]),
+        module("GatewayModel", ["JSON", "Crypto"]),
+        module("StackModel", ["JSON", "QueueModel", "Access", "GatewayModel"]),
         module("FunctionModel", ["JSON"]),
         module("Telemetry", ["JSON"]),
 
@@ -56,14 +57,14 @@ let package = Package(
             "Services",
             [
                 "Journal", "HTTP", "QueueModel", "StackModel", "Access", "FunctionModel",
-                "Telemetry",
+                "GatewayModel", "Telemetry",
                 "Posix", "JSON", "Crypto", "Compression",
             ]),
         module(
             "Commands",
             [
                 "Services", "Journal", "QueueModel", "StackModel", "Access", "FunctionModel",
-                "Telemetry",
+                "GatewayModel", "Telemetry",
                 "HTTP", "Posix", "JSON", "Crypto", "Compression",
             ]),
         .executableTarget(
@@ -81,9 +82,10 @@ let package = Package(
             name: "TestSupport", dependencies: ["JSON", "Posix"], path: "Tests/TestSupport",
             swiftSettings: strict),
         tests("JSONTests", ["JSON"]),
-        tests("StackModelTests", ["StackModel", "QueueModel", "JSON"]),
+        tests("StackModelTests", ["GatewayModel", "StackModel", "QueueModel", "JSON"]),
         tests("QueueModelTests", ["QueueModel", "JSON"]),
         tests("FunctionModelTests", ["FunctionModel", "JSON"]),
+        tests("GatewayModelTests", ["GatewayModel", "JSON"]),
         tests("TelemetryTests", ["Telemetry", "JSON"]),
         tests("AccessTests", ["Access", "JSON", "Crypto"]),
         tests("PosixTests", ["Posix", "msorch"]),

@@ -1,0 +1,181 @@
+import Crypto
+import JSON
+
+/// What a proxy integration's function is invoked with (API Gateway guide,
+/// *set-up-lambda-proxy-integrations*, and *http-api-develop-integrations-lambda*).
+package enum ProxyEvent {
+    /// Payload format 1.0. What is empty is `null`; a name that stands twice has its last value,
+    /// and all of them under `multiValue…`.
+    package static func version1(
+        _ request: GatewayRequest, _ context: EventContext, _ caller: GatewayCaller
+    ) -> JSONValue {
+        let headers = forwarded(request)
+        let parameters = request.parameters
+        let body = text(of: request, context)
+        var event: JSONObject = [
+            "resource": .string(context.resourcePath),
+            "path": .string(path(of: request, context)),
+            "httpMethod": .string(request.method),
+            "headers": single(headers.map { ($0.name, $0.value) }),
+            "multiValueHeaders": multiple(headers.map { ($0.name, $0.value) }),
+            "queryStringParameters": single(parameters),
+            "multiValueQueryStringParameters": multiple(parameters),
+            "pathParameters": orNull(context.sortedVariables),
+            "stageVariables": orNull(context.stageVariables),
+            "requestContext": .object(context1(request, context, caller)),
+            "body": body.map { .string($0.text) } ?? .null,
+            "isBase64Encoded": .bool(body?.isBase64 ?? false),
+        ]
+        if context.kind == .http { event["version"] = "1.0" }
+        return .object(event)
+    }
+
+    private static func context1(
+        _ request: GatewayRequest, _ context: EventContext, _ caller: GatewayCaller
+    ) -> JSONObject {
+        let host = request.header("Host") ?? ""
+        let resource = "\(context.apiID) \(context.resourcePath)"
+        var json: JSONObject = [
+            "accountId": .string(context.accountID), "apiId": .string(context.apiID),
+            "deploymentId": .string(
+                EventContext.identifier(of: "\(context.apiID) \(context.stage)", length: 6)),
+            "domainName": .string(host),
+            "domainPrefix": .string(String(host.prefix { $0 != "." && $0 != ":" })),
+            "extendedRequestId": .string(extendedRequestID(request)),
+            "httpMethod": .string(request.method),
+            "identity": .object(identity(request, caller)),
+            "path": .string(request.path), "protocol": "HTTP/1.1",
+            "requestId": .string(request.requestID),
+            "requestTime": .string(logTime(request.received)),
+            "requestTimeEpoch": .int(request.received.milliseconds),
+            "resourceId": .string(EventContext.identifier(of: resource, length: 6)),
+            "resourcePath": .string(context.resourcePath), "stage": .string(context.stage),
+        ]
+        if case .token(let claims, let scopes) = caller.identity {
+            json["authorizer"] =
+                context.kind == .rest
+                ? ["claims": .object(texts(claims))]
+                : [
+                    "claims": .object(texts(claims)),
+                    "scopes": scopes.isEmpty ? .null : .array(scopes.map { .string($0) }),
+                ]
+        }
+        return json
+    }
+
+    private static func identity(_ request: GatewayRequest, _ caller: GatewayCaller) -> JSONObject {
+        var json: JSONObject = [
+            "accessKey": nil, "accountId": nil, "caller": nil,
+            "cognitoAuthenticationProvider": nil, "cognitoAuthenticationType": nil,
+            "cognitoIdentityId": nil, "cognitoIdentityPoolId": nil, "principalOrgId": nil,
+            "sourceIp": .string(request.sourceIP), "user": nil,
+            "userAgent": request.header("User-Agent").map { .string($0) } ?? .null,
+            "userArn": nil,
+        ]
+        if case .iam(let key, let account, let arn) = caller.identity {
+            json["accessKey"] = .string(key)
+            json["accountId"] = .string(account)
+            json["caller"] = .string(key)
+            json["user"] = .string(key)
+            json["userArn"] = .string(arn)
+        }
+        if let apiKey = caller.apiKey {
+            json["apiKey"] = .string(apiKey.value)
+            json["apiKeyId"] = .string(apiKey.id)
+        }
+        return json
+    }
+
+    /// A REST API leaves the stage out, an HTTP API does not.
+    static func path(of request: GatewayRequest, _ context: EventContext) -> String {
+        guard context.kind == .rest else { return request.path }
+        let rest = request.path.dropFirst(context.stage.utf8.count + 1)
+        return rest.isEmpty ? "/" : String(rest)
+    }
+
+    /// The request's fields as functions see them: without those of the connection, with those
+    /// that a proxy adds.
+    static func forwarded(_ request: GatewayRequest) -> [GatewayHeader] {
+        let own = [
+            "connection", "content-length", "transfer-encoding", "expect", "keep-alive",
+            "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto", "x-amzn-trace-id",
+        ]
+        var headers = request.headers.filter { !own.contains($0.name.lowercased()) }
+        let before = request.header("X-Forwarded-For").map { "\($0), " } ?? ""
+        headers.append(GatewayHeader("X-Amzn-Trace-Id", request.traceID))
+        headers.append(GatewayHeader("X-Forwarded-For", before + request.sourceIP))
+        headers.append(GatewayHeader("X-Forwarded-Port", String(request.localPort)))
+        headers.append(GatewayHeader("X-Forwarded-Proto", "http"))
+        return headers
+    }
+
+    /// The body as text, or in base64 where its type says that it is none; `nil` if it is empty.
+    static func text(
+        of request: GatewayRequest, _ context: EventContext
+    ) -> (text: String, isBase64: Bool)? {
+        guard !request.body.isEmpty else { return nil }
+        let type = request.mediaType
+        let isBinary =
+            switch context.kind {
+            case .rest:
+                MediaTypes.contain(context.binaryMediaTypes, type ?? "application/json")
+            case .http: !MediaTypes.isText(type ?? "application/octet-stream")
+            }
+        return isBinary
+            ? (Base64.encode(request.body), true)
+            : (String(decoding: request.body, as: UTF8.self), false)
+    }
+
+    static func extendedRequestID(_ request: GatewayRequest) -> String {
+        EventContext.identifier(of: request.requestID, length: 15) + "="
+    }
+
+    /// `25/Nov/2026:15:50:00 +0000`.
+    static func logTime(_ time: Timestamp) -> String {
+        let text = time.iso8601
+        let months = [
+            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+        ]
+        let parts = text.prefix(10).split(separator: "-")
+        guard parts.count == 3, let month = Int(parts[1]), (1...12).contains(month) else {
+            return text
+        }
+        let clock = text.dropFirst(11).prefix(8)
+        return "\(parts[2])/\(months[month - 1])/\(parts[0]):\(clock) +0000"
+    }
+
+    /// Claims as API Gateway hands them over: every one a text.
+    static func texts(_ claims: JSONObject) -> JSONObject {
+        JSONObject(
+            claims.members.map { key, value in
+                let text: String =
+                    switch value {
+                    case .string(let text): text
+                    case .array(let elements):
+                        "["
+                            + elements.map { $0.stringValue ?? $0.serialized() }
+                            .joined(separator: " ") + "]"
+                    default: value.serialized()
+                    }
+                return (key: key, value: .string(text))
+            })
+    }
+
+    static func orNull(_ object: JSONObject) -> JSONValue {
+        object.isEmpty ? .null : .object(object)
+    }
+
+    private static func single(_ pairs: [(name: String, value: String)]) -> JSONValue {
+        var object = JSONObject()
+        for (name, value) in pairs { object[name] = .string(value) }
+        return orNull(object)
+    }
+
+    private static func multiple(_ pairs: [(name: String, value: String)]) -> JSONValue {
+        var lists: [String: [JSONValue]] = [:]
+        for (name, value) in pairs { lists[name, default: []].append(.string(value)) }
+        var object = JSONObject()
+        for (name, _) in pairs { object[name] = .array(lists[name] ?? []) }
+        return orNull(object)
+    }
+}

@@ -1,0 +1,162 @@
+import GatewayModel
+import JSON
+import Testing
+
+@Suite struct ProxyEventTests {
+    static func context(_ kind: APIKind = .rest, binary: [String] = []) -> EventContext {
+        EventContext(
+            kind: kind, accountID: "123456789012", apiID: "shop", stage: "prod",
+            stageVariables: [:], routeKey: "POST /orders/{id}", resourcePath: "/orders/{id}",
+            variables: ["id": "a b"], binaryMediaTypes: binary)
+    }
+
+    static func request(
+        _ path: String = "/prod/orders/a%20b", query: String = "", body: String = "",
+        headers: [GatewayHeader] = []
+    ) -> GatewayRequest {
+        GatewayRequest(
+            method: "POST", path: path, query: query,
+            headers: [GatewayHeader("Host", "127.0.0.1:8080")] + headers, body: Array(body.utf8),
+            sourceIP: "127.0.0.1", localPort: 8080,
+            received: Timestamp(milliseconds: 1_764_057_600_123),
+            requestID: "11111111-2222-3333-4444-555555555555", traceID: "Root=1-2-3")
+    }
+
+    @Test("format 1.0: what is empty is null")
+    func version1Empty() throws {
+        var context = Self.context()
+        context.variables = [:]
+        let event = ProxyEvent.version1(Self.request(), context, GatewayCaller())
+        for key in [
+            "queryStringParameters", "multiValueQueryStringParameters", "pathParameters",
+            "stageVariables", "body",
+        ] {
+            #expect(event[key] == .null, "\(key)")
+        }
+        #expect(event["isBase64Encoded"] == false)
+        #expect(event["version"] == nil)
+        #expect(event["path"] == "/orders/a%20b")
+        #expect(event["resource"] == "/orders/{id}")
+        #expect(event["requestContext"]?["authorizer"] == nil)
+    }
+
+    @Test("format 1.0: names that stand twice")
+    func version1Multiple() {
+        let event = ProxyEvent.version1(
+            Self.request(
+                query: "a=1&b=%26+x&a=2&c", body: "{}",
+                headers: [
+                    GatewayHeader("X-Tag", "one"), GatewayHeader("X-Tag", "two"),
+                    GatewayHeader("Content-Length", "2"),
+                ]), Self.context(), GatewayCaller())
+        #expect(event["queryStringParameters"] == ["a": "2", "b": "& x", "c": ""])
+        #expect(
+            event["multiValueQueryStringParameters"] == ["a": ["1", "2"], "b": ["& x"], "c": [""]])
+        #expect(event["headers"]?["X-Tag"] == "two")
+        #expect(event["multiValueHeaders"]?["X-Tag"] == ["one", "two"])
+        #expect(event["headers"]?["Content-Length"] == nil)
+        #expect(event["headers"]?["X-Forwarded-For"] == "127.0.0.1")
+        #expect(event["headers"]?["X-Forwarded-Port"] == "8080")
+        #expect(event["pathParameters"] == ["id": "a b"])
+        #expect(event["body"] == "{}")
+    }
+
+    @Test("format 1.0: the request's context")
+    func context1() {
+        let caller = GatewayCaller(
+            .iam(
+                accessKeyID: "AKIA", accountID: "123456789012",
+                arn: "arn:aws:iam::123456789012:user/developer"), apiKey: ("mobile", "secret"))
+        let context = ProxyEvent.version1(Self.request(), Self.context(), caller)["requestContext"]
+        #expect(context?["path"] == "/prod/orders/a%20b")
+        #expect(context?["stage"] == "prod")
+        #expect(context?["requestTime"] == "25/Nov/2025:08:00:00 +0000")
+        #expect(context?["requestTimeEpoch"] == 1_764_057_600_123)
+        #expect(context?["domainPrefix"] == "127")
+        let identity = context?["identity"]
+        #expect(identity?["accessKey"] == "AKIA")
+        #expect(identity?["userArn"] == "arn:aws:iam::123456789012:user/developer")
+        #expect(identity?["apiKeyId"] == "mobile")
+        #expect(identity?["cognitoIdentityId"] == .null)
+        #expect(identity?["sourceIp"] == "127.0.0.1")
+    }
+
+    @Test("format 2.0: what is empty is left out")
+    func version2Empty() {
+        var context = Self.context(.http)
+        context.variables = [:]
+        let event = ProxyEvent.version2(Self.request(), context, GatewayCaller())
+        #expect(
+            event.objectValue?.keys == [
+                "version", "routeKey", "rawPath", "rawQueryString", "headers", "requestContext",
+                "isBase64Encoded",
+            ])
+        #expect(event["rawPath"] == "/prod/orders/a%20b")
+        #expect(event["rawQueryString"] == "")
+        #expect(event["requestContext"]?["http"]?["path"] == "/prod/orders/a%20b")
+    }
+
+    @Test("format 2.0: names that stand twice, and cookies")
+    func version2Multiple() {
+        let event = ProxyEvent.version2(
+            Self.request(
+                query: "a=1&a=2",
+                headers: [
+                    GatewayHeader("X-Tag", "one"), GatewayHeader("x-tag", "two"),
+                    GatewayHeader("Cookie", "k=v; l=w"),
+                ]), Self.context(.http), GatewayCaller())
+        #expect(event["queryStringParameters"] == ["a": "1,2"])
+        #expect(event["headers"]?["x-tag"] == "one,two")
+        #expect(event["headers"]?["cookie"] == nil)
+        #expect(event["cookies"] == ["k=v", "l=w"])
+        #expect(event["pathParameters"] == ["id": "a b"])
+    }
+
+    @Test("claims are texts, under each kind's own key")
+    func claims() {
+        let caller = GatewayCaller(
+            .token(
+                claims: ["sub": "u", "exp": 12, "cognito:groups": ["a", "b"]], scopes: ["read"]))
+        let rest = ProxyEvent.version1(Self.request(), Self.context(), caller)
+        #expect(
+            rest["requestContext"]?["authorizer"]
+                == ["claims": ["sub": "u", "exp": "12", "cognito:groups": "[a b]"]])
+        let http = ProxyEvent.version2(Self.request(), Self.context(.http), caller)
+        #expect(http["requestContext"]?["authorizer"]?["jwt"]?["scopes"] == ["read"])
+        #expect(http["requestContext"]?["authorizer"]?["jwt"]?["claims"]?["exp"] == "12")
+    }
+
+    struct Body: Sendable, CustomTestStringConvertible {
+        var testDescription: String
+        var kind = APIKind.rest
+        var type: String?
+        var binary: [String] = []
+        var isBase64: Bool
+    }
+
+    @Test(arguments: [
+        Body(testDescription: "JSON", type: "application/json", isBase64: false),
+        Body(testDescription: "an image that nobody named", type: "image/png", isBase64: false),
+        Body(
+            testDescription: "a named image", type: "image/png", binary: ["image/png"],
+            isBase64: true),
+        Body(
+            testDescription: "images as a kind", type: "Image/GIF; q=1", binary: ["image/*"],
+            isBase64: true),
+        Body(testDescription: "everything", type: "text/plain", binary: ["*/*"], isBase64: true),
+        Body(testDescription: "HTTP: text", kind: .http, type: "text/csv", isBase64: false),
+        Body(
+            testDescription: "HTTP: JSON", kind: .http, type: "application/json; charset=utf-8",
+            isBase64: false),
+        Body(testDescription: "HTTP: an image", kind: .http, type: "image/png", isBase64: true),
+        Body(testDescription: "HTTP: no type", kind: .http, type: nil, isBase64: true),
+    ])
+    func body(_ sample: Body) {
+        let headers = sample.type.map { [GatewayHeader("Content-Type", $0)] } ?? []
+        let request = Self.request(body: "hi", headers: headers)
+        let context = Self.context(sample.kind, binary: sample.binary)
+        let event = ProxyEvent.version1(request, context, GatewayCaller())
+        #expect(event["isBase64Encoded"] == .bool(sample.isBase64))
+        #expect(event["body"] == .string(sample.isBase64 ? "aGk=" : "hi"))
+    }
+}

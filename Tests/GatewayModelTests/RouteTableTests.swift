@@ -1,0 +1,113 @@
+import GatewayModel
+import Testing
+
+@Suite struct RouteTableTests {
+    struct Case: Sendable, CustomTestStringConvertible {
+        var testDescription: String
+        var kind = APIKind.rest
+        var routes: [String]
+        var request: String
+        /// The route's key, and what its variables are; `nil` is no route.
+        var route: String?
+        var variables: [String: String] = [:]
+    }
+
+    static let tree = [
+        "GET /pets/dog/1", "GET /pets/dog/{id}", "GET /pets/{proxy+}", "ANY /{proxy+}",
+        "POST /pets/dog",
+    ]
+
+    @Test(arguments: [
+        Case(
+            testDescription: "text", routes: ["POST /orders"], request: "POST /orders",
+            route: "POST /orders"),
+        Case(testDescription: "another method", routes: ["POST /orders"], request: "GET /orders"),
+        Case(testDescription: "case counts", routes: ["POST /orders"], request: "POST /Orders"),
+        Case(
+            testDescription: "a longer path", routes: ["POST /orders"], request: "POST /orders/1"),
+        Case(testDescription: "the root", routes: ["GET /"], request: "GET /", route: "GET /"),
+        Case(
+            testDescription: "a slash at the end is nothing to a REST API",
+            routes: ["POST /orders"], request: "POST /orders/", route: "POST /orders"),
+        Case(
+            testDescription: "a slash at the end counts for an HTTP API", kind: .http,
+            routes: ["POST /orders"], request: "POST /orders/"),
+        Case(
+            testDescription: "any method", routes: ["ANY /orders"], request: "PATCH /orders",
+            route: "ANY /orders"),
+        Case(
+            testDescription: "a named method goes before any", routes: ["ANY /o", "GET /o"],
+            request: "GET /o", route: "GET /o"),
+        Case(
+            testDescription: "an encoded path", routes: ["GET /a b"], request: "GET /a%20b"),
+        Case(
+            testDescription: "encoded letters are letters", routes: ["GET /orders"],
+            request: "GET /%6frders", route: "GET /orders"),
+        Case(
+            testDescription: "variables are decoded", routes: ["GET /o/{id}/x/{n}"],
+            request: "GET /o/a%2Fb%20c+d/x/%C3%A4", route: "GET /o/{id}/x/{n}",
+            variables: ["id": "a/b c+d", "n": "ä"]),
+        Case(testDescription: "no empty variable", routes: ["GET /o/{id}"], request: "GET /o//"),
+        Case(
+            testDescription: "text before a variable", routes: tree,
+            request: "GET /pets/dog/1", route: "GET /pets/dog/1"),
+        Case(
+            testDescription: "a variable before a greedy one", routes: tree,
+            request: "GET /pets/dog/2", route: "GET /pets/dog/{id}", variables: ["id": "2"]),
+        Case(
+            testDescription: "a greedy one takes the rest", routes: tree,
+            request: "GET /pets/cat/2/3", route: "GET /pets/{proxy+}",
+            variables: ["proxy": "cat/2/3"]),
+        Case(
+            testDescription: "the longest text before greedy ones", routes: tree,
+            request: "PUT /fish", route: "ANY /{proxy+}", variables: ["proxy": "fish"]),
+        Case(
+            testDescription: "a greedy one takes no empty rest", routes: ["ANY /{proxy+}"],
+            request: "GET /"),
+        Case(
+            testDescription: "a REST API stays at the resource that it found", routes: tree,
+            request: "DELETE /pets/dog"),
+        Case(
+            testDescription: "an HTTP API looks on for a method that fits", kind: .http,
+            routes: tree, request: "DELETE /pets/dog", route: "ANY /{proxy+}",
+            variables: ["proxy": "pets/dog"]),
+        Case(
+            testDescription: "an HTTP API goes without greedy ones first", kind: .http,
+            routes: ["GET /a/{proxy+}", "GET /{x}/b"], request: "GET /a/b", route: "GET /{x}/b",
+            variables: ["x": "a"]),
+        Case(
+            testDescription: "a REST API goes from the left",
+            routes: ["GET /a/{proxy+}", "GET /{x}/b"], request: "GET /a/b",
+            route: "GET /a/{proxy+}", variables: ["proxy": "b"]),
+        Case(
+            testDescription: "$default takes what is left", kind: .http,
+            routes: ["$default", "GET /a"], request: "POST /a", route: "$default"),
+        Case(
+            testDescription: "dots are no way up", routes: ["GET /a", "ANY /b/{proxy+}"],
+            request: "GET /b/../a", route: "ANY /b/{proxy+}", variables: ["proxy": "../a"]),
+    ])
+    func match(_ sample: Case) {
+        let words = sample.request.split(separator: " ", maxSplits: 1)
+        let table = RouteTable(sample.routes, kind: sample.kind)
+        let match = table.match(method: String(words[0]), path: words[1])
+        #expect(match.map { sample.routes[$0.route] } == sample.route)
+        #expect(match?.variables ?? [:] == sample.variables)
+    }
+
+    @Test(
+        "paths that make no sense",
+        arguments: [
+            "orders", "/a//b", "/a/", "/{", "/{}", "/a{b}", "/{a b}", "/{a}/{a}", "/{p+}/x",
+            "/a?b", "/a%20",
+        ])
+    func badPath(text: String) {
+        #expect(throws: RoutePath.Mistake.self) { _ = try RoutePath(text) }
+    }
+
+    @Test("a million slashes are not a million steps of another kind")
+    func long() {
+        let table = RouteTable(["ANY /{proxy+}"], kind: .http)
+        let path = Substring(String(repeating: "/a", count: 4000))
+        #expect(table.match(method: "GET", path: path)?.variables["proxy"]?.count == 7999)
+    }
+}
