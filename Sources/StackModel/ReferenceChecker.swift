@@ -32,6 +32,9 @@ struct ReferenceChecker {
         }
         for (key, queue) in queues { check(queue: queue, named: key) }
         for (_, route) in root["routes"]?.members ?? [] { require(route["lambda"], in: .functions) }
+        var api = APIChecker(root)
+        api.check()
+        diagnostics += api.diagnostics
         for (_, alarm) in root["alarms"]?.members ?? [] { check(alarm: alarm) }
     }
 
@@ -246,35 +249,5 @@ struct ReferenceChecker {
         _ node: Node, _ message: String, _ severity: Diagnostic.Severity = .error
     ) {
         diagnostics.append(Diagnostic(severity, node.value.position, message))
-    }
-}
-
-/// A value of the file with its path, read without fuss: what is not there, or of another kind, is
-/// `nil`.
-private struct Node {
-    let value: LocatedJSON
-    let path: String
-
-    subscript(key: String) -> Node? { members.last { $0.key == key }?.node }
-
-    var members: [(key: String, node: Node)] {
-        guard case .object(let members) = value.value else { return [] }
-        return members.map { member in
-            let path = SchemaValidator.join(path, member.key)
-            return (member.key, Node(value: member.value, path: path))
-        }
-    }
-    var elements: [Node] {
-        guard case .array(let elements) = value.value else { return [] }
-        return elements.enumerated().map { Node(value: $1, path: "\(path)[\($0)]") }
-    }
-    var text: String? {
-        if case .string(let text) = value.value { text } else { nil }
-    }
-    var integer: Int64? {
-        if case .number(let number) = value.value { number.int } else { nil }
-    }
-    var boolean: Bool? {
-        if case .bool(let boolean) = value.value { boolean } else { nil }
     }
 }

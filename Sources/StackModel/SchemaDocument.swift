@@ -25,6 +25,8 @@ extension SchemaRule {
             return [
                 "anyOf": [element.jsonSchema, ["type": "array", "items": element.jsonSchema]]
             ]
+        case .toggle(let element):
+            return ["anyOf": [["type": "boolean"], element.jsonSchema]]
         case .map(let names, _, let element):
             return [
                 "type": "object", "propertyNames": ["pattern": .string("^(\(names))$")],

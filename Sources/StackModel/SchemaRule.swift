@@ -11,6 +11,8 @@ package indirect enum SchemaRule: Sendable {
     case list(of: SchemaRule, maximum: Int)
     /// One value, or a list of them.
     case oneOrMany(SchemaRule)
+    /// `true`, `false`, or more about it.
+    case toggle(SchemaRule)
     /// Names of the author's choice; `names` is a pattern with its meaning.
     case map(names: String, meaning: String, of: SchemaRule)
     case object([SchemaProperty])

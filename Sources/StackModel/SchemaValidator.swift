@@ -31,6 +31,8 @@ struct SchemaValidator {
         case (.oneOrMany(let element), .array(let elements)):
             for (index, item) in elements.enumerated() { check(item, element, "\(path)[\(index)]") }
         case (.oneOrMany(let element), _): check(value, element, path)
+        case (.toggle, .bool): return
+        case (.toggle(let element), .object): check(value, element, path)
         case (.map(let names, let meaning, let element), .object(let members)):
             checkDuplicates(members, path)
             for member in members {
@@ -123,6 +125,7 @@ struct SchemaValidator {
         case .boolean: "true or false"
         case .list: "a list"
         case .oneOrMany: "a text or a list of texts"
+        case .toggle: "true, false or an object"
         case .map, .object: "an object"
         case .anything: "anything"
         }

@@ -157,9 +157,10 @@ private enum StackDefaults {
         ("visibilityTimeout", 30), ("delay", 0), ("retention", 345_600), ("receiveWaitTime", 0),
         ("maximumMessageSize", 1_048_576), ("durability", "fsync"),
     ]
-    private static let route: [(String, JSONValue)] = [
-        ("integration", "lambda"), ("authorization", "none"),
-    ]
+    private static func route(_ json: JSONObject) -> [(String, JSONValue)] {
+        let isHTTP = json["api"]?["type"] == "http"
+        return [("integration", isHTTP ? "proxy" : "lambda"), ("authorization", "none")]
+    }
     private static let alarm: [(String, JSONValue)] = [("treatMissingData", "missing")]
 
     static func fill(_ json: JSONValue) -> JSONValue {
@@ -187,6 +188,7 @@ private enum StackDefaults {
             if key.hasSuffix(".fifo") { value["fifo"] = true }
             fill(&value, queue)
         }
+        let route = route(stack)
         each("routes", in: &stack) { _, value in fill(&value, route) }
         each("alarms", in: &stack) { _, value in fill(&value, alarm) }
         return .object(stack)

@@ -30,7 +30,7 @@ package enum StackSchema {
         SchemaProperty(
             "routes",
             .map(
-                names: "(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|ANY) /\\S*",
+                names: "(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|ANY) /\\S*|\\$default",
                 meaning: "a method and a path, as in 'POST /orders'", of: route),
             "Which request calls which function."),
         SchemaProperty(
@@ -158,27 +158,6 @@ package enum StackSchema {
             "tags",
             .map(names: ".{1,128}", meaning: "1 to 128 characters", of: .text()),
             "Up to 50 tags."),
-    ])
-
-    private static let api = SchemaRule.object([
-        SchemaProperty("name", .text(), "The API's name (default: the stack's)."),
-        SchemaProperty(
-            "stage", .text(pattern: "[A-Za-z0-9_-]{1,128}", meaning: "letters, digits, '-', '_'"),
-            "The stage, first part of each path (default: prod)."),
-        SchemaProperty(
-            "stageVariables",
-            .map(names: "[A-Za-z0-9_]+", meaning: "letters, digits, '_'", of: .text()),
-            "Variables that events carry."),
-    ])
-
-    private static let route = SchemaRule.object([
-        SchemaProperty("lambda", .text(), required: true, "The function, by key or name."),
-        SchemaProperty(
-            "integration", .choice(["lambda", "proxy"]),
-            "lambda: the body is the event (default); proxy: the whole request is."),
-        SchemaProperty(
-            "authorization", .choice(["none", "iam", "jwt", "apiKey"]),
-            "Who may call (default: none)."),
     ])
 
     private static let alarm = SchemaRule.object([
