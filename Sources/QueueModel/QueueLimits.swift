@@ -57,6 +57,11 @@ package enum QueueLimits {
     package static let deduplicationInterval = Duration.seconds(300)
     package static let identifierLength = 128
     package static let tags = 50
+    /// Characters.
+    package static let tagKeyLength = 128
+    package static let tagValueLength = 256
+    /// Statements of a queue's policy (Developer Guide, *quotas-policies*).
+    package static let policyStatements = 20
     /// msorch's own: a terabyte of consumed segments.
     package static let historyBytes: ClosedRange<Int64> = 0...1_099_511_627_776
 }

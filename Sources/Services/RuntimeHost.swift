@@ -7,6 +7,8 @@ package struct RuntimeHost: Sendable {
     /// For work that blocks.
     package var pool: WorkerPool
     package var queues: QueueDirectory
+    /// Who waits for messages.
+    package var polls: LongPolls
     package var clock: StackClock
     /// Gets what functions do and say.
     package var monitor: Monitor

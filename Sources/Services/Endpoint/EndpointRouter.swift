@@ -6,14 +6,13 @@ import Synchronization
 package final class EndpointRouter: Sendable {
     private let sqs: SQSEndpoint
     private let control: ControlEndpoint
-    private let runtime: StackRuntime
 
     init(_ runtime: StackRuntime, control: ControlEndpoint) {
-        self.runtime = runtime
         self.control = control
         sqs = SQSEndpoint(
-            queues: runtime.queues, region: runtime.deployment.stack.region,
-            accountID: runtime.deployment.stack.accountID, authorizer: runtime.authorizer)
+            region: runtime.deployment.stack.region,
+            accountID: runtime.deployment.stack.accountID, host: runtime.host,
+            authorizer: runtime.authorizer)
     }
 
     /// On the loop; answers from any thread.
@@ -21,13 +20,7 @@ package final class EndpointRouter: Sendable {
         if request.path.hasPrefix(ControlEndpoint.prefix) {
             return control.handle(request, responder)
         }
-        let isGone = Flag()
-        responder.onDisconnect { isGone.set() }
-        runtime.perform { [self] in
-            responder.respond(
-                sqs.respond(
-                    to: request, isCancelled: { [control] in isGone.isSet || control.isStopping }))
-        }
+        sqs.handle(request, responder)
     }
 }
 

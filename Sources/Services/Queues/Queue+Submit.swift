@@ -1,3 +1,4 @@
+import JSON
 import Journal
 import QueueModel
 import Synchronization
@@ -39,6 +40,47 @@ extension Queue {
         }
     }
 
+    /// One look of a receiver that may wait if there is nothing.
+    package struct Look: Sendable {
+        package var received: Received
+        /// If there was nothing: when the next message becomes visible by itself.
+        package var nextWake: Timestamp?
+        /// How long the queue's own setting lets a receiver wait.
+        package var patience: Duration
+    }
+
+    /// As `submitReceive`, without counting it: who waits looks often and counts once
+    /// (`observeReceived`).
+    ///
+    /// - Parameter attempt: FIFO: the name under which the same receive may be repeated.
+    package func submitLook(
+        upTo limit: Int, timeoutSeconds: Int64?, attempt: String?,
+        completion: @escaping Completion<Look>
+    ) {
+        submit(isDurable: { $0.isFIFO }) { [self] session in
+            let received = try receive(
+                upTo: limit, timeoutSeconds: timeoutSeconds, attempt: attempt, &session)
+            let queue = session.state.queue
+            return Look(
+                received: received,
+                nextWake: received.deliveries.isEmpty ? queue.nextWake(after: session.now) : nil,
+                patience: .seconds(queue.settings.receiveWaitTimeSeconds))
+        } completion: { result in
+            completion(
+                result.flatMap { look in
+                    Result {
+                        var look = look
+                        look.received = try look.received.unpacked()
+                        return look
+                    }
+                })
+        }
+    }
+
+    package func observeReceived(_ count: Int) {
+        observe(QueueActivity(queue: name, kind: .received(count)))
+    }
+
     /// Deletes by receipt handle; each handle's outcome.
     package func submitDelete(
         _ handles: [String], completion: @escaping Completion<[Result<Void, SQSError>]>
@@ -48,6 +90,31 @@ extension Queue {
         } completion: { [self] result in
             if case .success(let outcomes) = result { observeDeleted(outcomes) }
             completion(result)
+        }
+    }
+
+    /// Changes how long received messages stay hidden; each handle's outcome.
+    package func submitVisibility(
+        _ changes: [(handle: String, seconds: Int64)],
+        completion: @escaping Completion<[Result<Void, SQSError>]>
+    ) {
+        submit(isDurable: { _ in false }) { session in
+            try session.sweepExpired()
+            var decided: [(place: Place, visibleAt: Timestamp)] = []
+            let outcomes = changes.map { change -> Result<Void, SQSError> in
+                do throws(SQSError) {
+                    decided.append(
+                        try session.state.queue.changeVisibility(
+                            change.handle, toSeconds: change.seconds, at: session.now))
+                    return .success(())
+                } catch {
+                    return .failure(error)
+                }
+            }
+            if !decided.isEmpty { try session.append(.visibility(decided)) }
+            return outcomes
+        } completion: {
+            completion($0)
         }
     }
 

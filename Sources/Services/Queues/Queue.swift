@@ -62,6 +62,17 @@ package final class Queue: Sendable {
         }
     }
 
+    /// Changes some of the settings, alone among all processes.
+    func change(_ change: (inout QueueSettings) throws -> Void) throws {
+        try commit { session in
+            var settings = session.state.queue.settings
+            try change(&settings)
+            if session.state.queue.settings != settings {
+                try session.append(.set(settings))
+            }
+        }
+    }
+
     /// Sends up to 10 entries each as one record; acknowledged when this returns.
     package func send(_ entries: [SendEntry]) throws -> [Result<SentMessage, SQSError>] {
         let (outcomes, failure) = try sendBatches([entries])

@@ -58,6 +58,9 @@ package final class QueueDirectory: Sendable {
         }
     }
 
+    /// The queue, if this process has it open already: no file is looked at.
+    package func opened(_ name: String) -> Queue? { open.withLock { $0[name] } }
+
     /// Makes a queue. A name that ends in `.fifo` makes it a FIFO queue.
     ///
     /// - Parameter waitsAfterRemoval: whether a name whose queue was removed within a minute is
@@ -102,6 +105,19 @@ package final class QueueDirectory: Sendable {
     package func set(_ name: String, _ settings: QueueSettings) throws {
         try checkRedrive(from: name, settings)
         try queue(name).set(settings)
+    }
+
+    /// Changes some of a queue's attributes, and leaves to the others what others make of them.
+    ///
+    /// - Parameter change: runs inside the transaction.
+    package func change(
+        _ name: String, redrive: QueueSettings.RedrivePolicy? = nil,
+        _ change: (inout QueueSettings) throws -> Void
+    ) throws {
+        var planned = QueueSettings()
+        planned.redrivePolicy = redrive
+        try checkRedrive(from: name, planned)
+        try queue(name).change(change)
     }
 
     /// Removes a queue and its journal.

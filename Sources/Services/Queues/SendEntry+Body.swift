@@ -12,6 +12,18 @@ extension SendEntry {
         var escaped: [UInt8] = []
         escaped.reserveCapacity(body.count)
         JSONWriter.appendEscaped(body, to: &escaped)
+        self.init(
+            escaped: escaped, decoded: body, attributes: attributes, group: group,
+            deduplicationID: deduplicationID)
+    }
+
+    /// - Parameters:
+    ///   - escaped: the body as the inside of a JSON string.
+    ///   - body: the same, decoded.
+    package init(
+        escaped: [UInt8], decoded body: [UInt8], attributes: MessageAttributes, group: String?,
+        deduplicationID: String?
+    ) {
         self.init(escapedBody: escaped, size: body.count + attributes.size)
         hasInvalidCharacters = !MessageCharacters.areValid(body)
         self.group = group

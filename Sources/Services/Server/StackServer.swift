@@ -7,7 +7,7 @@ import Synchronization
 /// A stack that runs: ports, threads, and the runtime of what is deployed. A command makes a
 /// private one, does its work, and stops it; `serve` keeps one.
 package final class StackServer: Sendable {
-    /// Calls of the endpoint that are worked on at once; long polls wait in here.
+    /// Calls of the endpoint that may block and are worked on at once.
     private static let workers = 64
     /// Requests that found the old runtime just before another took its place may still invoke.
     private static let replaceGrace = Duration.seconds(1)
@@ -72,12 +72,14 @@ package final class StackServer: Sendable {
         self.control = control
         self.doors = doors
         let address = HostAddress.isWildcard(options.host) ? "127.0.0.1" : options.host
+        let pool = WorkerPool(name: "endpoint", limit: Self.workers)
         host = RuntimeHost(
-            loop: loop, pool: WorkerPool(name: "endpoint", limit: Self.workers), queues: queues,
-            clock: clock, monitor: monitor,
+            loop: loop, pool: pool, queues: queues,
+            polls: LongPolls(loop: loop, workers: pool, queues: queues), clock: clock,
+            monitor: monitor,
             endpointURL: "http://\(HostAddress.inURL(address)):\(endpointServer.port)",
             guardExecutable: guardExecutable, warn: warn)
-        monitor.write(by: { [loop, pool = host.pool] delay, work in
+        monitor.write(by: { [loop, pool] delay, work in
             loop.schedule(after: delay) { pool.execute(work) }
         })
         try open(deployment)
@@ -151,6 +153,7 @@ package final class StackServer: Sendable {
     /// - Parameter isHurried: whether nobody wants to wait any more.
     package func finish(isHurried: () -> Bool) {
         control.beginToStop()
+        host.polls.stop()
         gatewayServer?.finish {}
         // Functions that run call the endpoint; it stays open for them.
         runtime.retire(upTo: options.finishLimit, isHurried: isHurried)

@@ -1,0 +1,68 @@
+import Access
+import QueueModel
+
+/// The parameters of a Query request: those of the address, then those of the body.
+struct QueryForm: Sendable {
+    /// A batch of ten with ten attributes each has 440; nobody needs more than this.
+    static let limit = 2000
+
+    private(set) var parameters: [(name: String, value: String)] = []
+
+    init(query: Substring?, body: [UInt8]) throws(SQSError) {
+        if let query { try append(Array(query.utf8)[...]) }
+        try append(body[...])
+    }
+
+    subscript(name: String) -> String? { parameters.first { $0.name == name }?.value }
+
+    private mutating func append(_ bytes: ArraySlice<UInt8>) throws(SQSError) {
+        var rest = bytes
+        while !rest.isEmpty {
+            let pair = rest.prefix { $0 != UInt8(ascii: "&") }
+            rest = rest[pair.endIndex...].dropFirst()
+            guard !pair.isEmpty else { continue }
+            let name = pair.prefix { $0 != UInt8(ascii: "=") }
+            let value = pair[name.endIndex...].dropFirst()
+            guard parameters.count < Self.limit else { throw .malformedQuery }
+            parameters.append((try Self.decode(name), try Self.decode(value)))
+        }
+    }
+
+    /// `+` is a space, `%xx` a byte; together they must be UTF-8.
+    private static func decode(_ bytes: ArraySlice<UInt8>) throws(SQSError) -> String {
+        var output: [UInt8] = []
+        output.reserveCapacity(bytes.count)
+        var at = bytes.startIndex
+        while at < bytes.endIndex {
+            let byte = bytes[at]
+            at += 1
+            switch byte {
+            case UInt8(ascii: "+"): output.append(0x20)
+            case UInt8(ascii: "%"):
+                guard at + 1 < bytes.endIndex, let high = digit(bytes[at]),
+                    let low = digit(bytes[at + 1])
+                else { throw .malformedQuery }
+                output.append(high << 4 | low)
+                at += 2
+            default: output.append(byte)
+            }
+        }
+        guard let text = String(validating: output, as: UTF8.self) else { throw .malformedQuery }
+        return text
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+}
+
+extension SQSError {
+    static let malformedQuery = SQSError(
+        shape: "SerializationException", queryCode: "MalformedQueryString",
+        message: "The query string is malformed.")
+}

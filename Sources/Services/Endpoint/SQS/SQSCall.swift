@@ -1,0 +1,82 @@
+import HTTP
+import JSON
+import QueueModel
+
+/// One call, decoded: what is asked, and how it is to be answered.
+struct SQSCall: Sendable {
+    var operation: SQSOperation
+    var input: SQSInput
+    var wire: SQSWire
+    /// As the client reached us: the queues' URLs begin with it.
+    var host: String
+    /// For the signature.
+    var request: HTTPRequest
+}
+
+/// A request whose operation is known, and whose parameters are not read yet.
+struct SQSRequestHead: Sendable {
+    private static let target = "AmazonSQS."
+
+    let wire: SQSWire
+    let operation: SQSOperation
+    private let request: HTTPRequest
+    private let form: QueryForm?
+
+    /// Why a request is none, and how to say so; without an error nothing was asked for.
+    struct Refusal: Error {
+        var wire: SQSWire
+        var error: SQSError?
+    }
+
+    init(_ request: HTTPRequest, requestID: String) throws(Refusal) {
+        self.request = request
+        let target = request.headers["X-Amz-Target"]
+        guard let target else {
+            (wire, operation, form) = try Self.query(request, requestID)
+            return
+        }
+        wire = SQSWire(format: .json, requestID: requestID)
+        form = nil
+        guard request.method == "POST", target.hasPrefix(Self.target),
+            let operation = SQSOperation(rawValue: String(target.dropFirst(Self.target.count)))
+        else { throw Refusal(wire: wire, error: .unknownOperation) }
+        self.operation = operation
+    }
+
+    private static func query(
+        _ request: HTTPRequest, _ requestID: String
+    ) throws(Refusal) -> (SQSWire, SQSOperation, QueryForm) {
+        var wire = SQSWire(format: .xml, requestID: requestID)
+        let form: QueryForm
+        do throws(SQSError) {
+            guard ["GET", "POST"].contains(request.method) else { throw .invalidMethod }
+            form = try QueryForm(query: request.query, body: request.body)
+        } catch {
+            throw Refusal(wire: wire, error: error)
+        }
+        guard let action = form["Action"] else { throw Refusal(wire: wire, error: nil) }
+        wire.action = action
+        guard let operation = SQSOperation(rawValue: action),
+            operation.isValidOnQueuePath || QueueAddress(request.path) == nil
+        else { throw Refusal(wire: wire, error: .invalidAction(action)) }
+        return (wire, operation, form)
+    }
+
+    /// Reads the parameters. Without a QueueUrl, the path may be one.
+    func call() throws(SQSError) -> SQSCall {
+        var input =
+            if let form { try SQSInput(form, operation) } else { try SQSInput(json: request.body) }
+        if operation.hasQueueURL, input.queueURL == nil, QueueAddress(request.path) != nil {
+            input.queueURL = String(request.path)
+        }
+        return SQSCall(
+            operation: operation, input: input, wire: wire,
+            host: request.headers["Host"] ?? "localhost", request: request)
+    }
+}
+
+extension SQSError {
+    fileprivate static let invalidMethod = SQSError(
+        shape: "InvalidAction", queryCode: "InvalidHttpRequest",
+        message: "The HTTP method is invalid: GET or POST is expected.")
+}

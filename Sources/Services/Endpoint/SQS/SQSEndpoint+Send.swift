@@ -1,0 +1,111 @@
+import Crypto
+import JSON
+import Posix
+import QueueModel
+
+extension SQSEndpoint {
+    /// A message as a call describes it, and what its answer says of it.
+    private struct Draft: Sendable {
+        var entry: SendEntry
+        var bodyMD5: String
+        var attributesMD5: String?
+        var systemAttributesMD5: String?
+
+        init(_ input: SQSInput.Entry) throws(SQSError) {
+            guard let body = input.body, !body.decoded.isEmpty else {
+                throw .missingParameter("MessageBody")
+            }
+            let attributes = try MessageAttributes(input.attributes)
+            let system = try Self.systemAttributes(input.systemAttributes)
+            entry = SendEntry(
+                escaped: body.escaped, decoded: body.decoded, attributes: attributes,
+                group: input.group, deduplicationID: input.deduplicationID)
+            if body.hasLoneSurrogate { entry.hasInvalidCharacters = true }
+            entry.delaySeconds = input.delaySeconds
+            entry.traceHeader = system?.attributes.first.map {
+                String(decoding: $0.value, as: UTF8.self)
+            }
+            bodyMD5 = Digest.md5Hex(body.decoded)
+            attributesMD5 = attributes.md5
+            systemAttributesMD5 = system?.md5
+        }
+
+        /// AWSTraceHeader is the only one that a sender may set.
+        private static func systemAttributes(
+            _ json: JSONValue?
+        ) throws(SQSError) -> MessageAttributes? {
+            guard let json = json?.objectValue, !json.isEmpty else { return nil }
+            for (name, value) in json.members {
+                guard name == "AWSTraceHeader", value["DataType"]?.stringValue == "String" else {
+                    throw .invalidParameter(
+                        "Message system attribute name '\(name)' is invalid.")
+                }
+            }
+            // Its name would be refused in a user's attribute, and its digest is made the same
+            // way.
+            return try MessageAttributes(.object(json))
+        }
+
+        func reply(_ sent: SentMessage) -> SentReply {
+            SentReply(
+                messageID: sent.messageID, bodyMD5: bodyMD5, attributesMD5: attributesMD5,
+                systemAttributesMD5: systemAttributesMD5, sequenceNumber: sent.sequenceNumber)
+        }
+    }
+
+    func sendMessage(_ exchange: SQSExchange, _ queue: Queue) throws(SQSError) {
+        let draft = try Draft(exchange.call.input.entry)
+        queue.submitSend([draft.entry]) { [self] result in
+            finish(exchange, queue, result) { .sent(draft.reply(try $0[0].get())) }
+        }
+    }
+
+    func sendMessageBatch(_ exchange: SQSExchange, _ queue: Queue) throws(SQSError) {
+        let operation = exchange.call.operation
+        var drafts: [(id: String, draft: Result<Draft, SQSError>)] = []
+        for (id, input) in try exchange.call.input.batch(operation) {
+            do throws(SQSError) {
+                drafts.append((id, .success(try Draft(input))))
+            } catch {
+                drafts.append((id, .failure(error)))
+            }
+        }
+        let good = drafts.compactMap { try? $0.draft.get() }
+        let bytes = good.reduce(0) { $0 + $1.entry.size }
+        guard bytes <= QueueLimits.messageBytes else { throw .batchTooLong(bytes) }
+        if queue.name.hasSuffix(".fifo"), good.contains(where: { $0.entry.group == nil }) {
+            throw .invalidParameter("The request must contain the parameter MessageGroupId.")
+        }
+        let answer: @Sendable ([Result<SentMessage, SQSError>]) -> SQSReply = { [drafts] outcomes in
+            var reply = BatchReply(operation)
+            var rest = outcomes[...]
+            for (id, draft) in drafts {
+                let sent = draft.flatMap { draft in
+                    (rest.popFirst() ?? .failure(.internalFailure("no outcome")))
+                        .map { SentReply?.some(draft.reply($0)) }
+                }
+                reply.entries.append((id, sent))
+            }
+            return .batch(reply)
+        }
+        guard !good.isEmpty else { return exchange.succeed(answer([])) }
+        queue.submitSend(good.map(\.entry)) { [self] result in
+            finish(exchange, queue, result) { answer($0) }
+        }
+    }
+
+    /// Answers with what `reply` makes of an outcome, on the loop: the journal's thread has others
+    /// to tell.
+    func finish<R: Sendable>(
+        _ exchange: SQSExchange, _ queue: Queue, _ result: Result<R, any Error>,
+        _ reply: @escaping @Sendable (R) throws -> SQSReply
+    ) {
+        loop.execute { [self] in
+            do {
+                exchange.succeed(try reply(try result.get()))
+            } catch {
+                failed(exchange, queue, error)
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+import Crypto
+import HTTP
+import JSON
+import Journal
+import Posix
+import QueueModel
+
+/// SQS on the stack's queues, in JSON 1.0 and Query (docs/sqs.md).
+///
+/// A call on a queue's messages runs on the event loop and is answered from the journal's
+/// callbacks; whatever may block goes to the workers.
+package final class SQSEndpoint: Sendable {
+    static let senderID = "AIDAMSORCHDEVELOPER00"
+    /// Bytes of a body from which on reading it, and hashing it, would hold the loop up.
+    private static let largeBody = 65_536
+
+    let queues: QueueDirectory
+    let region: String
+    let accountID: String
+    let loop: EventLoop
+    let workers: WorkerPool
+    let polls: LongPolls
+    private let authorizer: Authorizer?
+
+    /// - Parameter authorizer: `nil` takes everybody for the developer.
+    init(region: String, accountID: String, host: RuntimeHost, authorizer: Authorizer? = nil) {
+        self.region = region
+        self.accountID = accountID
+        self.authorizer = authorizer
+        queues = host.queues
+        loop = host.loop
+        workers = host.pool
+        polls = host.polls
+    }
+
+    /// Takes one request; on the loop.
+    package func handle(_ request: HTTPRequest, _ responder: HTTPResponder) {
+        handle(
+            request,
+            SQSClient(
+                respond: { responder.respond($0) },
+                onDisconnect: { responder.onDisconnect($0) }))
+    }
+
+    func handle(_ request: HTTPRequest, _ client: SQSClient) {
+        let start: @Sendable () -> Void = { [self] in
+            do throws(SQSRequestHead.Refusal) {
+                let head = try SQSRequestHead(request, requestID: RandomBytes.uuid())
+                do throws(SQSError) {
+                    begin(SQSExchange(call: try head.call(), client: client))
+                } catch {
+                    client.respond(head.wire.failure(error))
+                }
+            } catch {
+                client.respond(
+                    error.error.map { error.wire.failure($0) } ?? error.wire.nothingAsked())
+            }
+        }
+        if request.body.count > Self.largeBody { workers.execute(start) } else { start() }
+    }
+
+    /// Finds the queue, and whether the caller may.
+    private func begin(_ exchange: SQSExchange) {
+        do throws(SQSError) {
+            let call = exchange.call
+            let name = try queueName(of: call)
+            if call.operation.isAboutMessages, let name, let queue = queues.opened(name) {
+                try authorize(call, queue.name)
+                return perform(exchange, queue)
+            }
+        } catch {
+            return exchange.fail(error)
+        }
+        workers.execute { self.performOnWorker(exchange) }
+    }
+
+    /// Opening a queue reads its journal; most other operations look at files as well.
+    private func performOnWorker(_ exchange: SQSExchange) {
+        exchange.answer {
+            let call = exchange.call
+            let name = try queueName(of: call)
+            try authorize(call, name)
+            guard call.operation.isAboutMessages, let name else {
+                do {
+                    return try reply(to: call)
+                } catch JournalError.removed {
+                    // Another queue may have its name by now.
+                    if let name { queues.forget(name) }
+                    return try reply(to: call)
+                }
+            }
+            let queue = try queue(named: name)
+            perform(exchange, queue)
+            return nil
+        }
+    }
+
+    /// Answers that it went wrong; if the queue is another one by now, the call is for that.
+    func failed(_ exchange: SQSExchange, _ queue: Queue, _ error: any Error) {
+        guard case JournalError.removed = error, !exchange.isRepeated else {
+            return exchange.fail(error)
+        }
+        queues.forget(queue.name)
+        var again = exchange
+        again.isRepeated = true
+        workers.execute { [again] in self.performOnWorker(again) }
+    }
+
+    private func perform(_ exchange: SQSExchange, _ queue: Queue) {
+        do throws(SQSError) {
+            switch exchange.call.operation {
+            case .sendMessage: try sendMessage(exchange, queue)
+            case .sendMessageBatch: try sendMessageBatch(exchange, queue)
+            case .receiveMessage: try receiveMessage(exchange, queue)
+            case .deleteMessage, .deleteMessageBatch: try deleteMessages(exchange, queue)
+            default: try changeVisibility(exchange, queue)
+            }
+        } catch {
+            exchange.fail(error)
+        }
+    }
+
+    /// What may block; on a worker.
+    private func reply(to call: SQSCall) throws -> SQSReply {
+        switch call.operation {
+        case .createQueue: try createQueue(call)
+        case .deleteQueue: try deleteQueue(call)
+        case .purgeQueue: try purgeQueue(call)
+        case .getQueueURL: try getQueueURL(call)
+        case .listQueues: try listQueues(call)
+        case .listDeadLetterSourceQueues: try listDeadLetterSourceQueues(call)
+        case .getQueueAttributes: try getQueueAttributes(call)
+        case .setQueueAttributes: try setQueueAttributes(call)
+        case .listQueueTags: try listQueueTags(call)
+        case .tagQueue: try tagQueue(call)
+        case .untagQueue: try untagQueue(call)
+        case .addPermission: try addPermission(call)
+        case .removePermission: try removePermission(call)
+        case .startMessageMoveTask: try startMessageMoveTask(call)
+        case .listMessageMoveTasks: try listMessageMoveTasks(call)
+        case .cancelMessageMoveTask: try cancelMessageMoveTask(call)
+        case .sendMessage, .sendMessageBatch, .receiveMessage, .deleteMessage,
+            .deleteMessageBatch, .changeMessageVisibility, .changeMessageVisibilityBatch:
+            throw SQSError.unknownOperation
+        }
+    }
+
+    /// The queue that `QueueUrl` names; `nil` for operations without.
+    private func queueName(of call: SQSCall) throws(SQSError) -> String? {
+        guard call.operation.hasQueueURL else { return nil }
+        return try queueName(url: try SQSInput.required(call.input.queueURL, "QueueUrl"))
+    }
+
+    /// The queue that `QueueUrl` names; on a worker.
+    func queue(_ call: SQSCall) throws -> Queue {
+        try queue(named: try queueName(of: call) ?? "")
+    }
+
+    func queue(named name: String) throws -> Queue {
+        do {
+            return try queues.queue(name)
+        } catch QueueError.noSuchQueue {
+            throw SQSError.queueDoesNotExist
+        }
+    }
+
+    private func authorize(_ call: SQSCall, _ queue: String?) throws(SQSError) {
+        try authorizer?.authorize(
+            call.request, call.operation.action, on: resource(of: call, queue))
+    }
+
+    /// The ARN of the queue that a call is about; of all queues if it names none.
+    private func resource(of call: SQSCall, _ queue: String?) -> String {
+        switch call.operation {
+        case .createQueue, .getQueueURL: arn(call.input.queueName ?? "*")
+        case .listQueues: arn("*")
+        case .startMessageMoveTask, .listMessageMoveTasks, .cancelMessageMoveTask:
+            Self.moveSource(of: call.input) ?? arn("*")
+        default: arn(queue ?? "*")
+        }
+    }
+}

@@ -1,0 +1,53 @@
+import HTTP
+import JSON
+import Journal
+import QueueModel
+
+/// Where a call came from.
+struct SQSClient: Sendable {
+    var respond: @Sendable (HTTPResponse) -> Void
+    /// Runs what it gets, on the loop, if the client leaves before it is answered.
+    var onDisconnect: @Sendable (@escaping @Sendable () -> Void) -> Void
+}
+
+/// A call and the client that waits for its answer.
+struct SQSExchange: Sendable {
+    let call: SQSCall
+    let client: SQSClient
+    /// Whether the queue was removed under it once already.
+    var isRepeated = false
+
+    func succeed(_ reply: SQSReply) {
+        client.respond(call.wire.success(reply, call.operation))
+    }
+
+    func fail(_ error: any Error) {
+        client.respond(call.wire.failure(SQSError(error)))
+    }
+
+    /// - Parameter body: `nil` if somebody else answers.
+    func answer(_ body: () throws -> SQSReply?) {
+        do {
+            if let reply = try body() { succeed(reply) }
+        } catch {
+            fail(error)
+        }
+    }
+}
+
+extension SQSError {
+    /// In SQS's words, whatever went wrong.
+    init(_ error: any Error) {
+        self =
+            switch error {
+            case let error as SQSError: error
+            case JournalError.removed, QueueError.noSuchQueue, QueueError.journal(.removed, _):
+                .queueDoesNotExist
+            case QueueError.deletedRecently: .queueDeletedRecently
+            case QueueError.redriveDenied:
+                .invalidParameter(
+                    "The dead-letter queue's RedriveAllowPolicy does not allow this source queue.")
+            default: .internalFailure("\(error)")
+            }
+    }
+}

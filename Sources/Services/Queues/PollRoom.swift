@@ -1,0 +1,184 @@
+import JSON
+import Journal
+import Posix
+import QueueModel
+
+/// The receivers that wait for messages of one queue, in order of arrival. On the loop.
+final class PollRoom: Sendable {
+    struct Waiter: Sendable {
+        var number: UInt64
+        var wish: LongPolls.Wish
+        /// On the monotonic clock.
+        var deadline: UInt64
+        var completion: LongPolls.Completion
+    }
+
+    /// Somebody looks at least so often, should a wake-up be missed.
+    private static let longestWait = Duration.seconds(5)
+    /// How often where the system offers no notice of changes.
+    private static let fallbackWait = Duration.milliseconds(20)
+
+    private struct State {
+        var waiters: [Waiter] = []
+        /// Who looks just now.
+        var looking: UInt64?
+        /// Something happened meanwhile.
+        var mustLookAgain = false
+        /// When a message becomes visible, or it is time to look all the same.
+        var nextLook: UInt64 = .max
+        var timer: (id: EventLoop.TimerID, time: UInt64)?
+        var watch: FolderWatcher.Token?
+    }
+
+    private let queue: Queue
+    private let loop: EventLoop
+    private let watcher: FolderWatcher?
+    private let polls: LongPolls
+    private let onEmpty: @Sendable () -> Void
+    private let state: LoopConfined<State>
+
+    init(
+        _ queue: Queue, loop: EventLoop, watcher: FolderWatcher?, polls: LongPolls,
+        onEmpty: @escaping @Sendable () -> Void
+    ) {
+        self.queue = queue
+        self.loop = loop
+        self.watcher = watcher
+        self.polls = polls
+        self.onEmpty = onEmpty
+        state = LoopConfined(State(), loop: loop)
+    }
+
+    var count: Int { state.with { $0.waiters.count } }
+
+    func admit(_ waiter: Waiter) {
+        state.with { state in
+            state.waiters.append(waiter)
+            if state.watch == nil {
+                state.watch = try? watcher?.watch(queue.journal.folder) { [self] in look() }
+            }
+        }
+        // The watch stands now: nothing slips between this look and the wait.
+        look()
+    }
+
+    func cancel(_ number: UInt64) {
+        state.with { $0.waiters.removeAll { $0.number == number } }
+        settle()
+    }
+
+    /// Nobody has time any more.
+    func close() {
+        state.with { state in
+            for index in state.waiters.indices { state.waiters[index].deadline = 0 }
+        }
+        settle()
+    }
+
+    /// The first waiter looks, unless somebody does already.
+    private func look() {
+        let first = state.with { state -> Waiter? in
+            guard let first = state.waiters.first else { return nil }
+            guard state.looking == nil else {
+                state.mustLookAgain = true
+                return nil
+            }
+            state.looking = first.number
+            state.mustLookAgain = false
+            return first
+        }
+        guard let first else { return settle() }
+        polls.look(at: queue, first.wish) { [self] result in
+            loop.execute { self.looked(first, result) }
+        }
+    }
+
+    private func looked(_ waiter: Waiter, _ result: Result<Queue.Look, any Error>) {
+        let (isThere, mustLookAgain) = state.with { state in
+            state.looking = nil
+            return (state.waiters.contains { $0.number == waiter.number }, state.mustLookAgain)
+        }
+        switch result {
+        case .failure(let error) where (error as? SQSError) != .overLimit:
+            // Who waits for what cannot be read waits in vain.
+            take(waiter.number)
+            if isThere { waiter.completion(.failure(error)) }
+            look()
+        case .success(let look) where !look.received.deliveries.isEmpty:
+            take(waiter.number)
+            polls.finish(look.received, of: queue, waiter.completion)
+            self.look()
+        case .success(let look):
+            if look.received.hasTransfers { polls.finishTransfers(of: queue) {} }
+            rest(until: look.nextWake)
+            if mustLookAgain || !isThere { self.look() } else { settle() }
+        case .failure:
+            rest(until: nil)
+            settle()
+        }
+    }
+
+    private func take(_ number: UInt64) {
+        state.with { $0.waiters.removeAll { $0.number == number } }
+    }
+
+    private func rest(until wake: Timestamp?) {
+        let now = SystemClock.monotonicNanoseconds()
+        state.with { state in
+            var pause = state.watch == nil ? Self.fallbackWait : Self.longestWait
+            if let wake { pause = min(pause, max(.zero, wake - queue.environment.clock.now())) }
+            // A look of the same millisecond would see what this one saw.
+            state.nextLook = now + max(pause, .milliseconds(1)).nanoseconds
+        }
+    }
+
+    /// Sends home whose time is up, and sets the timer for who is next.
+    private func settle() {
+        let now = SystemClock.monotonicNanoseconds()
+        let over = state.with { state in
+            let over = state.waiters.filter { $0.deadline <= now && $0.number != state.looking }
+            if !over.isEmpty {
+                state.waiters.removeAll { $0.deadline <= now && $0.number != state.looking }
+            }
+            return over
+        }
+        for waiter in over {
+            queue.observeReceived(0)
+            waiter.completion(.success([]))
+        }
+        let isEmpty = state.with { state in
+            guard !state.waiters.isEmpty || state.looking != nil else {
+                if let timer = state.timer { loop.cancel(timer.id) }
+                state.timer = nil
+                if let watch = state.watch { watcher?.unwatch(watch) }
+                state.watch = nil
+                return true
+            }
+            let due = state.waiters.reduce(state.looking == nil ? state.nextLook : .max) {
+                $1.number == state.looking ? $0 : min($0, $1.deadline)
+            }
+            setTimer(due, now, &state)
+            return false
+        }
+        if isEmpty { onEmpty() }
+    }
+
+    private func setTimer(_ due: UInt64, _ now: UInt64, _ state: inout State) {
+        if let timer = state.timer {
+            guard due < timer.time else { return }
+            loop.cancel(timer.id)
+            state.timer = nil
+        }
+        guard due < .max else { return }
+        let pause = Duration.nanoseconds(Int64(clamping: due > now ? due - now : 0))
+        let id = loop.schedule(after: pause) { [self] in
+            let isDue = self.state.with { state in
+                state.timer = nil
+                return state.looking == nil
+                    && state.nextLook <= SystemClock.monotonicNanoseconds()
+            }
+            if isDue { look() } else { settle() }
+        }
+        state.timer = (id, due)
+    }
+}
