@@ -55,7 +55,7 @@ struct DeadlineHeap: Equatable, Sendable {
     }
 
     /// Visits entries in order until told to stop; reads no further than it must.
-    func inOrder(_ visit: (Entry) -> Bool) {
+    func inOrder(_ visit: (Entry) throws -> Bool) rethrows {
         var open = DeadlineHeap()
         var indices: [Entry: [Int]] = [:]
         func add(_ index: Int) {
@@ -67,7 +67,7 @@ struct DeadlineHeap: Equatable, Sendable {
         while let entry = open.first {
             open.removeFirst()
             for index in indices.removeValue(forKey: entry) ?? [] {
-                guard visit(entry) else { return }
+                guard try visit(entry) else { return }
                 add(2 * index + 1)
                 add(2 * index + 2)
             }

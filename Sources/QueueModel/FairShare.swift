@@ -67,11 +67,25 @@ package struct PassedMessages: Equatable, Sendable {
 /// for a queue whose messages have no group.
 struct FairShare: Equatable, Sendable {
     var tenants: [String: Tenant] = [:]
-    var passed: [String: PassedMessages] = [:]
+    private(set) var passed: [String: PassedMessages] = [:]
+    /// How many they are.
+    private(set) var passedCount: UInt64 = 0
     /// Of all messages, since the first tenant came.
     private var busy = BusyTime(at: Timestamp(milliseconds: 0))
 
     var isActive: Bool { !tenants.isEmpty || !passed.isEmpty }
+
+    /// Notes what is left of a group's messages that the head has passed.
+    mutating func pass(_ group: String, _ messages: PassedMessages) {
+        let old = passed.removeValue(forKey: group)
+        passedCount = passedCount - (old?.count ?? 0) + messages.count
+        if messages.count > 0 { passed[group] = messages }
+    }
+
+    mutating func forgetPassed() {
+        passed = [:]
+        passedCount = 0
+    }
 
     /// A message goes into flight (1), or is no longer (-1).
     ///
@@ -144,7 +158,7 @@ struct FairShare: Equatable, Sendable {
             tenants[group] = Tenant(busy: busy, lastSent: Timestamp(milliseconds: sent))
         }
         for value in json?["passed"]?.arrayValue ?? [] {
-            if let (group, messages) = PassedMessages.read(value) { passed[group] = messages }
+            if let (group, messages) = PassedMessages.read(value) { pass(group, messages) }
         }
     }
 }

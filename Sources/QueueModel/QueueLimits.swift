@@ -9,8 +9,9 @@ package enum QueueLimits {
     package static let attributes = 10
     package static let attributeNameLength = 256
     package static let delaySeconds: ClosedRange<Int64> = 0...900
-    /// Delayed messages that the state holds; of those beyond, it knows where they stand.
-    package static let heldDelayed = 1000
+    /// How many messages the state holds, those in flight included, before it only knows where
+    /// further ones stand that are delayed, or of a FIFO group that waits.
+    package static let heldWaiting = 1000
     package static let retentionSeconds: ClosedRange<Int64> = 60...1_209_600
     package static let visibilitySeconds: ClosedRange<Int64> = 0...43_200
     package static let waitSeconds: ClosedRange<Int64> = 0...20

@@ -125,7 +125,7 @@ extension QueueState {
         head = receive.head
         if let step = receive.delayed { delayed.apply(step) }
         for (group, messages) in receive.passed {
-            fair.passed[group] = messages.count > 0 ? messages : nil
+            fair.pass(group, messages)
         }
         for first in receive.first {
             leaveStream(first.entry.sent)
@@ -144,10 +144,12 @@ extension QueueState {
             hold(message)
         }
         if streamed == 0 { delayed = DelayedBacklog() }
+        for group in receive.passed.keys { noteUnheld(group) }
         // Nothing waits in line: what was known of that has no meaning any more.
         if streamed == delayed.count {
             requeued = RequeuedMessages()
-            fair.passed = [:]
+            fair.forgetPassed()
+            index.unheldGroups = []
         }
     }
 

@@ -10,11 +10,11 @@ extension QueueState {
     /// - Parameter others: those before it in the same record.
     func due(
         of message: QueueRecord.NewMessage, behind others: [QueueRecord.NewMessage],
-        at now: Timestamp, _ heldDelayed: Int
+        at now: Timestamp, _ heldWaiting: Int
     ) -> Timestamp? {
         let previous = others.last?.due ?? delayed.last
         guard message.delaySeconds > 0 || (settings.isFIFO && previous != nil) else { return nil }
-        if previous == nil, held.count + others.count < heldDelayed { return nil }
+        if previous == nil, held.count + others.count < heldWaiting { return nil }
         let last = settings.isFIFO ? previous : nil
         guard message.delaySeconds > 0 else { return last.map { max($0, now) } }
         let seconds = (now.milliseconds + message.delaySeconds * 1000 + 999) / 1000
@@ -28,12 +28,19 @@ extension QueueState {
         _ receive: inout QueueRecord.Receive, _ budget: inout Int
     ) throws -> StreamEntry? {
         while let entry = try walk?.peek(upTo: moment, &budget) {
-            guard isExpired(entry, now) else { return entry }
+            guard isExpired(entry, now), !isPassed(entry, receive) else { return entry }
             walk?.advance()
             receive.expired += 1
             receive.over.append(entry.place)
         }
         return nil
+    }
+
+    /// FIFO: whether others of its group stand before it that the head has passed: then it becomes
+    /// one of those, whatever became of it.
+    private func isPassed(_ entry: StreamEntry, _ receive: QueueRecord.Receive) -> Bool {
+        guard settings.isFIFO, let group = entry.group else { return false }
+        return (receive.passed[group] ?? fair.passed[group]).map { $0.count > 0 } ?? false
     }
 
     /// Those that have become visible, in that order, up to one that has to stand back.
@@ -62,7 +69,14 @@ extension QueueState {
         var walk = DelayedWalk(delayed, stream)
         var budget = Self.sweepLimit
         let end = Timestamp(milliseconds: .max)
-        _ = try nextDelayed(&walk, visibleAt: end, now, &receive, &budget)
+        while let entry = try nextDelayed(&walk, visibleAt: end, now, &receive, &budget),
+            isExpired(entry, now), let group = entry.group,
+            var messages = receive.passed[group] ?? fair.passed[group]
+        {
+            messages.count += 1
+            receive.passed[group] = messages
+            walk?.advance()
+        }
         receive.delayed = walk?.step
     }
 
@@ -71,41 +85,12 @@ extension QueueState {
         _ receive: inout QueueRecord.Receive, _ stream: Stream
     ) {
         let gone = receive.expired + UInt64(receive.first.count)
-        if streamed - min(streamed, gone) == delayed.count(after: receive.delayed) {
+        var passed = fair.passedCount
+        for (group, messages) in receive.passed {
+            passed = passed - (fair.passed[group]?.count ?? 0) + messages.count
+        }
+        if streamed - min(streamed, gone) == delayed.count(after: receive.delayed) + passed {
             receive.head = stream.end
         }
-    }
-
-    /// FIFO: what a receive still has before it.
-    struct Line<Stream: MessageStream> {
-        /// Messages that were not delayed: all stand before those that were.
-        var undelayed: UInt64
-        var delays: DelayedWalk<Stream>?
-        var budget = QueueState.scanLimit
-
-        init(_ undelayed: UInt64, _ delays: DelayedWalk<Stream>?) {
-            self.undelayed = undelayed
-            self.delays = delays
-        }
-    }
-
-    func nextInLine<Stream: MessageStream>(
-        _ line: inout Line<Stream>, _ now: Timestamp, _ stream: inout Stream,
-        _ receive: inout QueueRecord.Receive
-    ) throws -> StreamEntry? {
-        while line.undelayed > 0, line.budget > 0 {
-            line.budget -= 1
-            guard let next = try stream.next() else {
-                line.undelayed = 0
-                break
-            }
-            receive.head = next.after
-            guard next.entry.waitsInLine else { continue }
-            line.undelayed -= 1
-            if !steps(over: next.entry, now, &receive) { return next.entry }
-        }
-        let entry = try nextDelayed(&line.delays, visibleAt: now, now, &receive, &line.budget)
-        if entry != nil { line.delays?.advance() }
-        return entry?.undelayed
     }
 }

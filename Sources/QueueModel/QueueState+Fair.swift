@@ -22,7 +22,10 @@ extension QueueState {
     /// After a base record: who has what in flight follows from the held messages.
     mutating func restoreFairShare(_ saved: FairShare) {
         fair = saved
-        guard !settings.isFIFO else { return }
+        guard !settings.isFIFO else {
+            for group in fair.passed.keys { noteUnheld(group) }
+            return
+        }
         for message in held.values where message.isHidden && message.lastReceived != nil {
             if let group = message.entry.group { fair.count(group, at: index.settled) }
         }
@@ -46,17 +49,22 @@ extension QueueState {
         var group: String?
         /// Those that were delayed, and the others.
         var isDelayed = false
+        /// Whether it makes no difference if they were.
+        var isMixed = false
 
         package func holds(_ entry: StreamEntry) -> Bool {
-            entry.waitsInLine != isDelayed && (group == nil || group == entry.group)
+            guard isMixed || entry.waitsInLine != isDelayed else { return false }
+            return group == nil || group == entry.group
         }
     }
 
-    /// Where the messages of the stream begin.
+    /// Where the messages of the stream begin; of many FIFO groups, those that stand first.
     package var streamParts: [StreamPart] {
         var parts = [StreamPart(from: head)]
-        for (group, messages) in fair.passed.sorted(by: { $0.key < $1.key }) {
-            parts.append(StreamPart(from: messages.cursor, group: group))
+        let first = fair.passed.sorted { $0.value.cursor < $1.value.cursor }
+        for (group, messages) in first.prefix(QueueLimits.passedTenants) {
+            parts.append(
+                StreamPart(from: messages.cursor, group: group, isMixed: settings.isFIFO))
         }
         if let start = delayed.start { parts.append(StreamPart(from: start, isDelayed: true)) }
         return parts
@@ -64,7 +72,11 @@ extension QueueState {
 
     /// Whether a message that came to the stream is still in there.
     func isInStream(_ entry: StreamEntry) -> Bool {
-        if let due = entry.past?.due { return delayed.holds(due, at: entry.position) }
+        if let due = entry.past?.due {
+            if delayed.holds(due, at: entry.position) { return true }
+            guard settings.isFIFO, let group = entry.group else { return false }
+            return fair.passed[group].map { $0.cursor <= entry.position } ?? false
+        }
         guard entry.waitsInLine, !requeued.holes.contains(entry.place) else { return false }
         guard entry.position < head else { return true }
         guard let group = entry.group, let passed = fair.passed[group] else { return false }
@@ -194,8 +206,10 @@ extension QueueState {
         at now: Timestamp, _ stream: Stream, _ receive: inout QueueRecord.Receive
     ) throws {
         var budget = Self.sweepLimit
-        for (group, messages) in fair.passed.sorted(by: { $0.key < $1.key }) {
-            var walk = PassedWalk<Stream>(messages: messages)
+        for (group, messages) in fair.passed.sorted(by: { $0.value.cursor < $1.value.cursor })
+        where budget > 0 {
+            var walk = PassedWalk<Stream>(
+                messages: messages, takesDelayed: settings.isFIFO)
             while budget > 0, let entry = try walk.peek(group, stream, upTo: head, &budget),
                 steps(over: entry, now, &receive)
             {
@@ -209,10 +223,15 @@ extension QueueState {
 /// Walks along the messages of one tenant that the head has passed.
 struct PassedWalk<Stream: MessageStream> {
     var messages: PassedMessages
+    /// FIFO: those that were delayed stand among the others, in order.
+    var takesDelayed = false
     private var stream: Stream?
     private var ahead: (entry: StreamEntry, after: Head)?
 
-    init(messages: PassedMessages) { self.messages = messages }
+    init(messages: PassedMessages, takesDelayed: Bool = false) {
+        self.messages = messages
+        self.takesDelayed = takesDelayed
+    }
 
     /// The next one, without going past it; `nil` at the end, or when the budget is used up.
     mutating func peek(
@@ -224,13 +243,15 @@ struct PassedWalk<Stream: MessageStream> {
         defer { self.stream = stream }
         while budget > 0 {
             budget -= 1
-            guard let next = try stream.next(), next.entry.position < head else {
+            guard let next = try stream.next(), takesDelayed || next.entry.position < head else {
                 messages.count = 0
                 return nil
             }
-            if next.entry.group == group, next.entry.waitsInLine {
-                ahead = next
-                return next.entry
+            if next.entry.group == group {
+                if next.entry.waitsInLine || (takesDelayed && next.entry.past?.due != nil) {
+                    ahead = (next.entry.undelayed, next.after)
+                    return ahead?.entry
+                }
             }
             messages.cursor = next.after
         }

@@ -13,6 +13,8 @@ struct HeldIndex: Sendable {
     /// FIFO: held messages by group, and the groups that may go on, by their first message.
     var groups: [String: MessageGroup] = [:]
     var readyGroups = DeadlineHeap()
+    /// FIFO: groups without a held message of which the head has passed some.
+    var unheldGroups: Set<String> = []
     /// FIFO: when they were sent, the first to expire first.
     var expiry = DeadlineHeap()
     /// When they were sent.
@@ -156,6 +158,7 @@ extension QueueState {
         if settings.isFIFO, let group = message.entry.group, old == nil {
             index.expiry.insert(DeadlineHeap.Entry(time: message.entry.sent, place: place))
             index.groups[group, default: MessageGroup()].insert(place)
+            index.unheldGroups.remove(group)
         }
         count(message, 1)
         if message.isHidden {
@@ -174,11 +177,24 @@ extension QueueState {
         index.sentTimes.remove(message.entry.sent)
         if settings.isFIFO, let group = message.entry.group {
             index.groups[group]?.remove(place)
-            if index.groups[group]?.isEmpty == true { index.groups[group] = nil }
+            if index.groups[group]?.isEmpty == true {
+                index.groups[group] = nil
+                noteUnheld(group)
+            }
             ready(group)
         }
         dropStale()
         return message
+    }
+
+    /// Whether the head has passed messages of a group that has no held ones.
+    mutating func noteUnheld(_ group: String) {
+        guard settings.isFIFO else { return }
+        if index.groups[group] == nil, fair.passed[group] != nil {
+            index.unheldGroups.insert(group)
+        } else {
+            index.unheldGroups.remove(group)
+        }
     }
 
     mutating func releaseAll() {
@@ -197,6 +213,7 @@ extension QueueState {
         index.settled = time
         for message in messages { hold(message) }
         fair = share
+        for group in fair.passed.keys { noteUnheld(group) }
         for lane in HeldLane.allCases { index.lanes[lane.rawValue] = ReturnedLane() }
         let visible = messages.filter { $0.visibleAt <= time }
         for message in visible.sorted(by: { $0.visibleAt < $1.visibleAt }) { line(up: message) }

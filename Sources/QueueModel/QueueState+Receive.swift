@@ -42,10 +42,12 @@ extension QueueState {
     ///   - timeoutSeconds: 0 to 43,200; `nil` is the queue's.
     ///   - bits: `limit` random numbers.
     ///   - attempt: FIFO only: the name for `retry`.
+    ///   - heldWaiting: how many messages the state may hold that wait.
     /// - Throws: `overLimit` when a standard queue has 120,000 messages in flight.
     package func receive<Stream: MessageStream>(
         upTo limit: Int, timeoutSeconds: Int64?, at now: Timestamp, bits: [UInt64],
-        attempt: String? = nil, stream: inout Stream
+        attempt: String? = nil, heldWaiting: Int = QueueLimits.heldWaiting,
+        stream: inout Stream
     ) throws -> (record: QueueRecord?, messages: [ReceivedMessage]) {
         if index.inFlight >= QueueLimits.inFlight, counts(at: now).inFlight >= QueueLimits.inFlight
         {
@@ -57,7 +59,7 @@ extension QueueState {
             visibleAt: until, head: head, first: [], again: [], expired: 0, gone: [])
         var picked: [(entry: StreamEntry, isAgain: Bool)] = []
         if settings.isFIFO {
-            try pickFIFO(limit, now, &stream, &receive, &picked)
+            try pickFIFO(limit, now, heldWaiting, &stream, &receive, &picked)
         } else {
             try pickStandard(limit, now, &stream, &receive, &picked)
         }
@@ -84,7 +86,7 @@ extension QueueState {
             || !receive.gone.isEmpty || !receive.over.isEmpty || !receive.passed.isEmpty
             || receive.delayed != nil
             // Far ahead there is one that waits in line: the next receive goes on from here.
-            || (streamed > delayed.count && receive.head != head)
+            || (streamed > delayed.count + fair.passedCount && receive.head != head)
         return (changes ? .receive(receive) : nil, messages)
     }
 
@@ -140,88 +142,5 @@ extension QueueState {
             return true
         }
         receive.gone += gone.sorted()
-    }
-
-    /// What one group offers to a FIFO receive.
-    private struct Offer {
-        var messages: [(entry: StreamEntry, isAgain: Bool)] = []
-        /// A delayed member keeps back what follows it.
-        var isHalted = false
-    }
-
-    /// Group by group in order of their first messages; a group with one in flight waits.
-    private func pickFIFO<Stream: MessageStream>(
-        _ limit: Int, _ now: Timestamp, _ stream: inout Stream,
-        _ receive: inout QueueRecord.Receive,
-        _ picked: inout [(entry: StreamEntry, isAgain: Bool)]
-    ) throws {
-        let due = due(at: now)
-        let dueGroups = Set(due.compactMap(\.entry.group))
-        var order: [(first: Place, group: String)] = []
-        var offers: [String: Offer] = [:]
-        func consider(_ group: String) {
-            guard offers[group] == nil, let offer = offer(of: group, limit, now, &receive) else {
-                return
-            }
-            offers[group] = offer
-            if let first = offer.messages.first { order.append((first.entry.place, group)) }
-        }
-        for group in dueGroups { consider(group) }
-        var known = 0
-        index.readyGroups.inOrder { entry in
-            guard isReady(entry), let group = held[entry.place]?.entry.group else { return true }
-            guard !dueGroups.contains(group) else { return true }
-            consider(group)
-            known += offers[group]?.messages.count ?? 0
-            return known < limit
-        }
-        order.sort { $0.first < $1.first }
-        var ready = offers.values.reduce(0) { $0 + $1.messages.count }
-        var line = Line(streamed - delayed.count, DelayedWalk(delayed, stream))
-        while ready < limit, held.count + receive.first.count < QueueLimits.passedOver,
-            let entry = try nextInLine(&line, now, &stream, &receive)
-        {
-            receive.first.append(QueueRecord.FirstReceive(entry: entry, bits: nil))
-            let group = entry.group ?? ""
-            var offer = offers[group] ?? Offer(isHalted: index.groups[group] != nil)
-            guard !offer.isHalted else { continue }
-            if offer.messages.isEmpty { order.append((entry.place, group)) }
-            offer.messages.append((entry, false))
-            offers[group] = offer
-            ready += 1
-        }
-        receive.delayed = line.delays?.step
-        for (_, group) in order {
-            picked += (offers[group]?.messages ?? []).prefix(limit - picked.count)
-        }
-    }
-
-    /// What a group has to give at `now`; `nil` if it waits.
-    private func offer(
-        of group: String, _ limit: Int, _ now: Timestamp, _ receive: inout QueueRecord.Receive
-    ) -> Offer? {
-        guard let members = index.groups[group] else { return nil }
-        // With none in flight and none to move there is no need to look at them all.
-        if members.blocking > 0 || members.hidden > 0 {
-            for place in members.live {
-                guard let message = held[place] else { continue }
-                if message.isInFlight(at: now) || (message.visibleAt <= now && mustMove(message)) {
-                    return nil
-                }
-            }
-        }
-        var offer = Offer()
-        for place in members.live where offer.messages.count < limit {
-            guard let message = held[place] else { continue }
-            if isExpired(message.entry, now) {
-                receive.gone.append(place)
-            } else if message.isDelayed(at: now) {
-                offer.isHalted = true
-                break
-            } else {
-                offer.messages.append((message.entry, true))
-            }
-        }
-        return offer
     }
 }

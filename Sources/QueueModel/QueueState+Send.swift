@@ -42,12 +42,12 @@ extension QueueState {
     /// - Parameters:
     ///   - n: the sequence number that the record will get.
     ///   - messageIDs: one fresh UUID an entry.
-    ///   - heldDelayed: how many delayed messages the state may hold.
+    ///   - heldWaiting: how many messages the state may hold that wait.
     ///   - earlier: the message that was sent with a deduplication key, should the state have
     ///     forgotten it.
     package func send(
         _ entries: [SendEntry], at now: Timestamp, n: UInt64, messageIDs: [String],
-        heldDelayed: Int = QueueLimits.heldDelayed,
+        heldWaiting: Int = QueueLimits.heldWaiting,
         earlier: (_ key: String) throws -> SentMessage?
     ) rethrows -> (record: QueueRecord?, outcomes: [Result<SentMessage, SQSError>]) {
         precondition(entries.count <= QueueLimits.batchEntries, "checked by the caller")
@@ -62,7 +62,7 @@ extension QueueState {
             } catch {
                 return .failure(error)
             }
-            message.due = due(of: message, behind: new, at: now, heldDelayed)
+            message.due = due(of: message, behind: new, at: now, heldWaiting)
             guard settings.isFIFO, let deduplicationID = message.deduplicationID else {
                 new.append(message)
                 return .success(SentMessage(messageID: id))
@@ -83,9 +83,9 @@ extension QueueState {
     /// As above, with what the state itself knows.
     package func send(
         _ entries: [SendEntry], at now: Timestamp, n: UInt64, messageIDs: [String],
-        heldDelayed: Int = QueueLimits.heldDelayed
+        heldWaiting: Int = QueueLimits.heldWaiting
     ) -> (record: QueueRecord?, outcomes: [Result<SentMessage, SQSError>]) {
-        send(entries, at: now, n: n, messageIDs: messageIDs, heldDelayed: heldDelayed) { _ in nil }
+        send(entries, at: now, n: n, messageIDs: messageIDs, heldWaiting: heldWaiting) { _ in nil }
     }
 
     private func check(

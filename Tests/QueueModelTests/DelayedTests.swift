@@ -10,7 +10,7 @@ import Testing
         settings.isFIFO = isFIFO
         settings.delaySeconds = delay
         var bench = try QueueBench(settings)
-        bench.heldDelayed = 3
+        bench.heldWaiting = 3
         bench.comparesEachStep = false
         return bench
     }

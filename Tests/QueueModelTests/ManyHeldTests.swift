@@ -11,6 +11,7 @@ import Testing
         settings.isFIFO = true
         var queue = try QueueBench(settings)
         queue.comparesEachStep = false
+        queue.heldWaiting = 10_000
         for number in 0..<5_000 {
             try queue.send("b", group: "g\(number % 500)", dedup: "\(number)")
         }

@@ -56,7 +56,7 @@ struct QueueBench {
     var comparesEachStep = true
     /// So do the JSON of each record and the second state.
     var isReplayed = true
-    var heldDelayed = QueueLimits.heldDelayed
+    var heldWaiting = QueueLimits.heldWaiting
     /// Messages of the stream that receives looked at.
     let reads = Reads()
     private var serial: UInt64 = 0
@@ -111,7 +111,7 @@ struct QueueBench {
     mutating func send(_ entries: [SendEntry]) -> [Result<SentMessage, SQSError>] {
         let ids = entries.map { _ in "m\(fresh())" }
         let (record, outcomes) = state.send(
-            entries, at: now, n: UInt64(log.count), messageIDs: ids, heldDelayed: heldDelayed)
+            entries, at: now, n: UInt64(log.count), messageIDs: ids, heldWaiting: heldWaiting)
         if let record { append(record) }
         return outcomes
     }
@@ -154,7 +154,7 @@ struct QueueBench {
         var stream = Stream(log: log, head: state.head, reads: reads)
         return try state.receive(
             upTo: limit, timeoutSeconds: timeout, at: now, bits: bits, attempt: attempt,
-            stream: &stream)
+            heldWaiting: heldWaiting, stream: &stream)
     }
 
     /// Ends what has expired, as every operation that writes does.

@@ -25,7 +25,7 @@ import Testing
     ) throws -> QueueDirectory {
         var environment = QueueEnvironment()
         environment.clock = clock.clock
-        environment.heldDelayed = 5
+        environment.heldWaiting = 5
         var options = JournalOptions()
         options.segmentBytes = 20_000
         options.historyBytes = 0

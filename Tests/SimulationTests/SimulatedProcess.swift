@@ -62,7 +62,7 @@ final class SimulatedProcess: @unchecked Sendable {
         environment.randomBits = { [world] in world.random.next() }
         environment.messageID = { [world] in world.messageID() }
         environment.processID = id
-        environment.heldDelayed = 2
+        environment.heldWaiting = 2
         queues = QueueDirectory(
             stateDirectory: SimulatedWorld.stateDirectory, environment: environment,
             options: world.options)

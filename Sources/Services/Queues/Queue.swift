@@ -138,10 +138,10 @@ package final class Queue: Sendable {
         let ids = entries.map { _ in environment.messageID() }
         let (record, outcomes) =
             session.state.queue.settings.isFIFO
-            ? try session.decideSend(entries, ids, heldDelayed: environment.heldDelayed)
+            ? try session.decideSend(entries, ids, heldWaiting: environment.heldWaiting)
             : session.state.queue.send(
                 entries, at: session.now, n: session.nextN, messageIDs: ids,
-                heldDelayed: environment.heldDelayed)
+                heldWaiting: environment.heldWaiting)
         if let record { try session.append(record) }
         return outcomes
     }
@@ -196,7 +196,7 @@ package final class Queue: Sendable {
             let (record, messages) = try session.state.queue.receive(
                 upTo: limit, timeoutSeconds: timeoutSeconds, at: session.now,
                 bits: (0..<limit).map { _ in environment.randomBits() }, attempt: attempt,
-                stream: &stream)
+                heldWaiting: environment.heldWaiting, stream: &stream)
             if let record { try session.append(record) }
             let bodies = try Self.messages(messages.map(\.entry), session, known: stream.seen)
             known = stream

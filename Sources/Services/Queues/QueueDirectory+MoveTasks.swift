@@ -178,7 +178,8 @@ extension Queue {
             var stream = JournalStream(session)
             let (record, messages) = try session.state.queue.receive(
                 upTo: limit, timeoutSeconds: Self.moveSeconds, at: session.now,
-                bits: (0..<limit).map { _ in environment.randomBits() }, stream: &stream)
+                bits: (0..<limit).map { _ in environment.randomBits() },
+                heldWaiting: environment.heldWaiting, stream: &stream)
             if let record { try session.append(record) }
             guard !messages.isEmpty else {
                 // An empty look that got further, past expired messages, is not the end.

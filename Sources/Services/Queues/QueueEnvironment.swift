@@ -15,8 +15,8 @@ package struct QueueEnvironment: Sendable {
     /// Tells what processes leave for a moment from each other's.
     package var processID: Int32 = ProcessEnvironment.processID
 
-    /// Delayed messages that a queue's state holds; those beyond stay in the journal alone.
-    package var heldDelayed = QueueLimits.heldDelayed
+    /// So many messages a queue's state may hold; those beyond that wait stay in the journal alone.
+    package var heldWaiting = QueueLimits.heldWaiting
 
     package init() {}
 }

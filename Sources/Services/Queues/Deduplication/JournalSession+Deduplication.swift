@@ -5,11 +5,11 @@ import QueueModel
 extension JournalSession where State == QueueJournalState {
     /// What a send to a FIFO queue would do.
     mutating func decideSend(
-        _ entries: [SendEntry], _ messageIDs: [String], heldDelayed: Int
+        _ entries: [SendEntry], _ messageIDs: [String], heldWaiting: Int
     ) throws -> (record: QueueRecord?, outcomes: [Result<SentMessage, SQSError>]) {
         let queue = state.queue
         return try queue.send(
-            entries, at: now, n: nextN, messageIDs: messageIDs, heldDelayed: heldDelayed
+            entries, at: now, n: nextN, messageIDs: messageIDs, heldWaiting: heldWaiting
         ) {
             try earlierSend($0)
         }

@@ -1,0 +1,122 @@
+import JSON
+import Testing
+
+@testable import QueueModel
+
+/// FIFO groups that wait, with more messages than the state holds.
+@Suite struct PassedGroupsTests {
+    private func bench(holding heldWaiting: Int) throws -> QueueBench {
+        var settings = QueueSettings()
+        settings.isFIFO = true
+        var bench = try QueueBench(settings)
+        bench.heldWaiting = heldWaiting
+        bench.comparesEachStep = false
+        return bench
+    }
+
+    /// Receives until there is something, as a caller does whose receive got further.
+    private func receive(_ limit: Int, _ bench: inout QueueBench) throws -> [ReceivedMessage] {
+        for _ in 0..<20 {
+            let log = bench.log.count
+            let messages = try bench.receive(limit, timeout: 600)
+            if !messages.isEmpty || bench.log.count == log { return messages }
+        }
+        return []
+    }
+
+    @Test(
+        "behind 25,000 of a group with one in flight another group is found, at the price of two ranges"
+    )
+    func deep() throws {
+        var bench = try bench(holding: 100)
+        for number in 0..<25_000 { try bench.send("b", group: "deep", dedup: "a\(number)") }
+        for number in 0..<30 { try bench.send("b", group: "other", dedup: "b\(number)") }
+        let first = try receive(1, &bench)
+        #expect(first.map(\.entry.messageID) == ["m1"])
+        var others: [String] = []
+        while case let messages = try receive(10, &bench), !messages.isEmpty {
+            others += messages.map(\.entry.messageID)
+            for message in messages { try bench.delete(message.handle.text) }
+        }
+        #expect(others == (25_001...25_030).map { "m\($0)" })
+        #expect(bench.state.heldCount <= 120)
+        bench.checkBase()
+        #expect(try receive(10, &bench).isEmpty)
+        let length = bench.log.count
+        #expect(try receive(10, &bench).isEmpty)
+        #expect(bench.log.count == length, "an empty receive writes nothing")
+        try bench.delete(first[0].handle.text)
+        var rest: [String] = []
+        while case let messages = try receive(10, &bench), !messages.isEmpty {
+            rest += messages.map(\.entry.messageID)
+            for message in messages { try bench.delete(message.handle.text) }
+        }
+        #expect(rest == (2...25_000).map { "m\($0)" })
+        #expect(bench.state.isEmpty)
+        bench.checkBase()
+    }
+
+    @Test("many groups that wait at once each come back in order", arguments: [0, 1, 7, 200])
+    func many(heldWaiting: Int) throws {
+        var bench = try bench(holding: heldWaiting)
+        for number in 0..<3000 {
+            try bench.send("b", group: "g\(number % 60)", dedup: "\(number)")
+        }
+        var open: [ReceivedMessage] = []
+        var places: [String: Place] = [:]
+        var count = 0
+        while true {
+            let messages = try receive(4, &bench)
+            for message in messages {
+                let group = message.entry.group ?? ""
+                #expect(places[group].map { $0 < message.entry.place } ?? true)
+                places[group] = message.entry.place
+            }
+            open += messages
+            count += messages.count
+            if open.isEmpty { break }
+            if messages.isEmpty || open.count > 100 {
+                for message in open { try bench.delete(message.handle.text) }
+                open = []
+            }
+        }
+        #expect(count == 3000)
+        #expect(bench.state.isEmpty)
+        bench.checkBase()
+    }
+
+    @Test("what returns stands before what was passed; what comes, behind it")
+    func returns() throws {
+        var bench = try bench(holding: 0)
+        for number in 0..<6 { try bench.send("b", group: "g", dedup: "\(number)") }
+        #expect(try bench.receive(2, timeout: 5).count == 2)
+        #expect(try bench.receive(10).isEmpty)
+        let other = try bench.send("b", group: "h", dedup: "h").messageID
+        #expect(try bench.receive(10).map(\.entry.messageID) == [other])
+        let last = try bench.send("b", group: "g", dedup: "last").messageID
+        bench.now = bench.now + .seconds(6)
+        #expect(
+            try bench.receive(10).map(\.entry.messageID)
+                == ["m1", "m2", "m3", "m4", "m5", "m6", last])
+    }
+
+    @Test("passed messages expire to the moment")
+    func expire() throws {
+        var bench = try bench(holding: 1)
+        var settings = bench.state.settings
+        settings.retentionSeconds = 60
+        bench.append(.set(settings))
+        for number in 0..<20 { try bench.send("b", group: "g", dedup: "\(number)") }
+        #expect(try bench.receive(1, timeout: 40).count == 1)
+        #expect(try bench.receive(1).isEmpty)
+        bench.now = bench.now + .seconds(50)
+        let young = try (20..<25).map {
+            try bench.send("b", group: "g", dedup: "\($0)").messageID
+        }
+        bench.now = bench.now + .seconds(15)
+        #expect(
+            try bench.receive(10).map(\.entry.messageID) == young)
+        #expect(bench.state.counters.expired == 20)
+        bench.checkBase()
+    }
+}
