@@ -95,7 +95,9 @@ package enum AccessDecision: Equatable, Sendable {
 
     /// AWS's words for who is refused.
     package func message(_ request: AccessRequest) -> String {
-        let action = request.action.lowercased()
+        // SQS spells its actions in lower case here, other services do not.
+        let action =
+            request.action.hasPrefix("sqs:") ? request.action.lowercased() : request.action
         let kind =
             (statement?.isOfResource ?? (request.principal == AccessRequest.anonymous))
             ? "resource" : "identity"

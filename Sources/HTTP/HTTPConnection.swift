@@ -63,19 +63,22 @@ final class HTTPConnection: Sendable {
     private let localPort: UInt16
     private let loop: EventLoop
     private let limits: HTTPLimits
+    private let refusal: HTTPServer.Refusal
     private let handler: HTTPServer.Handler
     private let state: LoopConfined<State>
     private let onClose: @Sendable (CInt) -> Void
 
     init(
         _ socket: consuming FileDescriptor, localPort: UInt16, loop: EventLoop, limits: HTTPLimits,
-        handler: @escaping HTTPServer.Handler, onClose: @escaping @Sendable (CInt) -> Void
+        refusal: @escaping HTTPServer.Refusal, handler: @escaping HTTPServer.Handler,
+        onClose: @escaping @Sendable (CInt) -> Void
     ) {
         remoteAddress = Sockets.remoteAddress(of: socket)
         self.localPort = localPort
         self.socket = socket
         self.loop = loop
         self.limits = limits
+        self.refusal = refusal
         self.handler = handler
         self.onClose = onClose
         state = LoopConfined(State(parser: HTTPRequestParser(limits: limits)), loop: loop)
@@ -185,9 +188,7 @@ final class HTTPConnection: Sendable {
     }
 
     private func refuse(_ error: HTTPError, _ state: inout State) {
-        let response = HTTPResponse(
-            error.status, type: "text/plain", Array("\(error.message)\n".utf8))
-        state.output += response.serialized(isHead: false, closes: true)
+        state.output += refusal(error).serialized(isHead: false, closes: true)
         state.isClosing = true
         flush(&state)
     }

@@ -4,6 +4,8 @@ import Posix
 package final class HTTPServer: Sendable {
     /// Runs on the loop's thread: answer at once, or hand the responder to somebody else.
     package typealias Handler = @Sendable (HTTPRequest, HTTPResponder) -> Void
+    /// What a request that no handler sees is answered with.
+    package typealias Refusal = @Sendable (HTTPError) -> HTTPResponse
 
     /// How long a refused client may go on sending before it is cut off.
     static let linger = Duration.seconds(1)
@@ -25,6 +27,7 @@ package final class HTTPServer: Sendable {
     private let loop: EventLoop
     private let limits: HTTPLimits
     private let handler: Handler
+    private let refusal: Refusal
     private let listener: FileDescriptor
     private let state: LoopConfined<State>
 
@@ -32,8 +35,10 @@ package final class HTTPServer: Sendable {
     /// - Parameter port: 0 lets the system choose.
     package init(
         loop: EventLoop, host: String = "127.0.0.1", port: UInt16 = 0,
-        limits: HTTPLimits = HTTPLimits(), handler: @escaping Handler
+        limits: HTTPLimits = HTTPLimits(), refusal: @escaping Refusal = HTTPServer.plainRefusal,
+        handler: @escaping Handler
     ) throws(SystemError) {
+        self.refusal = refusal
         self.loop = loop
         self.host = host
         self.limits = limits
@@ -42,6 +47,11 @@ package final class HTTPServer: Sendable {
         self.port = Sockets.port(of: listener)
         state = LoopConfined(State(), loop: loop)
         try loop.watch(listener.rawValue, .read) { [weak self] _ in self?.accept() }
+    }
+
+    /// The reason, in words.
+    package static let plainRefusal: Refusal = { error in
+        HTTPResponse(error.status, type: "text/plain", Array("\(error.message)\n".utf8))
     }
 
     deinit { loop.unwatch(listener.rawValue) }
@@ -92,7 +102,8 @@ package final class HTTPServer: Sendable {
                 do throws(SystemError) {
                     guard let socket = try Sockets.accept(listener) else { break }
                     let connection = HTTPConnection(
-                        socket, localPort: port, loop: loop, limits: limits, handler: handler,
+                        socket, localPort: port, loop: loop, limits: limits, refusal: refusal,
+                        handler: handler,
                         onClose: { [weak self] identifier in self?.forget(identifier) })
                     try connection.start()
                     state.connections[connection.identifier] = connection
