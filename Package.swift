@@ -95,7 +95,8 @@ let package = Package(
         tests(
             "ServicesTests",
             [
-                "Services", "QueueModel", "StackModel", "FunctionModel", "Telemetry", "Journal",
+                "Services", "QueueModel", "StackModel", "FunctionModel", "GatewayModel",
+                "Telemetry", "Journal",
                 "Access", "HTTP", "Posix", "JSON", "Crypto",
             ]),
         tests("CommandsTests", ["Commands", "StackModel", "JSON"]),

@@ -126,7 +126,8 @@ package enum ProxyEvent {
             : (String(decoding: request.body, as: UTF8.self), false)
     }
 
-    static func extendedRequestID(_ request: GatewayRequest) -> String {
+    /// `x-amz-apigw-id`.
+    package static func extendedRequestID(_ request: GatewayRequest) -> String {
         EventContext.identifier(of: request.requestID, length: 15) + "="
     }
 

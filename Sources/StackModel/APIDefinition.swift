@@ -12,6 +12,8 @@ package struct APIDefinition: Sendable {
     package let stageVariables: JSONObject
     package let throttle: ThrottleSettings
     package let binaryMediaTypes: [String]
+    /// Of routes that have none of their own, and of answers where no route is.
+    package let cors: CORSRules?
     package let keys: [APIKeyDefinition]
     package let plans: [UsagePlanDefinition]
     /// In the order of the file.
@@ -37,6 +39,7 @@ package struct APIDefinition: Sendable {
             UsagePlanDefinition(name: $0.key, json: $0.value)
         }
         let cors = CORSRules(json: api["cors"])
+        self.cors = cors
         routes = (json["routes"]?.objectValue?.members ?? []).map {
             RouteDefinition(key: $0.key, json: $0.value, kind: kind, cors: cors)
         }
@@ -53,6 +56,9 @@ package struct APIDefinition: Sendable {
 }
 
 extension Stack {
+    /// Of `api.keys`, in the order of the file.
+    package var apiKeyNames: [String] { json["api"]?["keys"]?.objectValue?.keys ?? [] }
+
     /// Schemas and patterns are compiled with each call: keep what you get.
     package var api: APIDefinition { APIDefinition(json: json, stackName: name) }
 }

@@ -110,6 +110,7 @@ package struct Deployer: ~Copyable {
         }
         try CredentialStore(stateDirectory: stateDirectory).ensure(
             [CredentialStore.developer] + plan.stack.functions.map(\.functionName))
+        try APIKeyStore(stateDirectory: stateDirectory).ensure(plan.stack.apiKeyNames)
         try RuntimeClients.install(in: "\(stateDirectory)/runtimes")
         var deployment = Deployment(
             stateDirectory: stateDirectory, stack: plan.stack, code: code,

@@ -80,6 +80,13 @@ package final class Monitor: Sendable {
         }
     }
 
+    /// The gateway answered a request. From any thread.
+    package func observe(_ activity: GatewayActivity) {
+        state.withLock { state in
+            for datapoint in activity.datapoints { state.metrics.record(datapoint) }
+        }
+    }
+
     /// A call was not allowed. From any thread.
     package func observe(_ judgement: Judgement) {
         // A disk that is full must not change what the caller is told.

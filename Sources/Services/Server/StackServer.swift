@@ -18,6 +18,8 @@ package final class StackServer: Sendable {
     private struct Doors {
         var runtime: StackRuntime
         var endpoint: EndpointRouter
+        /// `nil`: nobody listens for it.
+        var gateway: Gateway?
     }
 
     package let host: RuntimeHost
@@ -25,6 +27,7 @@ package final class StackServer: Sendable {
     private let endpointServer: HTTPServer
     private let gatewayServer: HTTPServer?
     private let control: ControlEndpoint
+    private let gatewayHost: Gateway.Host?
     private let doors: DoorsHolder
     /// Runtimes that were replaced and still run.
     private let retiring = ThreadCondition(0)
@@ -62,11 +65,19 @@ package final class StackServer: Sendable {
             doors.endpoint.handle(request, responder)
         }
         gatewayServer = try options.gatewayPort.map { port in
-            try Self.listen(options.host, port, loop) { request, responder in
+            let refusal: HTTPServer.Refusal = { error in
+                doors.doors?.gateway?.refusal(of: error) ?? HTTPServer.plainRefusal(error)
+            }
+            return try Self.listen(
+                options.host, port, loop, limits: Gateway.httpLimits, refusal: refusal
+            ) { request, responder in
                 if let refusal = gatewayGuard.refusal(of: request) {
                     return responder.respond(refusal)
                 }
-                responder.respond(.unknownRoute)
+                guard let gateway = doors.doors?.gateway else {
+                    return responder.respond(HTTPResponse(503))
+                }
+                gateway.handle(request, responder)
             }
         }
         self.control = control
@@ -82,14 +93,26 @@ package final class StackServer: Sendable {
         monitor.write(by: { [loop, pool] delay, work in
             loop.schedule(after: delay) { pool.execute(work) }
         })
+        gatewayHost =
+            gatewayServer == nil
+            ? nil
+            : Gateway.Host(
+                loop: loop,
+                pool: WorkerPool(name: "gateway", limit: max(2, ProcessEnvironment.processorCount)),
+                clock: clock, usage: GatewayUsage(stateDirectory: deployment.stateDirectory),
+                observe: monitor.observe)
         try open(deployment)
     }
 
     private static func listen(
-        _ host: String, _ port: UInt16, _ loop: EventLoop, _ handler: @escaping HTTPServer.Handler
+        _ host: String, _ port: UInt16, _ loop: EventLoop, limits: HTTPLimits = HTTPLimits(),
+        refusal: @escaping HTTPServer.Refusal = HTTPServer.plainRefusal,
+        _ handler: @escaping HTTPServer.Handler
     ) throws(ServerError) -> HTTPServer {
         do throws(SystemError) {
-            return try HTTPServer(loop: loop, host: host, port: port, handler: handler)
+            return try HTTPServer(
+                loop: loop, host: host, port: port, limits: limits, refusal: refusal,
+                handler: handler)
         } catch  where error.isAddressInUse {
             throw .portInUse(port, holder: PortHolder.find(port))
         } catch {
@@ -122,8 +145,15 @@ package final class StackServer: Sendable {
         if let mode = options.iamMode { deployment.stack = deployment.stack.with(iamMode: mode) }
         let previous = doors.doors?.runtime
         let runtime = try StackRuntime(deployment, on: host, after: previous)
+        let gateway = try gatewayHost.map { host in
+            let keys = APIKeyStore(stateDirectory: deployment.stateDirectory)
+            return Gateway(
+                deployment.stack, on: host, backend: runtime, authorizer: runtime.authorizer,
+                keyValues: try keys.load())
+        }
         let next = Doors(
-            runtime: runtime, endpoint: EndpointRouter(runtime, control: control))
+            runtime: runtime, endpoint: EndpointRouter(runtime, control: control),
+            gateway: gateway)
         doors.current.withLock { $0 = next }
         return previous
     }
@@ -164,6 +194,8 @@ package final class StackServer: Sendable {
             isGone.withLock { $0 = true }
             isGone.signal()
         }
+        // A disk that is full must not keep a server from ending.
+        try? gatewayHost?.usage.save()
         if !isHurried() { _ = isGone.wait(upTo: Self.farewell) { $0 ? true : nil } }
         stop()
     }
@@ -177,11 +209,4 @@ package final class StackServer: Sendable {
         endpointServer.stop()
         host.loop.shutdown()
     }
-}
-
-extension HTTPResponse {
-    /// What API Gateway says where no route is.
-    static let unknownRoute = HTTPResponse.json(
-        403, ["message": "Missing Authentication Token"],
-        headers: ["x-amzn-ErrorType": "MissingAuthenticationTokenException"])
 }

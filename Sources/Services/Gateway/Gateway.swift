@@ -1,0 +1,185 @@
+import Crypto
+import GatewayModel
+import HTTP
+import JSON
+import Posix
+import StackModel
+import Synchronization
+
+/// The routes of one deployment, served (docs/gateway.md). Throttling and quotas live longer, in
+/// `GatewayUsage`.
+package final class Gateway: Sendable {
+    /// What a gateway's port takes: ten megabytes of body, as API Gateway does.
+    package static var httpLimits: HTTPLimits {
+        var limits = HTTPLimits()
+        limits.bodyBytes = 10 * 1024 * 1024
+        return limits
+    }
+
+    /// What a gateway stands on, and what outlives it.
+    package struct Host: Sendable {
+        package var loop: EventLoop
+        /// For work that takes its time: digests, schemas, large bodies.
+        package var pool: WorkerPool
+        package var clock: StackClock
+        package var usage: GatewayUsage
+        /// Gets every request that was answered.
+        package var observe: @Sendable (GatewayActivity) -> Void
+
+        package init(
+            loop: EventLoop, pool: WorkerPool, clock: StackClock, usage: GatewayUsage,
+            observe: @escaping @Sendable (GatewayActivity) -> Void
+        ) {
+            self.loop = loop
+            self.pool = pool
+            self.clock = clock
+            self.usage = usage
+            self.observe = observe
+        }
+    }
+
+    let stack: Stack
+    let api: APIDefinition
+    let host: Host
+    let backend: any GatewayBackend
+    private let table: RouteTable
+    private let authorization: GatewayAuthorization
+    private let keyring: APIKeyring
+    /// Requests without an answer, so that a time limit finds them.
+    private let waiting = Mutex<[ObjectIdentifier: GatewayExchange]>([:])
+
+    /// - Parameters:
+    ///   - keyValues: of the API's keys, by their names.
+    ///   - tokens: `nil` where the stack has no issuer: `jwt` routes answer 500.
+    package init(
+        _ stack: Stack, on host: Host, backend: any GatewayBackend, authorizer: Authorizer,
+        keyValues: [String: String], tokens: (any TokenJudge)? = nil
+    ) {
+        self.stack = stack
+        self.host = host
+        self.backend = backend
+        api = stack.api
+        table = RouteTable(api.routes.map(\.key), kind: api.kind)
+        authorization = GatewayAuthorization(
+            api: api, region: stack.region, accountID: stack.accountID, authorizer: authorizer,
+            tokens: tokens)
+        keyring = APIKeyring(api, values: keyValues)
+    }
+
+    /// How a request is refused that the HTTP server itself does not take.
+    package func refusal(of error: HTTPError) -> HTTPResponse {
+        guard error.status == 413 else { return HTTPServer.plainRefusal(error) }
+        let response = GatewayFailure.tooLarge.response(api.kind)
+        var answer = HTTPResponse(response.status, body: response.body)
+        for header in response.headers { answer.headers.append(header.name, header.value) }
+        return answer
+    }
+
+    /// On the loop; answers from another thread.
+    package func handle(_ request: HTTPRequest, _ responder: HTTPResponder) {
+        host.pool.execute { [self] in
+            let exchange = GatewayExchange(request, responder, read(request))
+            waiting.withLock { $0[ObjectIdentifier(exchange)] = exchange }
+            do throws(GatewayFailure) {
+                try process(exchange)
+            } catch {
+                answer(exchange, error.response(api.kind))
+            }
+        }
+    }
+
+    func answer(_ exchange: GatewayExchange, _ response: GatewayResponse) {
+        exchange.answer(response, of: api, observe: host.observe)
+        waiting.withLock { _ = $0.removeValue(forKey: ObjectIdentifier(exchange)) }
+    }
+
+    private func read(_ request: HTTPRequest) -> GatewayRequest {
+        let now = host.clock.now()
+        let trace =
+            request.headers["X-Amzn-Trace-Id"]
+            ?? "Root=1-\(String(now.seconds, radix: 16))-\(Digest.hex(RandomBytes.make(count: 12)))"
+        return GatewayRequest(
+            method: request.method, path: String(request.path),
+            query: request.query.map(String.init) ?? "",
+            headers: request.headers.fields.map { GatewayHeader($0.name, $0.value) },
+            body: request.body, sourceIP: request.remoteAddress,
+            localPort: Int(request.localPort), received: now, requestID: RandomBytes.uuid(),
+            traceID: trace)
+    }
+
+    /// The path without the stage; `nil` if it does not begin with the stage.
+    static func path(of request: GatewayRequest, in api: APIDefinition) -> Substring? {
+        guard api.stage != "$default" else { return request.path[...] }
+        guard request.path.hasPrefix("/\(api.stage)") else { return nil }
+        let rest = request.path.dropFirst(api.stage.count + 1)
+        guard rest.isEmpty || rest.hasPrefix("/") else { return nil }
+        return rest.isEmpty ? "/" : rest
+    }
+
+    private func process(_ exchange: GatewayExchange) throws(GatewayFailure) {
+        let request = exchange.request
+        guard let path = Self.path(of: request, in: api) else { throw .noSuchStage }
+        if let response = preflight(request, path) { return answer(exchange, response) }
+        guard let match = table.match(method: request.method, path: path) else {
+            throw .noSuchRoute
+        }
+        let route = api.routes[match.route]
+        exchange.note { $0.route = route }
+        var demands = [Admission.Demand("stage \(api.stage)", api.throttle)]
+        if let own = route.throttle { demands.append(Admission.Demand("route \(route.key)", own)) }
+        _ = try host.usage.admit(demands, at: request.received)
+        var caller = GatewayCaller(
+            try authorization.identity(of: exchange, on: route, at: request.received))
+        exchange.note { $0.caller = caller }
+        if route.needsAPIKey {
+            let entry = try keyring.entry(for: request)
+            let isSaveDue = try host.usage.admit(
+                [entry.demand].compactMap { $0 }, quota: entry.quota, at: request.received)
+            if isSaveDue { saveLater() }
+            caller.apiKey = (entry.name, entry.value)
+            exchange.note { $0.caller = caller }
+        }
+        try check(request, route, match.variables)
+        try invoke(route, exchange, caller, match.variables)
+    }
+
+    /// What answers a browser's question before the real request. A route for `OPTIONS` of the
+    /// stack's own goes before.
+    private func preflight(_ request: GatewayRequest, _ path: Substring) -> GatewayResponse? {
+        guard CORSRules.isPreflight(request) else { return nil }
+        let routes = table.routes(at: path).map { api.routes[$0] }
+        guard !routes.contains(where: { $0.method == "OPTIONS" }) else { return nil }
+        let asked = request.header("Access-Control-Request-Method") ?? ""
+        let route = table.match(method: asked, path: path).map { api.routes[$0.route] }
+        guard let cors = route?.cors ?? routes.lazy.compactMap(\.cors).first else { return nil }
+        let methods = routes.filter { $0.cors != nil }.map(\.method)
+        return cors.preflight(request, routeMethods: methods)
+    }
+
+    /// What API Gateway's request validators check, parameters first.
+    private func check(
+        _ request: GatewayRequest, _ route: RouteDefinition, _ variables: [String: String]
+    ) throws(GatewayFailure) {
+        let missing = route.requiredParameters.filter { parameter in
+            let value: String? =
+                switch parameter.place {
+                case .header: request.header(parameter.name)
+                case .querystring:
+                    request.parameters.last { $0.name == parameter.name }?.value
+                case .path: variables[parameter.name]
+                }
+            return value?.allSatisfy { $0 == " " || $0 == "\t" } ?? true
+        }
+        guard missing.isEmpty else { throw .missingParameters(missing.map(\.name).sorted()) }
+        if let schema = route.requestSchema, !schema.accepts(body: request.body) {
+            throw .invalidBody
+        }
+    }
+
+    private func saveLater() {
+        host.loop.schedule(after: GatewayUsage.saveInterval) { [host] in
+            // A full disk must not change what callers are told; the next change tries again.
+            host.pool.execute { try? host.usage.save() }
+        }
+    }
+}
