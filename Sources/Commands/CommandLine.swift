@@ -12,7 +12,8 @@ package enum CommandLineTool {
         .queueDelete, .queueChangeVisibility, .queuePeek, .queueTail, .queueHistory, .queueReplay,
         .queuePurge, .queueRedrive,
         .queueExport, .queueImport, .queueVerify, .queueRemove,
-        .iamSimulate, .iamExplain, .keysCreate, .keysList, .keysShow, .keysRemove,
+        .iamSimulate, .iamExplain,
+        .apiKeysList, .apiKeysShow, .keysCreate, .keysList, .keysShow, .keysRemove,
         .completions,
     ]
 

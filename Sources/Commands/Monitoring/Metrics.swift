@@ -5,10 +5,11 @@ import Telemetry
 
 extension Command {
     static let metrics = Command(
-        path: ["metrics"], abstract: "Shows what functions and queues did, over time.",
+        path: ["metrics"], abstract: "Shows what functions, queues and routes did, over time.",
         arguments: [
             Argument(
-                name: "NAME", help: "A function or a queue (default: all).", isOptional: true,
+                name: "NAME", help: "A function, a queue or the API (default: all).",
+                isOptional: true,
                 isRepeated: true)
         ],
         options: [
@@ -47,12 +48,14 @@ extension Command {
                     start: now - span, end: now)
             }
             let wanted = try names(invocation, known: Set(rows.map(\.name)))
-            let shown = rows.filter { wanted?.contains($0.name) ?? true }
-                .sorted {
-                    ($0.metric.namespace, $0.name, $0.metric) < (
-                        $1.metric.namespace, $1.name, $1.metric
-                    )
-                }
+            let shown = rows.filter { row in
+                wanted?.contains { row.name == $0 || row.name.hasPrefix("\($0) ") } ?? true
+            }
+            .sorted {
+                ($0.metric.namespace, $0.name, $0.metric) < (
+                    $1.metric.namespace, $1.name, $1.metric
+                )
+            }
             try write(shown, invocation.output)
         })
 
@@ -70,7 +73,7 @@ extension Command {
                     let keys = stack?.functions.map(\.key) ?? []
                     let near = closestMatch(to: name, among: known.union(queues).union(keys))
                     throw CommandError(
-                        .notFound, "There is no function or queue '\(name)'.",
+                        .notFound, "There is no function, queue or API '\(name)'.",
                         hint: near.map { "Did you mean '\($0)'?" })
                 }
                 return name
@@ -154,15 +157,21 @@ private struct MetricRow {
 }
 
 extension Metric {
-    /// The function or queue that it is about; `nil` for the whole account's.
+    /// The function, queue or API that it is about, as `orders prod POST /orders`; `nil` for the
+    /// whole account's.
     fileprivate var resource: String? {
-        self[dimension: "FunctionName"] ?? self[dimension: "QueueName"]
+        if let name = self[dimension: "FunctionName"] ?? self[dimension: "QueueName"] {
+            return name
+        }
+        guard let api = self[dimension: "ApiName"] ?? self[dimension: "ApiId"] else { return nil }
+        let rest = ["Stage", "Method", "Resource"].compactMap { self[dimension: $0] }
+        return ([api] + rest).joined(separator: " ")
     }
 
     /// How its values are usually looked at.
     fileprivate var usualStatistic: Statistic {
         switch name {
-        case "Duration", "SentMessageSize": .average
+        case "Duration", "SentMessageSize", "Latency", "IntegrationLatency": .average
         case "ConcurrentExecutions": .maximum
         case let name where name.hasPrefix("Approximate"): .maximum
         default: .sum
