@@ -14,6 +14,7 @@ package enum CommandLineTool {
         .queueExport, .queueImport, .queueVerify, .queueRemove,
         .iamSimulate, .iamExplain,
         .apiKeysList, .apiKeysShow, .keysCreate, .keysList, .keysShow, .keysRemove,
+        .env, .curl,
         .completions,
     ]
 

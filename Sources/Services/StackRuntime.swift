@@ -49,6 +49,11 @@ package final class StackRuntime: Sendable {
             })
     }
 
+    /// The access keys of the functions' roles.
+    var roleKeys: Set<String> {
+        Set(functions.values.map { $0.function.credentials.accessKeyID })
+    }
+
     /// Environments that a function may have at once.
     package func environmentLimit(of function: FunctionDefinition) -> Int {
         functions[function.key]?.limit ?? 1

@@ -97,6 +97,12 @@ package struct FunctionDefinition: Equatable, Sendable {
     package let memorySize: Int64
     package let environment: [String: String]
     package let reservedConcurrency: Int64?
+    /// Of an asynchronous event, after its first run.
+    package let maximumRetryAttempts: Int
+    package let maximumEventAgeSeconds: Int64
+    /// The queue or function that is told of events that failed, by name.
+    package let onFailure: String?
+    package let onSuccess: String?
     /// IAM statements: what its role may do.
     package let policies: JSONValue
     package let triggers: [Trigger]
@@ -116,6 +122,10 @@ package struct FunctionDefinition: Equatable, Sendable {
                 ($0.key, $0.value.stringValue ?? "")
             }, uniquingKeysWith: { $1 })
         reservedConcurrency = json["reservedConcurrency"]?.intValue
+        maximumRetryAttempts = Int(json["maximumRetryAttempts"]?.intValue ?? 2)
+        maximumEventAgeSeconds = json["maximumEventAge"]?.intValue ?? 21_600
+        onFailure = json["onFailure"]?.stringValue
+        onSuccess = json["onSuccess"]?.stringValue
         policies = json["policies"] ?? []
         codeSHA256 = json["codeSha256"]?.stringValue
         triggers = (json["triggers"]?.arrayValue ?? []).map(Trigger.init)

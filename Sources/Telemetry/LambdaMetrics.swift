@@ -34,6 +34,14 @@ package enum LambdaMetrics {
         return [Datapoint(metric, .count, time, Double(running))]
     }
 
+    /// Something about asynchronous events: `AsyncEventsReceived`, `AsyncEventAge`, ….
+    package static func event(
+        _ name: String, _ value: Double, unit: MetricUnit = .count, function: String,
+        time: Timestamp
+    ) -> [Datapoint] {
+        both(function, name, value, unit, time)
+    }
+
     private static func both(
         _ function: String, _ name: String, _ value: Double, _ unit: MetricUnit, _ time: Timestamp
     ) -> [Datapoint] {

@@ -21,6 +21,8 @@ package struct Command: Sendable {
         package var range: ClosedRange<Int64>?
         /// For words.
         package var choices: [String]?
+        /// Whether it may be given more than once.
+        package var isRepeated = false
 
         /// As it is typed: `-n`, `--max`.
         package var dashed: String { (name.count == 1 ? "-" : "--") + name }
@@ -35,6 +37,9 @@ package struct Command: Sendable {
         }
         package static func text(_ name: String, _ value: String, _ help: String) -> Option {
             Option(name: name, value: value, help: help)
+        }
+        package static func repeated(_ name: String, _ value: String, _ help: String) -> Option {
+            Option(name: name, value: value, help: help, isRepeated: true)
         }
         package static func choice(_ name: String, _ choices: [String], _ help: String) -> Option {
             Option(
@@ -72,6 +77,7 @@ package struct Command: Sendable {
 package struct Invocation: Sendable {
     package var arguments: [String]
     package var values: [String: String]
+    package var repeated: [String: [String]]
     package var output: Output
     package var stackFile: String
     package var stateDirectory: String
@@ -81,6 +87,8 @@ package struct Invocation: Sendable {
 
     package func has(_ flag: String) -> Bool { values[flag] != nil }
     package func text(_ option: String) -> String? { values[option] }
+    /// Every value of an option that may be repeated.
+    package func texts(_ option: String) -> [String] { repeated[option] ?? [] }
     /// A number that the parser has found to be in its range.
     package func number(_ option: String) -> Int64? { values[option].flatMap { Int64($0) } }
 }

@@ -22,6 +22,7 @@ struct CommandLineParser {
         }
         let (command, rest) = try command(words)
         var values: [String: String] = [:]
+        var repeated: [String: [String]] = [:]
         var arguments: [String] = []
         var index = 0
         var endsOptions = false
@@ -52,9 +53,12 @@ struct CommandLineParser {
             if inlined == nil { index += 1 }
             try check(value, option, command)
             values[option.name] = value
+            if option.isRepeated { repeated[option.name, default: []].append(value) }
         }
         try check(arguments, command)
-        return .run(command, invocation(arguments, values))
+        var invocation = invocation(arguments, values)
+        invocation.repeated = repeated
+        return .run(command, invocation)
     }
 
     private func invocation(_ arguments: [String], _ values: [String: String]) -> Invocation {
@@ -69,7 +73,8 @@ struct CommandLineParser {
             ?? "\(FileSystem.parent(of: stackFile))/.msorch"
         let monitor = Monitor(stateDirectory: state)
         return Invocation(
-            arguments: arguments, values: values, output: output, stackFile: stackFile,
+            arguments: arguments, values: values, repeated: [:], output: output,
+            stackFile: stackFile,
             stateDirectory: state, monitor: monitor,
             queueDirectory: QueueDirectory(
                 stateDirectory: state, options: Self.journalOptions, observe: monitor.observe))

@@ -1,4 +1,5 @@
 import FunctionModel
+import HTTP
 import JSON
 import Journal
 import Posix
@@ -19,6 +20,7 @@ extension CommandError {
         case let error as DeploymentError: self.init(error)
         case let error as InvocationError: self.init(error)
         case let error as ServerError: self.init(error)
+        case let error as HTTPClient.Failure: self.init(error)
         case let error as JournalError: self.init(error, queue: nil)
         case let error as SystemError: self.init(error)
         case let error as StateFileError: self.init(error)
@@ -121,6 +123,18 @@ extension CommandError {
                 .refused, "Queues that would be removed hold messages: \(list).",
                 hint: "Nothing was changed. --force removes them with their messages.")
         case .interrupted: self.init(.failure, "Interrupted; the old deployment stands.")
+        }
+    }
+
+    private init(_ error: HTTPClient.Failure) {
+        let hint = "'msorch status' shows whether a serve runs."
+        switch error {
+        case .unreachable(let reason):
+            self.init(.inputOutput, "The server cannot be reached: \(reason).", hint: hint)
+        case .timeout: self.init(.inputOutput, "The server did not answer in time.", hint: hint)
+        case .broken(let reason):
+            self.init(.inputOutput, "The server's answer cannot be used: \(reason).", hint: hint)
+        case .interrupted: self.init(.failure, "Interrupted.")
         }
     }
 

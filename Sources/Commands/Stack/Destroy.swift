@@ -12,6 +12,11 @@ extension Command {
             guard FileSystem.isDirectory(folder) else {
                 throw CommandError(.notFound, "Nothing is deployed: there is no \(folder).")
             }
+            if let record = ServerRecord.running(folder) {
+                throw CommandError(
+                    .refused, "Process \(record.process) serves this stack.",
+                    hint: "Nothing was changed. 'kill \(record.process)' stops it.")
+            }
             let queues = invocation.queues()
             let names = try queues.names()
             // A damaged queue must not keep its stack alive.

@@ -1,4 +1,5 @@
 import FunctionModel
+import HTTP
 import JSON
 import Posix
 import Services
@@ -22,22 +23,39 @@ extension Command {
             let deployment = try invocation.deployment()
             let function = try deployment.stack.requiredFunction(invocation.arguments[0])
             let payload = try payload(invocation)
-            let result = try invocation.withRuntime(deployment) { runtime in
-                try runtime.invoke(function, payload: payload)
-            }
+            let result = try summary(of: function, payload, deployment, invocation)
             if invocation.has("log") {
-                for line in result.log { StandardStream.error.write("\(line.text)\n".utf8) }
+                for line in result.log { StandardStream.error.write("\(line)\n".utf8) }
             }
             switch invocation.output.format {
             case .text, .csv: try invocation.output.data(result.payload + [0x0A])
             case .json: try invocation.output.data(result.json.serialized())
             }
-            if let failure = result.failure {
+            if let errorType = result.errorType {
                 throw CommandError(
-                    .failure, "The function \(result.functionName) failed: \(failure.errorType).",
+                    .failure, "The function \(result.functionName) failed: \(errorType).",
                     hint: invocation.has("log") ? nil : "--log shows what it said.")
             }
         })
+
+    /// By the `serve` that runs, where functions are warm; otherwise by a private one.
+    private static func summary(
+        of function: FunctionDefinition, _ payload: [UInt8], _ deployment: Deployment,
+        _ invocation: Invocation
+    ) throws -> InvocationSummary {
+        if let record = ServerRecord.running(invocation.stateDirectory),
+            let client = try ServeClient(record, deployment, as: CredentialStore.developer)
+        {
+            do {
+                return try client.invoke(function, payload: payload)
+            } catch HTTPClient.Failure.unreachable {
+                // It has ended since.
+            }
+        }
+        return try invocation.withRuntime(deployment) { runtime in
+            InvocationSummary(try runtime.invoke(function, payload: payload))
+        }
+    }
 
     /// The event, checked before anything is started.
     private static func payload(_ invocation: Invocation) throws -> [UInt8] {
@@ -78,22 +96,22 @@ extension Command {
     }
 }
 
-extension InvocationResult {
+extension InvocationSummary {
     fileprivate var json: JSONValue {
         var json: JSONObject = [
             "statusCode": 200, "executedVersion": "$LATEST",
-            "requestId": .string(report.requestID),
+            "requestId": .string(requestID),
             "payload": (try? JSONValue.parse(payload))
                 ?? .string(String(decoding: payload, as: UTF8.self)),
-            "durationMilliseconds": .double(report.durationMilliseconds),
-            "billedMilliseconds": .int(report.billedMilliseconds),
-            "maxMemoryUsed": .int(report.maxMemoryUsed),
-            "log": .array(log.map { .string($0.text) }),
+            "durationMilliseconds": .double(durationMilliseconds),
+            "billedMilliseconds": .int(billedMilliseconds),
+            "maxMemoryUsed": .int(maxMemoryUsed),
+            "log": .array(log.map { .string($0) }),
         ]
-        json["initMilliseconds"] = report.initMilliseconds.map { .double($0) }
-        if let failure = report.failure {
+        json["initMilliseconds"] = initMilliseconds.map { .double($0) }
+        if let errorType {
             json["functionError"] = "Unhandled"
-            json["errorType"] = .string(failure.errorType)
+            json["errorType"] = .string(errorType)
         }
         return .object(json)
     }

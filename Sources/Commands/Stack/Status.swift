@@ -14,12 +14,14 @@ extension Command {
             let counts = try stack.queues.map { queue in
                 (queue: queue, outlook: try queues.queue(queue.name).outlook().counts)
             }
+            let record = ServerRecord.running(invocation.stateDirectory)
             let routes = stack.json["routes"]?.objectValue?.members ?? []
             let alarms = stack.json["alarms"]?.objectValue?.keys ?? []
             let json: JSONValue = [
                 "name": .string(stack.name), "region": .string(stack.region),
                 "accountId": .string(stack.accountID),
                 "deployedAt": .string(deployment.deployedAt.iso8601),
+                "serve": record?.json ?? .null,
                 "functions": .array(
                     stack.functions.map { function in
                         [
@@ -47,6 +49,11 @@ extension Command {
                 var parts = [
                     "\(stack.name) in \(stack.region), deployed \(deployment.deployedAt.iso8601)"
                 ]
+                if let record {
+                    parts[0] +=
+                        "\nserved by process \(record.process) since \(record.started.iso8601): "
+                        + "endpoint \(record.endpointURL), gateway \(record.gatewayURL)"
+                }
                 let functions = stack.functions.map { function in
                     [
                         function.key, function.functionName, function.runtime,

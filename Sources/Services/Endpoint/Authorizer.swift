@@ -39,10 +39,7 @@ package struct Authorizer: Sendable {
         of request: HTTPRequest, service: String
     ) throws(SignatureFailure) -> Caller {
         var caller = Caller(sourceAddress: request.remoteAddress)
-        let signed = SignedRequest(
-            method: request.method, path: String(request.path),
-            query: request.query.map(String.init) ?? "",
-            headers: request.headers.fields, body: request.body)
+        let signed = SignedRequest(request)
         guard mode != .off else {
             let named = SignatureVerifier.keyID(of: signed).flatMap(principals.principal)
             caller.principal = named ?? principals.developer

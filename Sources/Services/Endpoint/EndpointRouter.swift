@@ -1,26 +1,57 @@
+import Access
 import HTTP
+import JSON
 import StackModel
 import Synchronization
 
 /// Gets every request of the endpoint port, and hands it to the service that it is for.
 package final class EndpointRouter: Sendable {
     private let sqs: SQSEndpoint
+    private let lambda: LambdaEndpoint
+    private let invoke: InvokeEndpoint
     private let control: ControlEndpoint
+    /// The keys of the functions' roles.
+    private let roleKeys: Set<String>
 
-    init(_ runtime: StackRuntime, control: ControlEndpoint) {
+    init(_ runtime: StackRuntime, control: ControlEndpoint, events: EventInvoker) {
         self.control = control
         sqs = SQSEndpoint(
             region: runtime.deployment.stack.region,
             accountID: runtime.deployment.stack.accountID, host: runtime.host,
             authorizer: runtime.authorizer)
+        lambda = LambdaEndpoint(runtime, events: events)
+        invoke = InvokeEndpoint(runtime)
+        roleKeys = runtime.roleKeys
     }
 
     /// On the loop; answers from any thread.
     func handle(_ request: HTTPRequest, _ responder: HTTPResponder) {
         if request.path.hasPrefix(ControlEndpoint.prefix) {
-            return control.handle(request, responder)
+            return handleOwn(request, responder)
+        }
+        // Functions that run may finish what they do.
+        if control.isStopping, !isOfFunction(request) {
+            return responder.respond(.json(503, ["message": "This server is stopping."]))
+        }
+        if request.path.hasPrefix(LambdaEndpoint.prefix) {
+            return lambda.handle(request, responder)
         }
         sqs.handle(request, responder)
+    }
+
+    private func handleOwn(_ request: HTTPRequest, _ responder: HTTPResponder) {
+        guard request.path.hasPrefix(InvokeEndpoint.prefix) else {
+            return control.handle(request, responder)
+        }
+        if control.isStopping {
+            return responder.respond(.json(503, InvocationError.stopped.json))
+        }
+        if invoke.isOutdated(for: request), control.catchUp(request, responder) { return }
+        invoke.handle(request, responder)
+    }
+
+    private func isOfFunction(_ request: HTTPRequest) -> Bool {
+        SignatureVerifier.keyID(of: SignedRequest(request)).map(roleKeys.contains) ?? false
     }
 }
 

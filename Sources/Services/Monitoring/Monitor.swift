@@ -87,6 +87,13 @@ package final class Monitor: Sendable {
         }
     }
 
+    /// Something else was measured. From any thread.
+    func record(_ datapoints: [Datapoint]) {
+        state.withLock { state in
+            for datapoint in datapoints { state.metrics.record(datapoint) }
+        }
+    }
+
     /// A call was not allowed. From any thread.
     package func observe(_ judgement: Judgement) {
         // A disk that is full must not change what the caller is told.

@@ -1,10 +1,15 @@
 import HTTP
 import JSON
+import Synchronization
 
 /// What the server says of itself, below `/_msorch/`.
 final class ControlEndpoint: Sendable {
     static let prefix = "/_msorch/"
 
+    /// Takes a request that knows of a newer deployment.
+    typealias CatchUp = @Sendable (HTTPRequest, HTTPResponder) -> Void
+
+    private let catchUp = Mutex<CatchUp?>(nil)
     private let stopping = Flag()
     private let hurried = Flag()
 
@@ -14,6 +19,16 @@ final class ControlEndpoint: Sendable {
     /// Set once: nobody waits any more for what runs.
     var isHurried: Bool { hurried.isSet }
     func hurry() { hurried.set() }
+
+    /// Who follows deployments says so here; `nil` ends that.
+    func follow(_ follower: CatchUp?) { catchUp.withLock { $0 = follower } }
+
+    /// - Returns: whether somebody takes the request from here.
+    func catchUp(_ request: HTTPRequest, _ responder: HTTPResponder) -> Bool {
+        guard let follower = catchUp.withLock({ $0 }) else { return false }
+        follower(request, responder)
+        return true
+    }
 
     /// On the loop.
     func handle(_ request: HTTPRequest, _ responder: HTTPResponder) {

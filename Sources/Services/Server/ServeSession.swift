@@ -1,3 +1,4 @@
+import HTTP
 import JSON
 import Posix
 import StackModel
@@ -37,6 +38,10 @@ package final class ServeSession: Sendable {
             server.host.pool.execute { self.reload() }
         }
         self.watch.withLock { $0 = watch }
+        server.follow { [weak self] request, responder in
+            guard let self else { return responder.respond(HTTPResponse(503)) }
+            server.host.pool.execute { self.catchUp(request, responder) }
+        }
         server.startDelivery()
         try watch.start()
         housekeeping.start()
@@ -46,8 +51,16 @@ package final class ServeSession: Sendable {
     package func finish(isHurried: () -> Bool) {
         folder.withdraw()
         watch.withLock { $0.take() }?.stop()
+        server.follow(nil)
         housekeeping.stop()
         server.finish(isHurried: isHurried)
+    }
+
+    private func catchUp(_ request: HTTPRequest, _ responder: HTTPResponder) {
+        reload()
+        var request = request
+        request.headers[InvokeEndpoint.deployedField] = nil  // once is enough
+        server.host.loop.execute { [request] in self.server.dispatch(request, responder) }
     }
 
     private func reload() {

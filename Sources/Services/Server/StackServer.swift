@@ -28,6 +28,7 @@ package final class StackServer: Sendable {
     private let gatewayServer: HTTPServer?
     private let control: ControlEndpoint
     private let gatewayHost: Gateway.Host?
+    private let events: EventInvoker
     private let doors: DoorsHolder
     /// Runtimes that were replaced and still run.
     private let retiring = ThreadCondition(0)
@@ -101,6 +102,11 @@ package final class StackServer: Sendable {
                 pool: WorkerPool(name: "gateway", limit: max(2, ProcessEnvironment.processorCount)),
                 clock: clock, usage: GatewayUsage(stateDirectory: deployment.stateDirectory),
                 observe: monitor.observe)
+        events = try EventInvoker(stateDirectory: deployment.stateDirectory, on: host) {
+            // Nothing comes in before the doors are open.
+            guard let doors = doors.doors else { preconditionFailure("the doors are open") }
+            return doors.runtime
+        }
         try open(deployment)
     }
 
@@ -152,8 +158,8 @@ package final class StackServer: Sendable {
                 keyValues: try keys.load())
         }
         let next = Doors(
-            runtime: runtime, endpoint: EndpointRouter(runtime, control: control),
-            gateway: gateway)
+            runtime: runtime,
+            endpoint: EndpointRouter(runtime, control: control, events: events), gateway: gateway)
         doors.current.withLock { $0 = next }
         return previous
     }
@@ -172,11 +178,23 @@ package final class StackServer: Sendable {
             retiring.signal()
         }
         thread.detach()
-        if options.deliversMessages { successor.startDelivery() }
+        if options.deliversMessages { startDelivery() }
     }
 
-    /// Delivers messages to the functions with triggers from here on.
-    package func startDelivery() { runtime.startDelivery() }
+    /// Delivers messages and events to their functions from here on.
+    package func startDelivery() {
+        runtime.startDelivery()
+        events.start()
+    }
+
+    /// Requests that know of a newer deployment come to `body`, which brings it and dispatches
+    /// them.
+    func follow(_ body: ControlEndpoint.CatchUp?) { control.follow(body) }
+
+    /// Gives a request to what is deployed now; on the loop.
+    func dispatch(_ request: HTTPRequest, _ responder: HTTPResponder) {
+        doors.doors?.endpoint.handle(request, responder)
+    }
 
     /// Takes nothing new, lets what runs come to its end, and ends everything.
     ///
@@ -184,6 +202,7 @@ package final class StackServer: Sendable {
     package func finish(isHurried: () -> Bool) {
         control.beginToStop()
         host.polls.stop()
+        events.stop()
         gatewayServer?.finish {}
         // Functions that run call the endpoint; it stays open for them.
         runtime.retire(upTo: options.finishLimit, isHurried: isHurried)
@@ -203,6 +222,7 @@ package final class StackServer: Sendable {
     /// Ends every process and waits until they are gone. What functions said last is the monitor's
     /// to flush.
     package func stop() {
+        events.stop()
         runtime.stop()
         host.monitor.write(by: nil)
         gatewayServer?.stop()

@@ -1,0 +1,92 @@
+import Access
+import Crypto
+import FunctionModel
+import HTTP
+import JSON
+
+/// A refusal as Lambda's REST protocol spells it: the exception's name in a header, its members in
+/// the body (botocore `lambda/2015-03-31`).
+struct LambdaError: Error, Equatable {
+    var status: Int
+    var exception: String
+    var body: JSONObject
+    var retryAfterSeconds: Int?
+
+    private init(_ status: Int, _ exception: String, _ body: JSONObject) {
+        self.status = status
+        self.exception = exception
+        self.body = body
+    }
+
+    func response(_ requestID: String) -> HTTPResponse {
+        var headers: HTTPHeaders = ["x-amzn-RequestId": requestID, "x-amzn-ErrorType": exception]
+        headers["Retry-After"] = retryAfterSeconds.map(String.init)
+        return .json(status, .object(body), headers: headers)
+    }
+
+    static func notFound(_ arn: String) -> LambdaError {
+        LambdaError(
+            404, "ResourceNotFoundException",
+            ["Type": "User", "Message": .string("Function not found: \(arn)")])
+    }
+
+    static func notJSON(_ reason: String) -> LambdaError {
+        LambdaError(
+            400, "InvalidRequestContentException",
+            [
+                "Type": "User",
+                "message": .string("Could not parse request body into json: \(reason)"),
+            ])
+    }
+
+    static func invalid(_ message: String) -> LambdaError {
+        LambdaError(
+            400, "InvalidParameterValueException", ["Type": "User", "message": .string(message)])
+    }
+
+    static func tooLarge(limit: Int) -> LambdaError {
+        LambdaError(
+            413, "RequestTooLargeException",
+            [
+                "Type": "User",
+                "message": .string(
+                    "Request must be smaller than \(limit) bytes for the InvokeFunction operation"),
+            ])
+    }
+
+    /// - Parameter isReserved: whether the function's own concurrency is used up.
+    static func throttled(isReserved: Bool) -> LambdaError {
+        let reason = (isReserved ? "ReservedFunction" : "") + "ConcurrentInvocationLimitExceeded"
+        var error = LambdaError(
+            429, "TooManyRequestsException",
+            ["Reason": .string(reason), "Type": "User", "message": "Rate Exceeded."])
+        error.retryAfterSeconds = 1
+        return error
+    }
+
+    static func service(_ message: String) -> LambdaError {
+        LambdaError(
+            500, "ServiceException", ["Type": "Service", "Message": .string(message)])
+    }
+
+    static let unavailable = LambdaError(
+        503, "ServiceUnavailableException", ["Type": "Service", "Message": "Service is stopping."])
+
+    static func accessDenied(_ message: String) -> LambdaError {
+        LambdaError(403, "AccessDeniedException", ["Message": .string(message)])
+    }
+
+    static let unknownOperation = LambdaError(
+        404, "UnknownOperationException", ["Message": "The operation is not known."])
+
+    init(_ failure: SignatureFailure) {
+        let (exception, status) =
+            switch failure {
+            case .missing: ("MissingAuthenticationTokenException", 403)
+            case .incomplete: ("IncompleteSignatureException", 400)
+            case .unknownKey: ("UnrecognizedClientException", 403)
+            case .mismatch, .wrongScope, .expired: ("InvalidSignatureException", 403)
+            }
+        self.init(status, exception, ["message": .string(failure.message)])
+    }
+}

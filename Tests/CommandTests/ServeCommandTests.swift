@@ -1,0 +1,184 @@
+import Foundation
+import HTTP
+import JSON
+import Posix
+import TestSupport
+import Testing
+
+/// Commands beside a `serve` that runs: they find it, and make use of it.
+@Suite struct ServeCommandTests {
+    private let folder: TemporaryFolder
+
+    private static let worker = URL(filePath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().appending(path: "Fixtures/functions/worker").path
+
+    init() throws { folder = try TemporaryFolder("serve-commands") }
+
+    private func run(
+        _ arguments: [String], environment: [String: String] = [:]
+    ) throws -> BuiltExecutable.Result {
+        try BuiltExecutable.run(
+            BuiltExecutable.folder + "/msorch", arguments, in: folder.path, inheritingPath: true,
+            environment: environment)
+    }
+
+    private func deploy(handler: String = "show", more: String = "", iam: String = "enforce") throws
+    {
+        let stack = """
+            {"lambdas": {"Worker": {"functionName": "WorkerService", "runtime": "python3",
+              "handler": "handler.\(handler)", "code": "\(Self.worker)", "timeout": 20\(more)}},
+             "queues": {"Failures": {}}, "security": {"iam": "\(iam)"}}
+            """
+        try FileSystem.replace(folder.path + "/stack.json", with: Array(stack.utf8))
+        let result = try run(["deploy", "--quiet"])
+        try #require(result.status == 0, "\(result.error)")
+    }
+
+    private func json(_ arguments: [String]) throws -> JSONValue {
+        let result = try run(arguments + ["--output", "json"])
+        return (try? JSONValue.parse(result.output)) ?? .string(result.error)
+    }
+
+    @Test("status shows it, and no longer when it has ended")
+    func status() throws {
+        try deploy()
+        #expect(try json(["status"])["serve"] == .null)
+        let serve = try RunningServe(in: folder.path)
+        #expect(try json(["status"])["serve"] == serve.record)
+        #expect(try run(["status"]).output.contains(serve.endpointURL))
+        #expect(serve.end(by: SIGKILL) == 137)
+        #expect(try json(["status"])["serve"] == .null)
+    }
+
+    @Test("invoke runs a warm function, and looks as it does without a serve")
+    func invoke() throws {
+        try deploy(handler: "short", more: #", "environment": {"A": "b"}"#)
+        func invoke() throws -> (JSONValue, BuiltExecutable.Result) {
+            let arguments = ["invoke", "Worker", "--payload", #"{"Records": []}"#]
+            return (try json(arguments), try run(arguments + ["--log"]))
+        }
+        let (alone, aloneText) = try invoke()
+        let serve = try RunningServe(in: folder.path)
+        _ = try invoke()
+        let (served, servedText) = try invoke()
+        #expect(served["payload"] == alone["payload"] && served["statusCode"] == 200)
+        #expect(alone["initMilliseconds"] != nil && served["initMilliseconds"] == nil)
+        #expect(served["log"]?.arrayValue?.count == alone["log"]?.arrayValue?.count)
+        #expect(servedText.output == aloneText.output && servedText.status == 0)
+        #expect(servedText.error.contains("begun\n") && servedText.error.contains("REPORT"))
+        let unknown = try run(["invoke", "Wrker"])
+        #expect(unknown.status == 3)
+        #expect(serve.end(by: SIGTERM) == 0)
+    }
+
+    @Test("a deploy counts for the very next invoke; failures keep their exit codes")
+    func invokeAfterDeploy() throws {
+        try deploy()
+        let serve = try RunningServe(in: folder.path)
+        #expect(try run(["invoke", "Worker"]).status == 0)
+        try deploy(handler: "handle")
+        let failed = try run(["invoke", "Worker"])
+        #expect(failed.status == 1 && failed.error.contains("failed: KeyError"), "\(failed)")
+        try deploy(handler: "strange")
+        #expect(try run(["invoke", "Worker"]).output.contains("nobody knows"))
+        #expect(serve.end(by: SIGTERM) == 0)
+    }
+
+    @Test("env is for a shell, and refuses where nobody serves")
+    func env() throws {
+        try deploy()
+        let refused = try run(["env"])
+        #expect(refused.status == 3 && refused.error.contains("--port"), "\(refused)")
+        #expect(try json(["env", "--port", "4566"])["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566")
+        let serve = try RunningServe(in: folder.path)
+        let script = """
+            eval "$(msorch env)" && echo "$AWS_ENDPOINT_URL $AWS_DEFAULT_REGION" && type aws &&
+            test -z "$AWS_SESSION_TOKEN" && echo "${#AWS_ACCESS_KEY_ID} ${#AWS_SECRET_ACCESS_KEY}"
+            """
+        let shell = try BuiltExecutable.run(
+            "/bin/sh", ["-c", script], in: folder.path,
+            environment: ["AWS_SESSION_TOKEN": "left over"])
+        #expect(shell.output.hasPrefix("\(serve.endpointURL) us-east-1\n"), "\(shell)")
+        #expect(shell.output.hasSuffix("20 40\n") && shell.output.contains("aws is a"), "\(shell)")
+        let role = try json(["env", "--as", "Worker"])
+        #expect(role["AWS_ACCESS_KEY_ID"]?.stringValue?.hasPrefix("ASIA") == true)
+        #expect(role["AWS_SESSION_TOKEN"] != nil)
+        let fish = try run(["env", "--shell", "fish"]).output
+        #expect(fish.contains("set -gx AWS_ENDPOINT_URL '\(serve.endpointURL)'"))
+        #expect(try run(["env", "--as", "Wrker"]).error.contains("There is no key"))
+    }
+
+    @Test("curl prints the body, tells the status, and fails with it")
+    func curl() throws {
+        try deploy()
+        #expect(try run(["curl", "GET", "/prod/orders"]).status == 3)
+        let serve = try RunningServe(in: folder.path)
+        let unknown = try run(["curl", "GET", "/prod/orders", "-i", "-H", "X-Test: 1"])
+        #expect(unknown.status == 1)
+        #expect(unknown.output == "{\"message\":\"Missing Authentication Token\"}\n")
+        #expect(unknown.error.hasPrefix("HTTP/1.1 403\n"))
+        #expect(try json(["curl", "get", "/prod/orders", "--unsigned"])["status"] == 403)
+        #expect(try run(["curl", "GET", "orders"]).status == 2)
+        #expect(try run(["curl", "G ET", "/orders"]).status == 2)
+        #expect(try run(["curl", "GET", "/orders", "-H", "nothing"]).status == 2)
+        #expect(serve.end(by: SIGTERM) == 0)
+    }
+
+    @Test("destroy leaves a stack alone that is being served")
+    func destroy() throws {
+        try deploy()
+        let serve = try RunningServe(in: folder.path)
+        let result = try run(["destroy", "--yes"])
+        #expect(result.status == 4 && result.error.contains("Process \(serve.pid)"))
+        #expect(serve.end(by: SIGTERM) == 0)
+        #expect(try run(["destroy", "--yes"]).status == 0)
+    }
+
+    /// Lambda's Invoke API, as an SDK calls it; signatures are off.
+    private func event(_ payload: String, _ serve: RunningServe) throws -> HTTPResponse {
+        try serve.endpoint.send(
+            HTTPRequest(
+                method: "POST", target: "/2015-03-31/functions/WorkerService/invocations",
+                headers: ["X-Amz-Invocation-Type": "Event"], body: Array(payload.utf8)),
+            timeout: .seconds(20))
+    }
+
+    @Test("an event that was accepted is run, whoever dies before")
+    func eventSurvives() throws {
+        try deploy(handler: "slow", iam: "off")
+        let serve = try RunningServe(in: folder.path)
+        #expect(try event(#"{"Records": []}"#, serve).status == 202)
+        #expect(serve.end(by: SIGKILL) == 137)
+        // What was cut off is hidden for the function's timeout and a cold start: here another.
+        try deploy(iam: "off")
+        let next = try RunningServe(in: folder.path)
+        let answer = try event(#"{"later": 1}"#, next)
+        #expect(answer.status == 202)
+        let id = try #require(answer.headers["x-amzn-RequestId"])
+        let isRun = eventually {
+            ((try? run(["logs", "WorkerService"]).output) ?? "").contains("END RequestId: \(id)")
+        }
+        #expect(isRun, "\(next.words)")
+        #expect(next.end(by: SIGTERM) == 0)
+        let events = try FileSystem.list(folder.path + "/.msorch/events/queues")
+        #expect(events == ["WorkerService"])
+    }
+
+    @Test("an event that fails for good tells its destination")
+    func destination() throws {
+        let more = #", "maximumRetryAttempts": 0, "onFailure": "Failures""#
+        try deploy(handler: "handle", more: more, iam: "off")
+        let serve = try RunningServe(in: folder.path)
+        #expect(try event(#"{"order": 7}"#, serve).status == 202)
+        let polled = try run(["poll", "Failures", "--wait", "20", "--output", "json"]).output
+        let body = try JSONValue.parse(polled)["Body"]?.stringValue ?? ""
+        let record = try JSONValue.parse(body)
+        #expect(record["version"] == "1.0" && record["requestPayload"] == ["order": 7])
+        #expect(record["requestContext"]?["condition"] == "RetriesExhausted")
+        #expect(record["requestContext"]?["approximateInvokeCount"] == 1)
+        #expect(record["responseContext"]?["functionError"] == "Unhandled")
+        #expect(record["responsePayload"]?["errorType"] == "KeyError")
+        #expect(serve.end(by: SIGTERM) == 0)
+        #expect(try run(["metrics", "WorkerService"]).output.contains("AsyncEventsDropped"))
+    }
+}
