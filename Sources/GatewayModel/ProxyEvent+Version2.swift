@@ -8,7 +8,8 @@ extension ProxyEvent {
     ) -> JSONValue {
         var event: JSONObject = [
             "version": "2.0", "routeKey": .string(context.routeKey),
-            "rawPath": .string(request.path), "rawQueryString": .string(request.query),
+            "rawPath": .string(path(of: request, context)),
+            "rawQueryString": .string(request.query),
         ]
         let cookies = request.headers.filter { $0.isNamed("Cookie") }
             .flatMap { $0.value.split(separator: ";") }
@@ -41,7 +42,7 @@ extension ProxyEvent {
         json["domainName"] = .string(host)
         json["domainPrefix"] = .string(String(host.prefix { $0 != "." && $0 != ":" }))
         json["http"] = [
-            "method": .string(request.method), "path": .string(request.path),
+            "method": .string(request.method), "path": .string(path(of: request, context)),
             "protocol": "HTTP/1.1", "sourceIp": .string(request.sourceIP),
             "userAgent": .string(request.header("User-Agent") ?? ""),
         ]

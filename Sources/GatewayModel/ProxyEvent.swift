@@ -86,9 +86,10 @@ package enum ProxyEvent {
         return json
     }
 
-    /// A REST API leaves the stage out, an HTTP API does not.
+    /// As events have it: a REST API leaves the stage out and escapes as they are; an HTTP API
+    /// leaves the stage in and resolves escapes.
     static func path(of request: GatewayRequest, _ context: EventContext) -> String {
-        guard context.kind == .rest else { return request.path }
+        guard context.kind == .rest else { return PercentDecoding.decode(request.path) }
         let rest = request.path.dropFirst(context.stage.utf8.count + 1)
         return rest.isEmpty ? "/" : String(rest)
     }

@@ -7,6 +7,10 @@
 ///   method goes before `ANY`, and `$default` takes what is left. A slash at the end counts.
 package struct RouteTable: Sendable {
     package static let defaultKey = "$default"
+    /// What `ANY` and `$default` mean: API Gateway knows no others.
+    package static let methods: Set<String> = [
+        "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT",
+    ]
 
     /// A route's method and path, from `POST /orders`; `nil` of both is `$default`.
     package struct Key: Equatable, Sendable {
@@ -53,6 +57,7 @@ package struct RouteTable: Sendable {
     /// The route of a request; `nil` if there is none.
     /// - Parameter path: without the stage, still percent-encoded.
     package func match(method: String, path: Substring) -> Match? {
+        guard Self.methods.contains(method) else { return nil }
         let found =
             switch kind {
             case .rest:

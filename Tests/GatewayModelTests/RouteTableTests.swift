@@ -36,6 +36,9 @@ import Testing
             testDescription: "any method", routes: ["ANY /orders"], request: "PATCH /orders",
             route: "ANY /orders"),
         Case(
+            testDescription: "any method that there is", routes: ["ANY /orders"],
+            request: "TRACE /orders"),
+        Case(
             testDescription: "a named method goes before any", routes: ["ANY /o", "GET /o"],
             request: "GET /o", route: "GET /o"),
         Case(

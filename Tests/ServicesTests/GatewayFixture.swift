@@ -62,9 +62,9 @@ final class GatewayFixture: Sendable {
     /// Tokens are what they say: `good`, `expired`, `scopeless`, or bad.
     struct Tokens: TokenJudge {
         func claims(
-            of token: String, scopes: [String], at now: Timestamp
+            of request: HTTPRequest, scopes: [String]
         ) throws(TokenFailure) -> JSONObject {
-            switch token {
+            switch request.headers["Authorization"] {
             case "good": return ["sub": "user-1", "scope": "orders/read", "exp": 12]
             case "expired": throw .expired
             case "scopeless": throw .scope

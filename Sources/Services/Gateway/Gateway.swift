@@ -129,7 +129,7 @@ package final class Gateway: Sendable {
         if let own = route.throttle { demands.append(Admission.Demand("route \(route.key)", own)) }
         _ = try host.usage.admit(demands, at: request.received)
         var caller = GatewayCaller(
-            try authorization.identity(of: exchange, on: route, at: request.received))
+            try authorization.identity(of: exchange, on: route))
         exchange.note { $0.caller = caller }
         if route.needsAPIKey {
             let entry = try keyring.entry(for: request)

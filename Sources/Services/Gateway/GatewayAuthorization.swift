@@ -15,14 +15,13 @@ struct GatewayAuthorization: Sendable {
     /// `nil`: the stack has no issuer of tokens.
     let tokens: (any TokenJudge)?
 
-    /// - Parameter now: what tokens' times are held against.
     func identity(
-        of exchange: GatewayExchange, on route: RouteDefinition, at now: Timestamp
+        of exchange: GatewayExchange, on route: RouteDefinition
     ) throws(GatewayFailure) -> GatewayCaller.Identity {
         switch route.authorization {
         case .none: .anonymous
         case .iam: try signer(of: exchange, route)
-        case .jwt: try bearer(of: exchange, route, now)
+        case .jwt: try bearer(of: exchange, route)
         }
     }
 
@@ -50,15 +49,13 @@ struct GatewayAuthorization: Sendable {
     }
 
     private func bearer(
-        of exchange: GatewayExchange, _ route: RouteDefinition, _ now: Timestamp
+        of exchange: GatewayExchange, _ route: RouteDefinition
     ) throws(GatewayFailure) -> GatewayCaller.Identity {
-        guard let field = exchange.request.header("Authorization") else { throw .unauthorized }
+        guard exchange.request.header("Authorization") != nil else { throw .unauthorized }
         guard let tokens else { throw .integrationFailure }
-        let words = field.split(separator: " ")
-        let token = words.count == 2 && words[0].lowercased() == "bearer" ? words[1] : field[...]
         let claims: JSONObject
         do throws(TokenFailure) {
-            claims = try tokens.claims(of: String(token), scopes: route.scopes, at: now)
+            claims = try tokens.claims(of: exchange.original, scopes: route.scopes)
         } catch {
             switch error {
             case .expired: throw .tokenExpired

@@ -1,4 +1,5 @@
 import Access
+import HTTP
 import JSON
 import StackModel
 
@@ -14,9 +15,7 @@ extension StackRuntime: GatewayBackend {}
 
 /// Judges the tokens of `jwt` routes.
 package protocol TokenJudge: Sendable {
-    /// - Parameter scopes: it must have one of these; none are asked for if empty.
-    /// - Returns: the claims of a token that holds.
-    func claims(
-        of token: String, scopes: [String], at now: Timestamp
-    ) throws(TokenFailure) -> JSONObject
+    /// - Parameter scopes: the token must have one of these; none are asked for if empty.
+    /// - Returns: the claims of the token in a request's `Authorization`, if it holds.
+    func claims(of request: HTTPRequest, scopes: [String]) throws(TokenFailure) -> JSONObject
 }
