@@ -277,10 +277,14 @@ struct SchemaCompiler {
     private func pattern(
         _ value: JSONValue, _ path: [String]
     ) throws(RequestSchema.Mistake) -> TextPattern {
-        guard let pattern = value.stringValue.flatMap({ TextPattern($0) }) else {
+        guard let text = value.stringValue else {
             throw Mistake(path: path, message: "it must be a regular expression")
         }
-        return pattern
+        do throws(TextPattern.Mistake) {
+            return try TextPattern(text)
+        } catch {
+            throw Mistake(path: path, message: "it is no regular expression: \(error.message)")
+        }
     }
 
     /// RFC 6901.

@@ -161,8 +161,10 @@ struct APIChecker {
                 hasDefault = true
                 continue
             }
-            if let text = pattern.text, TextPattern(text) == nil {
-                report(pattern, "\(pattern.path) is no regular expression")
+            do throws(TextPattern.Mistake) {
+                if let text = pattern.text { _ = try TextPattern(text) }
+            } catch {
+                report(pattern, "\(pattern.path) is no regular expression: \(error.message)")
             }
         }
     }

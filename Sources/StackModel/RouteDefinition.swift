@@ -90,7 +90,7 @@ extension CustomIntegration {
         self.init(
             responses: (json["responses"]?.arrayValue ?? []).map { response in
                 Response(
-                    pattern: response["pattern"]?.stringValue.flatMap { TextPattern($0) },
+                    pattern: response["pattern"]?.stringValue.flatMap { try? TextPattern($0) },
                     status: Int(response["statusCode"]?.intValue ?? 200),
                     headers: (response["headers"]?.objectValue?.members ?? []).map {
                         GatewayHeader($0.key, $0.value.stringValue ?? "")

@@ -121,8 +121,8 @@ import Testing
     func custom() throws {
         let integration = CustomIntegration(
             responses: [
-                .init(pattern: TextPattern(".*not found.*"), status: 404),
-                .init(pattern: TextPattern("bad"), status: 400),
+                .init(pattern: try TextPattern(".*not found.*"), status: 404),
+                .init(pattern: try TextPattern("bad"), status: 400),
                 .init(pattern: nil, status: 201, headers: [GatewayHeader("X-A", "1")]),
             ], contentTypes: ["application/json"])
         func status(_ message: String) -> Int {

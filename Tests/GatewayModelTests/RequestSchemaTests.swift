@@ -98,7 +98,7 @@ import Testing
             (#"{"requird": ["a"]}"#, "requird", "no keyword"),
             (#"{"required": []}"#, "required", "a list of different names"),
             (#"{"properties": {"a": {"minimum": "1"}}}"#, "properties/a/minimum", "a number"),
-            (#"{"pattern": "("}"#, "pattern", "a regular expression"),
+            (#"{"pattern": "("}"#, "pattern", "no regular expression"),
             (#"{"items": [{}, 1]}"#, "items/1", "a schema is an object"),
             (#"{"minLength": 3, "maxLength": 2}"#, "", "minLength is above maxLength"),
             (#"{"enum": []}"#, "enum", "a list of values"),
