@@ -14,6 +14,8 @@ package enum CommandLineTool {
         .queueExport, .queueImport, .queueVerify, .queueRemove,
         .iamSimulate, .iamExplain,
         .apiKeysList, .apiKeysShow, .keysCreate, .keysList, .keysShow, .keysRemove,
+        .usersAdd, .usersList, .usersRemove, .usersSetPassword, .usersToken, .usersPool,
+        .usersRotateKey,
         .env, .curl,
         .completions,
     ]

@@ -14,6 +14,10 @@ package final class StackRuntime: Sendable {
 
     package let deployment: Deployment
     package let authorizer: Authorizer
+    /// `nil` without users.
+    package let userPool: UserPool?
+    /// For `jwt` routes; `nil` if the stack names nobody whose tokens they take.
+    package let tokens: TokenAuthorizer?
     let host: RuntimeHost
     private let functions: [String: FunctionPool]
     private let delivery = Mutex<Delivery?>(nil)
@@ -30,6 +34,15 @@ package final class StackRuntime: Sendable {
         authorizer = try Authorizer(deployment, clock: host.clock) { [monitor = host.monitor] in
             monitor.observe($0)
         }
+        userPool = deployment.stack.userPool.map { definition in
+            UserPool(
+                definition, stateDirectory: deployment.stateDirectory, clock: host.clock,
+                after: previous?.userPool
+            ) { [warn = host.warn] username, code, purpose in
+                warn("Nobody sends e-mail here: the \(purpose) of '\(username)' is \(code)")
+            }
+        }
+        tokens = TokenAuthorizer(deployment, pool: userPool, clock: host.clock)
         let state = deployment.stateDirectory
         let runtimes = "\(state)/runtimes"
         try RuntimeClients.install(in: runtimes)

@@ -31,11 +31,24 @@ struct ReferenceChecker {
             check(function: function)
         }
         for (key, queue) in queues { check(queue: queue, named: key) }
-        for (_, route) in root["routes"]?.members ?? [] { require(route["lambda"], in: .functions) }
+        for (_, route) in root["routes"]?.members ?? [] {
+            require(route["lambda"], in: .functions)
+            check(tokensOf: route)
+        }
         var api = APIChecker(root)
         api.check()
         diagnostics += api.diagnostics
         for (_, alarm) in root["alarms"]?.members ?? [] { check(alarm: alarm) }
+    }
+
+    private mutating func check(tokensOf route: Node) {
+        guard let node = route["authorization"], node.text == "jwt",
+            root["security"]?["userPool"] == nil, root["security"]?["jwt"] == nil
+        else { return }
+        report(
+            node,
+            "\(node.path) is 'jwt', and neither security.userPool nor security.jwt says whose "
+                + "tokens count: every request will be refused", .warning)
     }
 
     private mutating func check(function: Node) {

@@ -24,6 +24,10 @@ package struct Stack: Equatable, Sendable {
     package let iamMode: IAMMode
     /// How far a signature's date may be from now.
     package let clockSkew: Duration
+    /// `nil` without users.
+    package let userPool: UserPoolDefinition?
+    /// Whose tokens `jwt` routes take; `nil`: the user pool's.
+    package let tokenIssuer: TokenIssuerDefinition?
     /// In the order of the file.
     package let functions: [FunctionDefinition]
     package let queues: [QueueDefinition]
@@ -37,6 +41,11 @@ package struct Stack: Equatable, Sendable {
         accountID = json["accountId"]?.stringValue ?? Self.defaultAccountID
         iamMode =
             json["security"]?["iam"]?.stringValue.flatMap(IAMMode.init(rawValue:)) ?? .enforce
+        let (stackName, region, account) = (name, region, accountID)
+        userPool = json["security"]?["userPool"].map {
+            UserPoolDefinition(json: $0, stack: stackName, region: region, account: account)
+        }
+        tokenIssuer = json["security"]?["jwt"].map { TokenIssuerDefinition(json: $0) }
         clockSkew = .seconds(json["security"]?["clockSkew"]?.intValue ?? 900)
         functions = (json["lambdas"]?.objectValue?.members ?? []).map {
             FunctionDefinition(key: $0.key, json: $0.value)
@@ -182,7 +191,9 @@ private enum StackDefaults {
         setDefault("name", "stack")
         setDefault("region", .string(Stack.defaultRegion))
         setDefault("accountId", .string(Stack.defaultAccountID))
-        setDefault("security", ["iam": "enforce"])
+        var security = stack["security"]?.objectValue ?? JSONObject()
+        fill(&security, [("iam", "enforce")])
+        stack["security"] = .object(security)
         each("lambdas", in: &stack) { key, value in
             if value["functionName"] == nil { value["functionName"] = .string(key) }
             fill(&value, function)

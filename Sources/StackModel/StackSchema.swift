@@ -196,13 +196,4 @@ package enum StackSchema {
         SchemaProperty(
             "actions", .anything, "What to do at a change of state."),
     ])
-
-    private static let security = SchemaRule.object([
-        SchemaProperty(
-            "iam", .choice(["enforce", "audit", "off"]),
-            "Whether policies are enforced (default: enforce)."),
-        SchemaProperty(
-            "clockSkew", .integer(1...86_400, unit: seconds),
-            "Seconds that a signature's date may be off (default: 900, as on AWS)."),
-    ])
 }

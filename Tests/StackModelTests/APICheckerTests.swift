@@ -4,12 +4,13 @@ import StackModel
 import Testing
 
 @Suite struct APICheckerTests {
-    private func stack(api: String, routes: String) -> String {
+    private func stack(api: String, routes: String, security: String = "") -> String {
         """
         {
           "lambdas": {"F": {"runtime": "python3", "handler": "h.f", "code": "c"}}, "queues": {},
           "api": {\(api)},
-          "routes": {\(routes)}
+          "routes": {\(routes)},
+          "security": {\(security)}
         }
         """
     }
@@ -33,6 +34,11 @@ import Testing
             Case(
                 routes: #""GET /a//b": {"lambda": "F"}"#,
                 "4:27: error: routes.GET /a//b: a segment is empty"),
+            Case(
+                routes:
+                    #""GET /a": {"lambda": "F", "integration": "proxy", "authorization": "jwt"}"#,
+                "warning: routes.GET /a.authorization is 'jwt', and neither security.userPool nor "
+                    + "security.jwt says whose tokens count: every request will be refused"),
             Case(
                 routes: #""GET /a/{x}": {"lambda": "F"}, "GET /a/{y}": {"lambda": "F"}"#,
                 "routes.GET /a/{y} takes the same requests as 'GET /a/{x}'"),
@@ -129,7 +135,7 @@ import Testing
                   "authorization": "jwt", "scopes": ["orders/read"],
                   "requiredParameters": ["path.id", "querystring.page", "header.X-A"],
                   "cors": {"origins": ["https://shop.example"], "credentials": true}}
-                """#)
+                """#, security: #""userPool": {}"#)
         let file = StackFile(Array(text.utf8))
         #expect(file.diagnostics.isEmpty, "\(file.diagnostics)")
         let api = Stack(json: try #require(file.json)).api

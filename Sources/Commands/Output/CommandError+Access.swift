@@ -38,4 +38,18 @@ extension CommandError {
                 hint: near.map { "Did you mean '\($0)'?" } ?? "'msorch keys list' lists them.")
         }
     }
+
+    init(_ error: UserPoolError) {
+        switch error.name {
+        case "UserNotFoundException":
+            self.init(
+                .notFound, "\(error.name): \(error.message)",
+                hint: "'msorch users list' lists the users.")
+        case "UsernameExistsException":
+            self.init(.refused, "\(error.name): \(error.message)")
+        case "InvalidParameterException", "InvalidPasswordException":
+            self.init(.usage, "\(error.name): \(error.message)")
+        default: self.init(.failure, "\(error.name): \(error.message)")
+        }
+    }
 }

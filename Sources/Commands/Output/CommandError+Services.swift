@@ -25,6 +25,7 @@ extension CommandError {
         case let error as SystemError: self.init(error)
         case let error as StateFileError: self.init(error)
         case let error as CredentialError: self.init(error)
+        case let error as UserPoolError: self.init(error)
         case let error as QueueRecordError:
             self.init(.damaged, "A journal holds a record that cannot be: \(error.message).")
         default: self.init(.failure, "\(error)")
@@ -98,6 +99,10 @@ extension CommandError {
                 .usage,
                 "The code of '\(function)' is to be in \(path), and there is no such folder."
             )
+        case .noKeySet(let path, let reason):
+            self.init(
+                .usage, "The keys of security.jwt, \(path), cannot be used: \(reason).",
+                hint: "The issuer offers them at its jwks_uri; keep them in a file.")
         case .codeTooLarge(let function, let limit):
             self.init(.usage, "The code of '\(function)' is larger than \(limit) bytes.")
         case .noInterpreter(let function, let runtime, let programs):

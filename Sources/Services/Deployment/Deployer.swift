@@ -86,6 +86,7 @@ package struct Deployer: ~Copyable {
             interpreters[function.key] = interpreter
         }
         file["lambdas"] = .object(lambdas)
+        file["security"] = try Self.withKeySet(file["security"], folder: folder)
         let stack = Stack(json: .object(file))
         let wanted = Set(stack.queues.map(\.name))
         let before = (current?.stack.queues.map(\.name) ?? []) + (current?.removing ?? [])
@@ -111,6 +112,9 @@ package struct Deployer: ~Copyable {
         try CredentialStore(stateDirectory: stateDirectory).ensure(
             [CredentialStore.developer] + plan.stack.functions.map(\.functionName))
         try APIKeyStore(stateDirectory: stateDirectory).ensure(plan.stack.apiKeyNames)
+        if let pool = plan.stack.userPool {
+            try UserPool.keys(pool, stateDirectory: stateDirectory).ensure(at: clock.now())
+        }
         try RuntimeClients.install(in: "\(stateDirectory)/runtimes")
         var deployment = Deployment(
             stateDirectory: stateDirectory, stack: plan.stack, code: code,

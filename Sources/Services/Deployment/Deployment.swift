@@ -110,6 +110,8 @@ package enum DeploymentError: Error, Sendable {
     case unreadable(String, String)
     case noCode(function: String, path: String)
     case codeTooLarge(function: String, limit: Int)
+    /// The token issuer's key set cannot be used, and why.
+    case noKeySet(String, String)
     case noInterpreter(function: String, runtime: String, programs: [String])
     case noPip(function: String, interpreter: String)
     /// What pip said.

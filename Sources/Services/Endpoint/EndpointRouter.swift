@@ -9,6 +9,7 @@ package final class EndpointRouter: Sendable {
     private let sqs: SQSEndpoint
     private let lambda: LambdaEndpoint
     private let invoke: InvokeEndpoint
+    private let users: UserPoolEndpoint?
     private let control: ControlEndpoint
     /// The keys of the functions' roles.
     private let roleKeys: Set<String>
@@ -22,6 +23,10 @@ package final class EndpointRouter: Sendable {
         lambda = LambdaEndpoint(runtime, events: events)
         invoke = InvokeEndpoint(runtime)
         roleKeys = runtime.roleKeys
+        users = runtime.userPool.map {
+            UserPoolEndpoint(
+                $0, authorizer: runtime.authorizer, workers: runtime.host.pool)
+        }
     }
 
     /// On the loop; answers from any thread.
@@ -36,6 +41,7 @@ package final class EndpointRouter: Sendable {
         if request.path.hasPrefix(LambdaEndpoint.prefix) {
             return lambda.handle(request, responder)
         }
+        if let users, users.takes(request) { return users.handle(request, responder) }
         sqs.handle(request, responder)
     }
 

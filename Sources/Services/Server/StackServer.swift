@@ -155,7 +155,7 @@ package final class StackServer: Sendable {
             let keys = APIKeyStore(stateDirectory: deployment.stateDirectory)
             return Gateway(
                 deployment.stack, on: host, backend: runtime, authorizer: runtime.authorizer,
-                keyValues: try keys.load())
+                keyValues: try keys.load(), tokens: runtime.tokens)
         }
         let next = Doors(
             runtime: runtime,

@@ -1,0 +1,45 @@
+import JSON
+import Posix
+import Services
+import StackModel
+
+extension Invocation {
+    /// The stack's user pool, on its files: `serve` need not run.
+    func userPool() throws -> UserPool {
+        let deployment = try deployment()
+        guard let definition = deployment.stack.userPool else {
+            throw CommandError(
+                .notFound, "The stack has no user pool.",
+                hint: "\"security\": {\"userPool\": {}} in the stack file makes one; then deploy.")
+        }
+        return UserPool(definition, stateDirectory: stateDirectory, clock: StackClock())
+    }
+
+    /// The password of `--password`, or a line of standard input; `nil` if none was given.
+    func password() throws -> String? {
+        guard let text = text("password"), text == "-" else { return self.text("password") }
+        let limit = 4096
+        let bytes = try StandardStream.input.read(upTo: limit)
+        let line = bytes.prefix { $0 != 0x0A && $0 != 0x0D }
+        guard !line.isEmpty, line.count < limit else {
+            throw CommandError(.usage, "Standard input holds no password.")
+        }
+        return String(decoding: line, as: UTF8.self)
+    }
+}
+
+extension User {
+    /// Without the password's hash.
+    var output: JSONValue {
+        let attributes = attributes.map { (key: $0.name, value: JSONValue.string($0.value)) }
+        var json: JSONObject = [
+            "username": .string(username), "sub": .string(subject),
+            "status": .string(status.rawValue), "enabled": .bool(isEnabled),
+            "attributes": .object(JSONObject(attributes)),
+            "createdAt": .string(createdAt.iso8601),
+        ]
+        json["confirmationCode"] = confirmationCode.map { .string($0.digits) }
+        json["resetCode"] = resetCode.map { .string($0.digits) }
+        return .object(json)
+    }
+}

@@ -1,0 +1,53 @@
+/// What may be known of a user: OpenID Connect's standard claims, and a pool's own as
+/// `custom:name` (Cognito developer guide, *user-pool-settings-attributes*).
+enum UserAttributes {
+    private static let limitCount = 75
+    private static let limitBytes = 2048
+    private static let standard: Set<String> = [
+        "address", "birthdate", "email", "family_name", "gender", "given_name", "locale",
+        "middle_name", "name", "nickname", "phone_number", "picture", "preferred_username",
+        "profile", "updated_at", "website", "zoneinfo",
+    ]
+
+    /// - Parameter mayVerify: whether the caller may say that an address is the user's own.
+    static func check(
+        _ attributes: [(name: String, value: String)], mayVerify: Bool
+    ) throws(UserPoolError) {
+        guard attributes.count <= limitCount else {
+            throw .invalidParameter("A user has at most \(limitCount) attributes.")
+        }
+        for (name, value) in attributes {
+            let isVerification = ["email_verified", "phone_number_verified"].contains(name)
+            if isVerification, !mayVerify {
+                throw .notAuthorized("A client attempted to write unauthorized attribute")
+            }
+            let isCustom = name.hasPrefix("custom:") && (8...27).contains(name.utf8.count)
+            guard standard.contains(name) || isVerification || isCustom else {
+                throw .invalidParameter(
+                    "Attributes did not conform to the schema: Type for attribute {\(name)} "
+                        + "could not be determined")
+            }
+            guard value.utf8.count <= limitBytes else {
+                throw .invalidParameter(
+                    "Attributes did not conform to the schema: \(name): String must be no "
+                        + "longer than \(limitBytes) characters")
+            }
+        }
+    }
+
+    /// 1 to 128 letters, marks, symbols, digits and punctuation marks.
+    static func check(username: String) throws(UserPoolError) {
+        let isFine = username.unicodeScalars.allSatisfy { scalar in
+            let properties = scalar.properties
+            return !properties.isWhitespace
+                && ![.control, .format, .unassigned, .privateUse, .surrogate]
+                    .contains(properties.generalCategory)
+        }
+        guard isFine, (1...128).contains(username.count), username.utf8.count <= 512 else {
+            throw .invalidParameter(
+                "1 validation error detected: Value at 'username' failed to satisfy constraint: "
+                    + "Member must be 1 to 128 letters, marks, symbols, digits and punctuation "
+                    + "marks")
+        }
+    }
+}

@@ -1,0 +1,159 @@
+import Crypto
+import JSON
+import StackModel
+
+/// Users who come by themselves: sign-up, codes, forgotten passwords.
+extension UserPool {
+    private static let confirmationValidity = Duration.seconds(86_400)
+    private static let resetValidity = Duration.seconds(3600)
+    /// Guesses of one code; a code has a million values.
+    private static let guesses: Int64 = 5
+
+    /// - Throws: `UserPoolError`.
+    package func signUp(
+        _ username: String, password: String, attributes: [(name: String, value: String)],
+        client: String
+    ) throws -> User {
+        try requireClient(client)
+        guard definition.allowsSignUp else {
+            throw UserPoolError.notAuthorized("SignUp is not permitted for this user pool")
+        }
+        try UserAttributes.check(username: username)
+        try UserAttributes.check(attributes, mayVerify: false)
+        let exists = UserPoolError("UsernameExistsException", "User already exists")
+        guard try store.user(username) == nil else { throw exists }
+        let hash = try hash(password)
+        let now = clock.now()
+        var new = User(username: username, status: .unconfirmed, attributes: attributes, at: now)
+        new.password = hash
+        if definition.confirmsAutomatically {
+            new.status = .confirmed
+        } else {
+            new.confirmationCode = Self.code(at: now, Self.confirmationValidity)
+        }
+        let made = new
+        try store.update(username) { user in
+            guard user == nil else { throw exists }
+            user = made
+        }
+        if let code = made.confirmationCode { deliver(made.username, code.digits, "confirmation") }
+        return made
+    }
+
+    /// - Throws: `UserPoolError`.
+    package func confirmSignUp(_ username: String, code: String, client: String) throws {
+        try requireClient(client)
+        try spend(code, of: username, \.confirmationCode) { user in
+            user.status = .confirmed
+            if user.attribute("email") != nil { user.set("email_verified", "true") }
+        } else: { user in
+            UserPoolError.notAuthorized(
+                "User cannot be confirmed. Current status is \(user.status.rawValue)")
+        }
+    }
+
+    /// A new code for somebody who has not confirmed yet.
+    package func resendConfirmation(_ username: String, client: String) throws -> User? {
+        try requireClient(client)
+        let now = clock.now()
+        guard try store.user(username) != nil else { return try unknown() }
+        let changed = try store.update(username) { user -> User in
+            guard var changed = user else { throw UserPoolError.noSuchUser }
+            guard changed.status == .unconfirmed else {
+                throw UserPoolError.invalidParameter("User is already confirmed.")
+            }
+            changed.confirmationCode = Self.code(at: now, Self.confirmationValidity)
+            user = changed
+            return changed
+        }
+        deliver(changed.username, changed.confirmationCode?.digits ?? "", "confirmation")
+        return changed
+    }
+
+    /// A code by which a new password may be chosen.
+    /// - Returns: `nil` for a user whom the pool pretends to know.
+    package func forgotPassword(_ username: String, client: String) throws -> User? {
+        try requireClient(client)
+        let now = clock.now()
+        guard try store.user(username) != nil else { return try unknown() }
+        let changed = try store.update(username) { user -> User in
+            guard var changed = user else { throw UserPoolError.noSuchUser }
+            guard changed.isEnabled else { throw UserPoolError.disabled }
+            guard changed.status == .confirmed || changed.status == .resetRequired else {
+                throw UserPoolError.invalidParameter(
+                    "Cannot reset password for the user as there is no registered/verified email "
+                        + "or phone_number")
+            }
+            changed.resetCode = Self.code(at: now, Self.resetValidity)
+            user = changed
+            return changed
+        }
+        deliver(changed.username, changed.resetCode?.digits ?? "", "password reset")
+        return changed
+    }
+
+    /// - Throws: `UserPoolError`.
+    package func confirmForgotPassword(
+        _ username: String, code: String, password: String, client: String
+    ) throws {
+        try requireClient(client)
+        let hash = try hash(password)
+        try spend(code, of: username, \.resetCode) { user in
+            user.password = hash
+            user.status = .confirmed
+        } else: { _ in
+            UserPoolError.expiredCode
+        }
+        attempts.succeeded(username)
+    }
+
+    private func unknown() throws(UserPoolError) -> User? {
+        guard definition.hidesUnknownUsers else { throw .noSuchUser }
+        return nil
+    }
+
+    /// Does what a code is for if it is the right one; a wrong one counts.
+    private func spend(
+        _ code: String, of username: String,
+        _ place: WritableKeyPath<User, User.Code?>, _ change: (inout User) -> Void,
+        else refuse: (User) -> UserPoolError
+    ) throws {
+        let now = clock.now()
+        guard try store.user(username) != nil else {
+            throw definition.hidesUnknownUsers ? UserPoolError.wrongCode : .noSuchUser
+        }
+        let failure = try store.update(username) { user -> UserPoolError? in
+            guard var changed = user else { throw UserPoolError.noSuchUser }
+            guard var known = changed[keyPath: place] else { throw refuse(changed) }
+            guard known.failures < Self.guesses else { throw UserPoolError.tooManyAttempts }
+            guard now < known.expiresAt else { throw UserPoolError.expiredCode }
+            let isRight = MessageAuthentication.isEqual(
+                Array(code.utf8), Array(known.digits.utf8))
+            if isRight {
+                changed[keyPath: place] = nil
+                changed.modifiedAt = now
+                change(&changed)
+            } else {
+                known.failures += 1
+                changed[keyPath: place] = known
+            }
+            user = changed
+            return isRight ? nil : .wrongCode
+        }
+        if let failure { throw failure }
+    }
+
+    /// Six digits that nobody can foresee.
+    private static func code(at now: Timestamp, _ validity: Duration) -> User.Code {
+        let limit: UInt64 = 1_000_000
+        // Without the few values at the end that would favour small codes.
+        var random: UInt64
+        repeat {
+            random = RandomBytes.make(count: 8).reduce(0) { $0 << 8 | UInt64($1) }
+        } while random >= UInt64.max - UInt64.max % limit
+        let digits = String(random % limit)
+        return User.Code(
+            digits: String(repeating: "0", count: 6 - digits.count) + digits,
+            expiresAt: now + validity, failures: 0)
+    }
+}

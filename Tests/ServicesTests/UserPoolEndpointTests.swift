@@ -1,0 +1,256 @@
+import Access
+import Foundation
+import HTTP
+import JSON
+import Posix
+import StackModel
+import TestSupport
+import Testing
+
+@testable import Services
+
+/// What `cognito-idp` refuses, who may administer, and what verifiers of tokens find.
+@Suite struct UserPoolEndpointTests {
+    typealias Fixture = UserPoolTests.Fixture
+
+    struct Case: Sendable, CustomTestStringConvertible {
+        var testDescription: String
+        var operation: String
+        var parameters: JSONObject
+        var isSigned = false
+        var error: String
+        var message: String?
+    }
+
+    static func signUp(_ name: String, password: String, attribute: String? = nil) -> JSONObject {
+        var json: JSONObject = ["Username": .string(name), "Password": .string(password)]
+        if let attribute {
+            json["UserAttributes"] = [["Name": .string(attribute), "Value": "x"]]
+        }
+        return json
+    }
+
+    static func password(_ password: String, _ complaint: String) -> Case {
+        Case(
+            testDescription: "the password '\(password)'", operation: "SignUp",
+            parameters: signUp("ana", password: password), error: "InvalidPasswordException",
+            message: "Password did not conform with policy: \(complaint)")
+    }
+
+    static let cases: [Case] = [
+        password("Sh0rt-", "Password not long enough"),
+        password("no-capitals-1", "Password must have uppercase characters"),
+        password("NO-SMALLS-1", "Password must have lowercase characters"),
+        password("No-Digits-At-All", "Password must have numeric characters"),
+        password("NoSymbols1", "Password must have symbol characters"),
+        password("With Space-1", "Password must not have white space"),
+        password(String(repeating: "aB3-", count: 65), "Password is too long"),
+        Case(
+            testDescription: "an attribute that is none", operation: "SignUp",
+            parameters: signUp("ana", password: Fixture.password, attribute: "shoe_size"),
+            error: "InvalidParameterException"),
+        Case(
+            testDescription: "an address that says of itself that it is verified",
+            operation: "SignUp",
+            parameters: signUp("ana", password: Fixture.password, attribute: "email_verified"),
+            error: "NotAuthorizedException"),
+        Case(
+            testDescription: "a name with a space", operation: "SignUp",
+            parameters: signUp("a b", password: Fixture.password),
+            error: "InvalidParameterException"),
+        Case(
+            testDescription: "a name that is too long", operation: "SignUp",
+            parameters: signUp(String(repeating: "a", count: 129), password: Fixture.password),
+            error: "InvalidParameterException"),
+        Case(
+            testDescription: "no name", operation: "SignUp",
+            parameters: ["Password": "x"], error: "InvalidParameterException",
+            message: "1 validation error detected: Value null at 'username' failed to satisfy "
+                + "constraint: Member must not be null"),
+        Case(
+            testDescription: "a name that is a number", operation: "SignUp",
+            parameters: ["Username": 7], error: "InvalidParameterException"),
+        Case(
+            testDescription: "another client", operation: "InitiateAuth",
+            parameters: ["ClientId": "other", "AuthFlow": "USER_PASSWORD_AUTH"],
+            error: "ResourceNotFoundException",
+            message: "User pool client other does not exist."),
+        Case(
+            testDescription: "a flow that is not offered", operation: "InitiateAuth",
+            parameters: ["AuthFlow": "USER_SRP_AUTH"], error: "InvalidParameterException",
+            message: "USER_SRP_AUTH flow not enabled for this client"),
+        Case(
+            testDescription: "no password", operation: "InitiateAuth",
+            parameters: [
+                "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": ["USERNAME": "ana"],
+            ], error: "InvalidParameterException",
+            message: "Missing required parameter PASSWORD"),
+        Case(
+            testDescription: "the administrator's flow without a signature",
+            operation: "InitiateAuth", parameters: ["AuthFlow": "ADMIN_USER_PASSWORD_AUTH"],
+            error: "InvalidParameterException"),
+        Case(
+            testDescription: "administration without a signature", operation: "AdminCreateUser",
+            parameters: ["Username": "ana"], error: "MissingAuthenticationTokenException"),
+        Case(
+            testDescription: "a list without a signature", operation: "ListUsers",
+            parameters: [:], error: "MissingAuthenticationTokenException"),
+        Case(
+            testDescription: "another pool", operation: "ListUsers",
+            parameters: ["UserPoolId": "us-east-1_other"], isSigned: true,
+            error: "ResourceNotFoundException",
+            message: "User pool us-east-1_other does not exist."),
+        Case(
+            testDescription: "somebody who is not there", operation: "AdminGetUser",
+            parameters: ["Username": "nobody"], isSigned: true, error: "UserNotFoundException",
+            message: "User does not exist."),
+        Case(
+            testDescription: "a filter that makes no sense", operation: "ListUsers",
+            parameters: ["Filter": "email"], isSigned: true, error: "InvalidParameterException"),
+        Case(
+            testDescription: "an unknown operation", operation: "CreateGroup", parameters: [:],
+            error: "UnknownOperationException"),
+    ]
+
+    @Test("refusals", arguments: cases)
+    func refusals(_ example: Case) throws {
+        let fixture = try Fixture()
+        let answer = try fixture.call(
+            example.operation, example.parameters, signed: example.isSigned)
+        #expect(answer.error == example.error, "\(answer.message)")
+        if let message = example.message { #expect(answer.message == message) }
+    }
+
+    @Test("an administrator sees, changes and removes users")
+    func administration() throws {
+        let fixture = try Fixture()
+        for name in ["ana", "bob", "eve"] { try fixture.add(name) }
+        func names(_ parameters: JSONObject) throws -> (names: [String], next: JSONValue?) {
+            let json = try fixture.call("ListUsers", parameters, signed: true).json
+            let users = json["Users"]?.arrayValue ?? []
+            return (users.compactMap { $0["Username"]?.stringValue }, json["PaginationToken"])
+        }
+        let first = try names(["Limit": 2])
+        #expect(first.names == ["ana", "bob"])
+        #expect(try names(["Limit": 2, "PaginationToken": #require(first.next)]).names == ["eve"])
+        #expect(try names(["Filter": "email = \"bob@b.c\""]).names == ["bob"])
+        #expect(try names(["Filter": "username ^= \"e\""]).names == ["eve"])
+        let ana: JSONObject = ["Username": "ana"]
+        #expect(try fixture.call("AdminDisableUser", ana, signed: true).error == nil)
+        #expect(try fixture.signIn("ana").message == "User is disabled.")
+        #expect(try fixture.call("AdminEnableUser", ana, signed: true).error == nil)
+        #expect(try fixture.signIn("ana").error == nil)
+        var change = ana
+        change["Password"] = "Another-Horse-1"
+        #expect(try fixture.call("AdminSetUserPassword", change, signed: true).error == nil)
+        let status = try fixture.call("AdminGetUser", ana, signed: true).json["UserStatus"]
+        #expect(status == "FORCE_CHANGE_PASSWORD")
+        #expect(try fixture.call("AdminDeleteUser", ana, signed: true).error == nil)
+        #expect(try fixture.pool.store.user("ana") == nil)
+    }
+
+    @Test("the file of users holds no password; it and the keys are their owner's alone")
+    func files() throws {
+        let fixture = try Fixture()
+        try fixture.add("ana")
+        _ = try fixture.token("ana")
+        let text = String(
+            decoding: try FileSystem.read("\(fixture.folder.path)/users.json"), as: UTF8.self)
+        #expect(!text.contains(Fixture.password))
+        #expect(text.contains("\"scrypt\""))
+        for name in ["users.json", "user-pool-keys", "credentials"] {
+            let path = "\(fixture.folder.path)/\(name)"
+            let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions]
+            #expect(mode as? Int == 0o600, "\(name)")
+        }
+    }
+
+    @Test("over HTTP: many sign-ins at once all get an answer, and the keys are public")
+    func overHTTP() throws {
+        let fixture = try Fixture()
+        try fixture.add("ana")
+        let loop = try EventLoop(name: "users-test")
+        let server = try HTTPServer(loop: loop) { request, responder in
+            guard fixture.endpoint.takes(request) else {
+                return responder.respond(HTTPResponse(404))
+            }
+            fixture.endpoint.handle(request, responder)
+        }
+        defer {
+            server.stop()
+            loop.shutdown()
+        }
+        let base = "http://127.0.0.1:\(server.port)"
+        func curl(_ arguments: String...) throws -> JSONValue {
+            let result = try BuiltExecutable.run(
+                "/usr/bin/env", ["curl", "-s"] + arguments, in: fixture.folder.path)
+            return try JSONValue.parse(result.output)
+        }
+        let known = "\(base)/\(fixture.pool.definition.id)/.well-known"
+        let configuration = try curl("\(known)/openid-configuration")
+        #expect(configuration["issuer"]?.stringValue == fixture.pool.definition.issuer)
+        let address = try #require(configuration["jwks_uri"]?.stringValue)
+        let keys = try TokenKeySet(json: try curl(address))
+        let body =
+            #"{"AuthFlow":"USER_PASSWORD_AUTH","ClientId":"\#(fixture.client)","AuthParameters":"#
+            + #"{"USERNAME":"ana","PASSWORD":"\#(Fixture.password)"}}"#
+        // More than are worked on at once.
+        let output = try BuiltExecutable.run(
+            "/usr/bin/env",
+            [
+                "curl", "-s", "-Z", "-H",
+                "X-Amz-Target: \(UserPoolEndpoint.target)InitiateAuth", "-d", body,
+            ] + (1...6).map { "\(base)/?\($0)" }, in: fixture.folder.path
+        ).output
+        let tokens = output.matches(of: /"AccessToken":"([^"]+)"/).map { String($0.1) }
+        #expect(tokens.count == 6)
+        let rules = TokenRules(
+            issuer: fixture.pool.definition.issuer, audiences: [fixture.client], use: "access")
+        for token in tokens {
+            let claims = try rules.verify(token, keys: keys, at: fixture.clock.clock.now())
+            #expect(claims["username"] == "ana")
+        }
+    }
+
+    @Test("jwt routes take an issuer's tokens by a file of its keys, and see when it changes")
+    func keyFile() throws {
+        let fixture = try Fixture()
+        try fixture.add("ana")
+        let path = "\(fixture.folder.path)/keys.json"
+        func write() throws {
+            let set = try fixture.pool.keys.keySet(at: fixture.clock.clock.now())
+            try FileSystem.replace(path, with: Array(set.serialized().utf8))
+        }
+        try write()
+        let stack = Stack(json: [
+            "lambdas": [:], "queues": [:],
+            "security": [
+                "jwt": [
+                    "issuer": .string(fixture.pool.definition.issuer),
+                    "audience": .string(fixture.client), "jwksFile": .string(path),
+                ]
+            ],
+        ])
+        var deployment = fixture.deployment
+        deployment.stack = stack
+        let tokens = try #require(
+            TokenAuthorizer(deployment, pool: nil, clock: fixture.clock.clock))
+        func claims(_ authorization: String, scopes: [String] = []) throws -> JSONObject {
+            var request = HTTPRequest(method: "GET", target: "/")
+            request.headers["Authorization"] = authorization
+            return try tokens.claims(of: request, scopes: scopes)
+        }
+        let token = try fixture.token("ana")
+        #expect(try claims("Bearer \(token)")["username"] == "ana")
+        for other in ["", "Basic \(token)", "Bearer", "Bearer \(token) x"] {
+            #expect(throws: TokenFailure.self) { try claims(other) }
+        }
+        #expect(try claims(token)["username"] == "ana")
+        #expect(throws: TokenFailure.scope) { try claims(token, scopes: ["orders/read"]) }
+        _ = try fixture.pool.keys.rotate(at: fixture.clock.clock.now())
+        let next = try fixture.token("ana")
+        #expect(throws: TokenFailure.unknownKey) { try claims(next) }
+        try write()
+        #expect(try claims(next)["username"] == "ana")
+    }
+}
