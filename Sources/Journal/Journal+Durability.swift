@@ -7,21 +7,68 @@ enum CommitWaiter: Sendable {
     case callback(@Sendable ((any Error)?) -> Void)
 }
 
-/// Group commit: one `fdatasync` for everybody who waits. Whoever leads syncs; those who come
-/// meanwhile are served by the next sync.
+/// Group commit: one `fdatasync` for everybody who waits. Two may be under way at a time, each in a
+/// lane of its own, so that the disk is not idle while answers are given. Whoever has a lane syncs
+/// all that is appended by then; those who come meanwhile are served by the next sync.
 extension Journal {
-    /// How far the records are, and who waits for them to be on the disk.
-    struct Commit {
+    /// How far the records are.
+    struct Reach {
         var appended: UInt64 = 0
         var durable: UInt64 = 0
         var file: (any JournalFile)?
+        /// Where the last appended record ends in it.
+        var end: UInt64 = 0
         var unproven: Range<UInt64>?
         /// A sync of it failed: it must be replaced.
         var isSuspect = false
         /// A repair could not bring every record over.
         var hasLosses = false
-        var isSyncing = false
-        var waiters: [(n: UInt64, CommitWaiter)] = []
+        /// The second lane's handle on `file`. Without it that lane uses the first one's, and the
+        /// two take turns.
+        var twin: Twin?
+    }
+
+    /// A second handle on a file: the system tells each handle once of a failure.
+    struct Twin {
+        let file: any JournalFile
+        let original: any JournalFile
+        /// What it would not hear of.
+        var unproven: Range<UInt64>?
+    }
+
+    /// Who syncs, and who waits for it.
+    struct Commit {
+        var reach = Reach()
+        /// For each lane that somebody has: the record up to which it will sync.
+        var lanes: [UInt64?] = [nil, nil]
+        var waiters: [(n: UInt64, waiter: CommitWaiter)] = []
+        /// The highest that was ever waited for.
+        var lastAwaited: UInt64 = 0
+        /// Somebody has had the second lane since the last look.
+        var wantsTwin = false
+
+        mutating func add(_ waiter: CommitWaiter, for n: UInt64) {
+            waiters.append((n, waiter))
+            lastAwaited = max(lastAwaited, n)
+        }
+
+        /// A lane for who needs record `n` synced; `nil` if another sync will do, or must end
+        /// before.
+        mutating func takeLane(for n: UInt64) -> Int? {
+            guard !lanes.contains(where: { ($0 ?? 0) >= n }),
+                let lane = lanes.firstIndex(of: nil)
+            else { return nil }
+            lanes[lane] = reach.appended
+            if lane > 0 { wantsTwin = true }
+            return lane
+        }
+
+        /// The first of those whom no other lane will serve.
+        func next(for lane: Int) -> Int? {
+            let others = lanes.enumerated().lazy.compactMap { $0.offset == lane ? nil : $0.element }
+            let covered = others.max() ?? 0
+            return waiters.firstIndex { $0.n > covered }
+        }
     }
 
     /// Blocks until the ticket's record is on the disk.
@@ -29,76 +76,83 @@ extension Journal {
     /// - Throws: `storage` if the disk refuses, `notDurable` if the record was lost with a failed
     /// sync: in either case the record must not be acknowledged.
     package func waitDurable(_ ticket: Ticket) throws(JournalError) {
-        let (isDurable, waiter) = commit.withLock { commit -> (Bool, Waiter?) in
-            if commit.durable >= ticket.n { return (true, nil) }
-            guard commit.isSyncing else {
-                commit.isSyncing = true
-                return (false, nil)
-            }
+        let (word, waiter) = commit.withLock { commit -> (Waiter.Word?, Waiter?) in
+            if commit.reach.durable >= ticket.n { return (.done, nil) }
+            if let lane = commit.takeLane(for: ticket.n) { return (.sync(lane), nil) }
             let waiter = Waiter()
-            commit.waiters.append((ticket.n, .thread(waiter)))
-            return (false, waiter)
+            commit.add(.thread(waiter), for: ticket.n)
+            return (nil, waiter)
         }
-        guard !isDurable else { return try checkLosses(ticket.n) }
-        switch waiter?.wait() ?? .lead {
-        case .done: break
+        switch word ?? waiter?.wait() ?? .done {
+        case .done, .lead: break
         case .failed(let error): throw error
-        case .lead:
-            defer { handSyncOver() }
-            while commit.withLock({ $0.durable < ticket.n }) { try syncOnce() }
+        case .sync(let lane):
+            defer { handOver(lane) }
+            while commit.withLock({ $0.reach.durable < ticket.n }) { try syncOnce(lane) }
         }
         try checkLosses(ticket.n)
     }
 
     /// As `waitDurable`, for those who do not wait.
-    func whenDurable(_ waits: [(n: UInt64, CommitWaiter)]) {
-        let (leads, done) = commit.withLock { commit in
-            let durable = commit.durable
-            commit.waiters += waits.filter { $0.n > durable }
-            let leads = !commit.isSyncing && !commit.waiters.isEmpty
-            if leads { commit.isSyncing = true }
-            return (leads, waits.filter { $0.n <= durable })
+    func whenDurable(_ waits: [(n: UInt64, waiter: CommitWaiter)]) {
+        let (lane, done) = commit.withLock { commit in
+            let durable = commit.reach.durable
+            for wait in waits where wait.n > durable { commit.add(wait.waiter, for: wait.n) }
+            let lane = commit.waiters.last.flatMap { commit.takeLane(for: $0.n) }
+            return (lane, waits.filter { $0.n <= durable })
         }
-        if leads { JournalWorkers.pool.execute { self.syncForOthers() } }
+        if let lane { JournalWorkers.pool.execute { self.syncForOthers(lane) } }
         tell(done)
     }
 
-    private func syncForOthers() {
-        while case .callback? = commit.withLock({ $0.waiters.first?.1 }) { try? syncOnce() }
-        handSyncOver()
+    private func syncForOthers(_ lane: Int) {
+        func isNextUnattended() -> Bool {
+            commit.withLock { commit in
+                guard let next = commit.next(for: lane) else { return false }
+                if case .callback = commit.waiters[next].waiter { return true }
+                return false
+            }
+        }
+        while isNextUnattended() { try? syncOnce(lane) }
+        handOver(lane)
     }
 
-    private func handSyncOver() {
+    /// Gives the lane to whom no other will serve.
+    private func handOver(_ lane: Int) {
         let next = commit.withLock { commit -> CommitWaiter? in
-            guard let next = commit.waiters.first?.1 else {
-                commit.isSyncing = false
+            guard let next = commit.next(for: lane) else {
+                commit.lanes[lane] = nil
                 return nil
             }
-            if case .thread = next { commit.waiters.removeFirst() }
-            return next
+            guard case .thread = commit.waiters[next].waiter else {
+                return commit.waiters[next].waiter
+            }
+            return commit.waiters.remove(at: next).waiter
         }
         switch next {
-        case .thread(let waiter): waiter.wake(.lead)
-        case .callback: JournalWorkers.pool.execute { self.syncForOthers() }
+        case .thread(let waiter): waiter.wake(.sync(lane))
+        case .callback: JournalWorkers.pool.execute { self.syncForOthers(lane) }
         case nil: break
         }
     }
 
     /// Syncs what is appended by now, and tells those whose records that covers.
-    private func syncOnce() throws(JournalError) {
-        let now = commit.withLock { $0 }
+    private func syncOnce(_ lane: Int) throws(JournalError) {
+        let (reach, lastAwaited) = commit.withLock { commit in
+            commit.lanes[lane] = commit.reach.appended
+            return (commit.reach, commit.lastAwaited)
+        }
         do throws(JournalError) {
-            if now.isSuspect {
-                try repair()
-            } else if let file = now.file {
-                try sync(file, writingAnew: now.unproven, upTo: now.appended)
+            if reach.isSuspect {
+                try repair(reach.file)
+            } else if let file = reach.file {
+                try sync(file, lane, reach)
             } else {
-                try confirm(0, synced: nil)  // the new segment could not be read yet
+                try confirm(Reach())  // the new segment could not be read yet
             }
         } catch {
             // Also those who came with records that a failed reload has left unaccounted for.
-            let last = now.waiters.map(\.n).max() ?? 0
-            for (_, waiter) in takeWaiters(upTo: max(now.appended, last)) {
+            for (_, waiter) in takeWaiters(upTo: max(reach.appended, lastAwaited)) {
                 switch waiter {
                 case .thread(let thread): thread.wake(.failed(error))
                 case .callback(let deliver): deliver(error)
@@ -106,11 +160,11 @@ extension Journal {
             }
             throw error
         }
-        tell(takeWaiters(upTo: commit.withLock { $0.durable }))
+        tell(takeWaiters(upTo: commit.withLock { $0.reach.durable }))
     }
 
     /// Tells them that a sync covers their records.
-    private func tell(_ waiters: [(n: UInt64, CommitWaiter)]) {
+    private func tell(_ waiters: [(n: UInt64, waiter: CommitWaiter)]) {
         for (n, waiter) in waiters {
             switch waiter {
             case .thread(let thread): thread.wake(.done)
@@ -125,7 +179,7 @@ extension Journal {
         }
     }
 
-    private func takeWaiters(upTo n: UInt64) -> [(n: UInt64, CommitWaiter)] {
+    private func takeWaiters(upTo n: UInt64) -> [(n: UInt64, waiter: CommitWaiter)] {
         commit.withLock { commit in
             let taken = commit.waiters.filter { $0.n <= n }
             commit.waiters.removeAll { $0.n <= n }
@@ -134,7 +188,7 @@ extension Journal {
     }
 
     private func checkLosses(_ n: UInt64) throws(JournalError) {
-        guard commit.withLock({ $0.hasLosses }) else { return }
+        guard commit.withLock({ $0.reach.hasLosses }) else { return }
         if session.withLock({ $0.lost.remove(n) != nil }) { throw .notDurable }
     }
 
@@ -146,22 +200,26 @@ extension Journal {
 
     /// One sync for everybody; a file that fails is replaced, and the next turn syncs that.
     private func sync(
-        _ file: any JournalFile, writingAnew unproven: Range<UInt64>?, upTo target: UInt64
+        _ file: any JournalFile, _ lane: Int, _ reach: Reach
     ) throws(JournalError) {
+        let twin = lane > 0 ? reach.twin : nil
         do throws(SystemError) {
             crashPoint("before-sync")
-            try file.sync(writingAnew: unproven)
+            if let twin {
+                try twin.file.sync(writingAnew: twin.unproven)
+            } else {
+                try file.sync(writingAnew: reach.unproven)
+            }
             crashPoint("after-sync")
         } catch {
-            return try repair()
+            return try repair(file)
         }
-        try confirm(target, synced: file)
+        try confirm(reach, byTwin: twin != nil)
     }
 
-    /// After a sync: if another file took over meanwhile, what was synced may be an abandoned one.
-    private func confirm(
-        _ target: UInt64, synced file: (any JournalFile)?
-    ) throws(JournalError) {
+    /// After a sync of all that `reach` tells of: if another file took over meanwhile, what was
+    /// synced may be an abandoned one.
+    private func confirm(_ reach: Reach, byTwin: Bool = false) throws(JournalError) {
         let result = session.withLock { session -> Result<Void, JournalError> in
             do throws(JournalError) {
                 let current = try storing { () throws(SystemError) in try session.readGeneration() }
@@ -172,8 +230,11 @@ extension Journal {
                     try session.syncHere()
                     note(session)
                 }
-                if session.file === file { session.unproven = nil }
-                session.markDurable(target)
+                session.markDurable(reach.appended)
+                if session.file === reach.file {
+                    if !byTwin { session.unproven = nil }
+                    keepTwin(session, isProven: byTwin, behind: reach.end)
+                }
                 note(session)
                 return .success(())
             } catch {
@@ -183,9 +244,31 @@ extension Journal {
         try result.get()
     }
 
-    /// The file's sync failed: replaces it under the lock, unless another process did so already.
-    private func repair() throws(JournalError) {
+    /// Opens the second lane's handle if it is wanted, or notes what it has proven.
+    ///
+    /// - Parameter end: the file is on the disk up to there: a handle that is opened now need not
+    ///   hear of what failed before.
+    private func keepTwin(_ session: JournalSession<State>, isProven: Bool, behind end: UInt64) {
+        let isWanted = commit.withLock { commit in
+            if isProven { commit.reach.twin?.unproven = nil }
+            return commit.wantsTwin && commit.reach.twin == nil
+        }
+        // Nobody may append meanwhile what this process has not seen.
+        guard isWanted, (try? lockFile.tryLock()) == true else { return }
+        defer { lockFile.unlock() }
+        let path = session.path(of: session.segment)
+        guard let file = try? session.storage.open(path, creating: false),
+            let status = try? file.status(), status.inode == session.identity,
+            status.size == session.end
+        else { return }
+        let twin = Twin(file: file, original: session.file, unproven: end..<session.end)
+        commit.withLock { $0.reach.twin = twin }
+    }
+
+    /// The file's sync failed: replaces it under the lock, unless that is done.
+    private func repair(_ file: (any JournalFile)?) throws(JournalError) {
         let result = session.withLock { session -> Result<Void, JournalError> in
+            guard !session.isLoaded || session.file === file else { return .success(()) }
             do throws(JournalError) {
                 session.suspect = session.identity
                 defer { note(session) }

@@ -217,12 +217,14 @@ package final class Journal<State: JournaledState>: Sendable {
     func note(_ session: JournalSession<State>) {
         guard session.isLoaded else { return }
         commit.withLock { commit in
-            commit.appended = session.lastN
-            commit.durable = max(commit.durable, session.durable)
-            commit.file = session.file
-            commit.unproven = session.unproven
-            commit.isSuspect = session.isSuspect
-            commit.hasLosses = !session.lost.isEmpty
+            commit.reach.appended = session.lastN
+            commit.reach.durable = max(commit.reach.durable, session.durable)
+            commit.reach.file = session.file
+            commit.reach.end = session.end
+            commit.reach.unproven = session.unproven
+            commit.reach.isSuspect = session.isSuspect
+            commit.reach.hasLosses = !session.lost.isEmpty
+            if commit.reach.twin?.original !== session.file { commit.reach.twin = nil }
         }
     }
 }

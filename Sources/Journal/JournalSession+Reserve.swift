@@ -31,6 +31,7 @@ extension JournalSession {
                     wanted > UInt64(options.reserveBytes) ? wanted + wanted / 4 : wanted)
                 try file.sync()
             } catch {
+                reserve = nil  // whose sync failed is not to be synced again
                 // What a failed attempt has taken must not count.
                 try file.truncate(to: size)
                 throw error

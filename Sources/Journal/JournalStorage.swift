@@ -82,6 +82,7 @@ package struct DiskStorage: JournalStorage {
 private final class DiskFile: JournalFile {
     private let descriptor: FileDescriptor
     private let turns = Atomic<UInt>(0)
+    private let syncFailure = Mutex<SystemError?>(nil)
     private static let turnsInARow: UInt = 4
 
     init(_ descriptor: consuming FileDescriptor) { self.descriptor = descriptor }
@@ -99,7 +100,20 @@ private final class DiskFile: JournalFile {
     }
     func truncate(to size: UInt64) throws(SystemError) { try descriptor.truncate(to: size) }
     func allocate(_ size: UInt64) throws(SystemError) { try descriptor.allocate(size) }
-    func sync() throws(SystemError) { try descriptor.syncData() }
+    /// One at a time, and none after one that failed: the system tells of a failure once, and who
+    /// syncs meanwhile or later must hear of it too.
+    func sync() throws(SystemError) {
+        let failure = syncFailure.withLock { failure in
+            guard failure == nil else { return failure }
+            do throws(SystemError) {
+                try descriptor.syncData()
+            } catch {
+                failure = error
+            }
+            return failure
+        }
+        if let failure { throw failure }
+    }
     /// Now and then lets those go first who wait: a process that never pauses would take the lock
     /// again before they are awake.
     func tryLock() throws(SystemError) -> Bool {

@@ -112,8 +112,9 @@ final class SimulatedProcess: @unchecked Sendable {
     }
 
     /// What happens to its next call.
-    func fate(of call: Call) throws(SystemError) -> Fate {
-        world.beforeCall(of: self)
+    /// - Parameter isSegment: whether it is made on a journal's segment.
+    func fate(of call: Call, isSegment: Bool = false) throws(SystemError) -> Fate {
+        world.beforeCall(of: self, isSegmentSync: isSegment && call == .sync)
         guard isAlive else { throw SystemError(call: "the dead do not call", code: ESRCH) }
         for index in faults.indices.reversed() where faults[index].canHappen(to: call) {
             faults[index].call -= 1

@@ -181,7 +181,7 @@ private final class SimulatedFile: JournalFile, @unchecked Sendable {
     }
 
     func sync() throws(SystemError) {
-        switch try process.fate(of: .sync) {
+        switch try process.fate(of: .sync, isSegment: path.hasSuffix(".jsonl")) {
         case .normal, .short: break
         case .fails(let code):
             world.disk.failSync(file, &world.random)

@@ -36,7 +36,8 @@ final class SimulatedWorld: @unchecked Sendable {
     var heldLocks = 0
     private(set) var hasLostPower = false
     /// Runs where a process could be interrupted: it holds no journal's lock.
-    var interrupt: ((SimulatedProcess) -> Void)?
+    /// `isSegmentSync`: another thread of the same process may do something meanwhile.
+    var interrupt: ((SimulatedProcess, _ isSegmentSync: Bool) -> Void)?
     private var lastProcess: Int32 = 0
     private var processes: [SimulatedProcess] = []
     private(set) var calls: UInt64 = 0
@@ -82,9 +83,9 @@ final class SimulatedWorld: @unchecked Sendable {
         return "\(hex(UInt64(stepContext.step), 8))-0000-4000-8000-\(hex(stepContext.ids, 12))"
     }
 
-    func beforeCall(of process: SimulatedProcess) {
+    func beforeCall(of process: SimulatedProcess, isSegmentSync: Bool) {
         calls += 1
-        if heldLocks == 0 { interrupt?(process) }
+        if heldLocks == 0 { interrupt?(process, isSegmentSync) }
     }
 
     func losePower() {

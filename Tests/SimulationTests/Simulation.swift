@@ -44,7 +44,7 @@ final class Simulation {
         world = SimulatedWorld(
             options: scenario.options, now: Timestamp(milliseconds: 1_764_000_000_000))
         processes = Array(repeating: nil, count: Scenario.processes)
-        world.interrupt = { [unowned self] in interrupt($0) }
+        world.interrupt = { [unowned self] in interrupt($0, isSegmentSync: $1) }
     }
 
     struct Failure {
@@ -115,7 +115,7 @@ final class Simulation {
     }
 
     /// Runs the steps that are to come between this call and the last.
-    private func interrupt(_ process: SimulatedProcess) {
+    private func interrupt(_ process: SimulatedProcess, isSegmentSync: Bool) {
         guard let index = frames.indices.last, frames[index].process === process,
             frames[index].operation != nil, violation == nil
         else { return }
@@ -123,15 +123,33 @@ final class Simulation {
         frames[index].unlockedCalls += 1
         for interruption in frames[index].step.interruptions where interruption.call == call {
             let step = interruption.step
-            guard !frames.contains(where: { $0.process === self.process(step.process) }),
+            let isOwn = self.process(step.process) === process
+            guard isOwn ? isSegmentSync && canShare(process, step) : isIdle(step.process),
                 !world.hasLostPower
             else { continue }
-            let (context, failed) = (world.stepContext, process.hasFailed)
+            let (context, failed, faults) = (world.stepContext, process.hasFailed, process.faults)
             // What the interrupted one did so far is seen now.
             observe(quietly: false)
             if violation == nil { take(step) }
             world.stepContext = context
-            process.hasFailed = failed
+            process.hasFailed = failed || isOwn && process.hasFailed
+            process.faults = faults
+        }
+    }
+
+    private func isIdle(_ process: Int) -> Bool {
+        !frames.contains { $0.process === self.process(process) }
+    }
+
+    /// Whether a second thread of a process may take a step while the first waits for a sync. It
+    /// must need a sync of its own: for the first one's it would wait, as a third would.
+    private func canShare(_ process: SimulatedProcess, _ step: Step) -> Bool {
+        guard frames.count(where: { $0.process === process }) == 1,
+            tracks[step.queue]?.current.settings.isFIFO == false
+        else { return false }
+        return switch step.action {
+        case .send, .delete: true
+        default: false
         }
     }
 
