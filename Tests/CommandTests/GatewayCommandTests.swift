@@ -122,6 +122,8 @@ import Testing
         let table = try msorch("apikeys", "list").output
         #expect(table.contains("2 of 2 a DAY"))
         #expect(!table.contains(value))
+        let completed = try msorch("__complete", "apikeys", "show", "m")
+        #expect(completed.output == "mobile\n")
         let unknown = try msorch("apikeys", "show", "mobil")
         #expect(unknown.status != 0 && unknown.error.contains("hint: "))
         let mode = try FileManager.default.attributesOfItem(

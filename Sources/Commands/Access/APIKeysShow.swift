@@ -5,7 +5,7 @@ import StackModel
 extension Command {
     static let apiKeysShow = Command(
         path: ["apikeys", "show"], abstract: "Prints the value of an API key: a secret.",
-        arguments: [Argument(name: "NAME", help: "The key, as api.keys has it.")],
+        arguments: [Argument(name: "APIKEY", help: "The key, as api.keys has it.")],
         examples: [
             "msorch apikeys show mobile",
             #"curl -H "x-api-key: $(msorch apikeys show mobile)" "#

@@ -67,6 +67,7 @@ package enum Completion {
         switch argument.name {
         case "QUEUE": return queues(invocation)
         case "FUNCTION": return functions(invocation)
+        case "APIKEY": return apiKeys(invocation)
         case "NAME": return functions(invocation) + queues(invocation)
         default: return []
         }
@@ -81,6 +82,10 @@ package enum Completion {
 
     private static func queues(_ invocation: Invocation) -> [String] {
         (try? QueueDirectory(stateDirectory: invocation.stateDirectory).names()) ?? []
+    }
+
+    private static func apiKeys(_ invocation: Invocation) -> [String] {
+        (try? Deployment.load(invocation.stateDirectory))?.stack.apiKeyNames ?? []
     }
 
     private static func functions(_ invocation: Invocation) -> [String] {
