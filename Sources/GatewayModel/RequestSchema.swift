@@ -24,17 +24,17 @@ package struct RequestSchema: Sendable {
         nodes = compiler.nodes
     }
 
-    /// Whether a value is as the schema says.
-    package func accepts(_ value: JSONValue) -> Bool {
-        SchemaJudge(schema: self).accepts(value, "", depth: 0)
-    }
+    /// Schemas asked for a body: so many, and so many more for each of its bytes. Where that is not
+    /// enough, the answer is no.
+    private static let steps = (base: 100_000, perByte: 10)
 
     /// Whether a body is JSON, and as the schema says; no body counts as `{}`.
     package func accepts(body: [UInt8]) -> Bool {
         guard let value = try? JSONValue.parse(body.isEmpty ? Array("{}".utf8) : body) else {
             return false
         }
-        return accepts(value)
+        let steps = Self.steps.base + Self.steps.perByte * body.count
+        return SchemaJudge(schema: self, steps: steps).accepts(value, "", depth: 0)
     }
 }
 

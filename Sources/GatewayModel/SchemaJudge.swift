@@ -2,20 +2,21 @@ import JSON
 
 /// Holds one value against a schema (JSON Schema draft 4, *validation*).
 final class SchemaJudge {
-    /// Schemas asked for one value. Schemas that refer to themselves could ask for ever.
-    private static let maximumSteps = 10_000_000
-
     private let schema: RequestSchema
-    private var steps = 0
+    /// How many more schemas may be asked. Those that refer to themselves could ask for ever.
+    private var stepsLeft: Int
 
-    init(schema: RequestSchema) { self.schema = schema }
+    init(schema: RequestSchema, steps: Int) {
+        self.schema = schema
+        stepsLeft = steps
+    }
 
     /// - Parameters:
     ///   - pointer: names the schema.
     ///   - depth: schemas entered so far; too many are a no.
     func accepts(_ value: JSONValue, _ pointer: String, depth: Int) -> Bool {
-        steps += 1
-        guard depth < RequestSchema.maximumDepth, steps <= Self.maximumSteps,
+        stepsLeft -= 1
+        guard depth < RequestSchema.maximumDepth, stepsLeft >= 0,
             let node = schema.nodes[pointer]
         else { return false }
         let depth = depth + 1
