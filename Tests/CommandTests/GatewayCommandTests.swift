@@ -30,9 +30,13 @@ import Testing
     }
 
     /// Changes the stack file's `api` and one route, and deploys it.
-    private func deploy(api: [String: JSONValue] = [:], route: [String: JSONValue] = [:]) throws {
+    private func deploy(
+        api: [String: JSONValue] = [:], route: [String: JSONValue] = [:],
+        security: JSONValue? = nil
+    ) throws {
         let path = folder.path + "/stack.json"
         var stack = try #require(try JSONValue.parse(try FileSystem.read(path)).objectValue)
+        if let security { stack["security"] = security }
         var own = stack["api"]?.objectValue ?? [:]
         for (key, value) in api { own[key] = value }
         stack["api"] = .object(own)
@@ -129,5 +133,31 @@ import Testing
         let mode = try FileManager.default.attributesOfItem(
             atPath: folder.path + "/.msorch/api-keys.json")[.posixPermissions]
         #expect(mode as? Int == 0o600)
+    }
+
+    @Test("a user of the pool calls with a token, and nobody without")
+    func tokens() throws {
+        try deploy(
+            route: ["authorization": "jwt", "scopes": ["orders/write"]],
+            security: ["userPool": [:]])
+        let added = try msorch("users", "add", "ana", "--password", "Correct-Horse-1")
+        try #require(added.status == 0, "\(added.error)")
+        func token(_ scope: String) throws -> String {
+            String(try msorch("users", "token", "ana", "--scopes", scope).output.dropLast())
+        }
+        let serve = try RunningServe(in: folder.path)
+        let url = (serve.record["gateway"]?.stringValue ?? "") + "/prod/orders"
+        let order = #"{"order_id":1,"order_details":"x"}"#
+        let good = try token("orders/write")
+        #expect(try curl("-H", "Authorization: Bearer \(good)", url, "-d", order).status == "200")
+        let poor = try curl(
+            "-H", "Authorization: Bearer \(try token("orders/read"))", url, "-d", order)
+        #expect(poor.status == "401")
+        for token in [good + "x", "", "a.b.c"] {
+            let answer = try curl("-H", "Authorization: Bearer \(token)", url, "-d", order)
+            #expect(answer.status == "401")
+            #expect(answer.body == #"{"message":"Unauthorized"}"#)
+        }
+        #expect(try curl(url, "-d", order).status == "401")
     }
 }
