@@ -1,63 +1,27 @@
-"""Unmodified boto3 inside a function, against the endpoint that functions reach: every operation, and its errors."""
+"""Unmodified clients against `msorch serve`: every operation and error of SQS, in both protocols."""
 import hashlib
+import json
 import struct
 
-import botocore.session
 import pytest
-from botocore.validate import ParamValidator
+
+from conftest import Client
 
 ACCOUNT = '123456789012'
 AMAZON = 'https://sqs.us-east-1.amazonaws.com/' + ACCOUNT + '/'
-
-PROBE = '''
-import boto3
-import botocore.exceptions
-
-sqs = boto3.client('sqs')
+ARN = 'arn:aws:sqs:us-east-1:' + ACCOUNT + ':'
+PREFIX = 'AWS.SimpleQueueService.'
 
 
-def resolve(value, results):
-    """'$0.Messages.1.Body' is what an earlier call answered."""
-    if isinstance(value, dict):
-        return {key: resolve(item, results) for key, item in value.items()}
-    if isinstance(value, list):
-        return [resolve(item, results) for item in value]
-    if isinstance(value, str) and value.startswith('$'):
-        index, *path = value[1:].split('.')
-        found = results[int(index)]
-        for key in path:
-            found = found[int(key) if isinstance(found, list) else key]
-        return found
-    if isinstance(value, str) and value.startswith('bytes:'):
-        return value[6:].encode()
-    return value
-
-
-def handle(event, context):
-    results = []
-    for operation, parameters in event:
-        try:
-            answer = getattr(sqs, operation)(**resolve(parameters, results))
-            meta = answer.pop('ResponseMetadata')
-            assert meta['RequestId'] and meta['HTTPStatusCode'] == 200
-            for message in answer.get('Messages', []):
-                for attribute in message.get('MessageAttributes', {}).values():
-                    if 'BinaryValue' in attribute:
-                        attribute['BinaryValue'] = attribute['BinaryValue'].decode()
-            results.append(answer)
-        except botocore.exceptions.ClientError as error:
-            status = error.response['ResponseMetadata']['HTTPStatusCode']
-            results.append({'error': error.response['Error'], 'status': status, 'class': type(error).__name__})
-    return results
-'''
+@pytest.fixture(scope='module', params=['json', 'query'])
+def protocol(request):
+    return request.param
 
 
 @pytest.fixture(scope='module')
-def call(make_stack):
-    stack = make_stack('sqs')
-    (stack.folder / 'probe').mkdir()
-    (stack.folder / 'probe/handler.py').write_text(PROBE)
-    queues = {name: {} for name in ['Plain', 'Errors', 'Batches', 'Handles', 'Attributes', 'Empty']}
+def stack(make_stack, protocol):
+    stack = make_stack(f'sqs-{protocol}')
+    queues = {name: {} for name in ['Plain', 'Errors', 'Batches', 'Handles', 'Attributes', 'Empty', 'Woken']}
     queues['Small'] = {'maximumMessageSize': 1024}
     queues['Dead'] = {}
     queues['Giver'] = {'redrive': {'deadLetterQueue': 'Dead', 'maxReceiveCount': 2}, 'visibilityTimeout': 0}
@@ -67,28 +31,24 @@ def call(make_stack):
     queues['Groups.fifo'] = {'contentBasedDeduplication': True}
     queues['Strict.fifo'] = {}
     queues['List-a'], queues['List-b'] = {}, {}
-    stack.deploy({
-        'lambdas': {'Probe': {'runtime': 'python3', 'handler': 'handler.handle', 'code': 'probe', 'timeout': 30,
-                              'memorySize': 512,
-                              'policies': [{'Effect': 'Allow', 'Action': 'sqs:*', 'Resource': '*'}]}},
-        'queues': queues,
-    })
-    model = botocore.session.get_session().get_service_model('sqs')
+    stack.deploy({'lambdas': {}, 'queues': queues})
+    stack.serve()
+    yield stack
+    stack.stop()
+
+
+@pytest.fixture(scope='module')
+def call(stack, protocol):
+    client = Client(stack, protocol)
 
     def call(*calls):
-        result = stack.invoke('Probe', calls)
-        assert 'functionError' not in result, result
-        for (operation, _), answer in zip(calls, result['payload']):
-            if 'error' in answer:
-                continue
-            name = ''.join(word.capitalize() for word in operation.split('_'))
-            shape = model.operation_model(name).output_shape
-            if shape is not None:
-                report = ParamValidator().validate(answer, shape)
-                assert not report.has_errors(), report.generate_report()
-        return result['payload']
+        answers = client(*calls)
+        for answer in answers:
+            assert 'failure' not in answer, answer
+        return answers
 
-    return call
+    yield call
+    client.close()
 
 
 def url(queue, host=AMAZON):
@@ -156,7 +116,7 @@ def test_trace_header(call):
     header = {'AWSTraceHeader': {'DataType': 'String', 'StringValue': 'Root=1-5e-1'}}
     sent, received = call(
         ('send_message', {'QueueUrl': url('Empty'), 'MessageBody': 'x', 'MessageSystemAttributes': header}),
-        ('receive_message', {'QueueUrl': url('Empty'), 'MessageSystemAttributeNames': ['AWSTraceHeader']}))
+        ('receive_message', {'QueueUrl': url('Empty'), 'AttributeNames': ['AWSTraceHeader']}))
     assert sent['MD5OfMessageSystemAttributes'] == attributes_md5(header)
     assert received['Messages'][0]['Attributes'] == {'AWSTraceHeader': 'Root=1-5e-1'}
 
@@ -241,7 +201,6 @@ def test_queues(call):
 
 
 GARBAGE = 'The input receipt handle "garbage" is not a valid receipt handle.'
-PREFIX = 'AWS.SimpleQueueService.'
 
 
 @pytest.mark.parametrize('operation, parameters, code, message', [
@@ -289,10 +248,12 @@ PREFIX = 'AWS.SimpleQueueService.'
     ('send_message_batch', {'QueueUrl': url('Strict.fifo'), 'Entries': [{'Id': 'a', 'MessageBody': 'x'}]},
      'InvalidParameterValue', None),
 ])
-def test_errors(call, operation, parameters, code, message):
+def test_errors(call, protocol, operation, parameters, code, message):
     answer, = call((operation, parameters))
     assert answer['error']['Code'] == code
     assert answer['error']['Type'] == 'Sender'
+    if message and protocol == 'query':
+        message = message.replace('queue does not exist.', 'queue does not exist for this wsdl version.')
     if message:
         assert answer['error']['Message'] == message
 
@@ -310,7 +271,7 @@ def test_move_tasks(call):
     results = call(
         ('send_message', {'QueueUrl': giver, 'MessageBody': 'again'}),
         *[('receive_message', {'QueueUrl': giver})] * 2,
-        ('receive_message', {'QueueUrl': dead, 'VisibilityTimeout': 0, 'MessageSystemAttributeNames': ['All']}),
+        ('receive_message', {'QueueUrl': dead, 'VisibilityTimeout': 0, 'AttributeNames': ['All']}),
         ('start_message_move_task', {'SourceArn': arn + 'MoverDead', 'MaxNumberOfMessagesPerSecond': 500}),
         ('receive_message', {'QueueUrl': giver, 'WaitTimeSeconds': 10}),
         ('list_message_move_tasks', {'SourceArn': arn + 'MoverDead'}),
@@ -336,3 +297,290 @@ def test_receive_attempt(call):
         receive, receive, ('receive_message', {'QueueUrl': queue}))
     assert first['Messages'] == second['Messages']
     assert 'Messages' not in other
+
+
+def names(answer, key='QueueUrls'):
+    return [found.rsplit('/')[-1] for found in answer.get(key, [])]
+
+
+def test_create_queue(call, stack):
+    attributes = {'VisibilityTimeout': '7', 'DelaySeconds': '1', 'KmsMasterKeyId': 'alias/x'}
+    made, same, bare, found, other, gone, soon, listed = call(
+        ('create_queue', {'QueueName': 'Made', 'Attributes': attributes, 'tags': {'team': 'a'}}),
+        ('create_queue', {'QueueName': 'Made', 'Attributes': attributes}),
+        ('create_queue', {'QueueName': 'Made'}),
+        ('get_queue_attributes', {'QueueUrl': '$0.QueueUrl', 'AttributeNames': ['All']}),
+        ('create_queue', {'QueueName': 'Made', 'Attributes': {'DelaySeconds': '2', 'VisibilityTimeout': '7'}}),
+        ('delete_queue', {'QueueUrl': '$0.QueueUrl'}),
+        ('create_queue', {'QueueName': 'Made'}),
+        ('list_queues', {'QueueNamePrefix': 'Made'}))
+    assert made['QueueUrl'] == f'{stack.endpoint}/{ACCOUNT}/Made'
+    assert same == made and bare == made and gone == {} and listed == {}
+    values = found['Attributes']
+    assert values['VisibilityTimeout'] == '7' and values['DelaySeconds'] == '1'
+    assert values['KmsMasterKeyId'] == 'alias/x' and values['SqsManagedSseEnabled'] == 'false'
+    assert other['error']['Code'] == 'QueueAlreadyExists' and other['status'] == 400
+    assert other['error']['Message'] == (
+        'A queue already exists with the same name and a different value for attribute DelaySeconds')
+    assert soon['error']['Code'] == PREFIX + 'QueueDeletedRecently'
+
+
+def test_create_fifo(call):
+    made, found, other, changed, same = call(
+        ('create_queue', {'QueueName': 'Made.fifo', 'Attributes': {
+            'FifoQueue': 'true', 'ContentBasedDeduplication': 'true', 'DeduplicationScope': 'messageGroup',
+            'FifoThroughputLimit': 'perMessageGroupId'}}),
+        ('get_queue_attributes', {'QueueUrl': '$0.QueueUrl', 'AttributeNames': [
+            'FifoQueue', 'ContentBasedDeduplication', 'DeduplicationScope', 'FifoThroughputLimit']}),
+        ('create_queue', {'QueueName': 'Made.fifo', 'Attributes': {
+            'FifoQueue': 'true', 'ContentBasedDeduplication': 'false'}}),
+        ('set_queue_attributes', {'QueueUrl': '$0.QueueUrl', 'Attributes': {'FifoQueue': 'false'}}),
+        ('set_queue_attributes', {'QueueUrl': '$0.QueueUrl', 'Attributes': {'FifoQueue': 'true'}}))
+    assert found['Attributes'] == {'FifoQueue': 'true', 'ContentBasedDeduplication': 'true',
+                                   'DeduplicationScope': 'messageGroup', 'FifoThroughputLimit': 'perMessageGroupId'}
+    assert 'ContentBasedDeduplication' in other['error']['Message']
+    assert changed['error']['Code'] == 'InvalidAttributeValue'
+    assert changed['error']['Message'] == (
+        'Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.')
+    assert same == {}
+
+
+def test_set_attributes(call):
+    made, one, found, two, rest = call(
+        ('create_queue', {'QueueName': 'Set'}),
+        ('set_queue_attributes', {'QueueUrl': '$0.QueueUrl', 'Attributes': {
+            'VisibilityTimeout': '0', 'MaximumMessageSize': '2048', 'MessageRetentionPeriod': '60',
+            'ReceiveMessageWaitTimeSeconds': '3', 'DelaySeconds': '900',
+            'RedrivePolicy': json.dumps({'deadLetterTargetArn': ARN + 'Dead', 'maxReceiveCount': '3'}),
+            'RedriveAllowPolicy': json.dumps({'redrivePermission': 'byQueue', 'sourceQueueArns': [ARN + 'Plain']}),
+            'SqsManagedSseEnabled': 'false'}}),
+        ('get_queue_attributes', {'QueueUrl': '$0.QueueUrl', 'AttributeNames': ['All']}),
+        ('set_queue_attributes', {'QueueUrl': '$0.QueueUrl', 'Attributes': {
+            'RedrivePolicy': '', 'RedriveAllowPolicy': '', 'SqsManagedSseEnabled': 'true'}}),
+        ('get_queue_attributes', {'QueueUrl': '$0.QueueUrl', 'AttributeNames': [
+            'RedrivePolicy', 'RedriveAllowPolicy', 'SqsManagedSseEnabled', 'DelaySeconds']}))
+    values = found['Attributes']
+    assert json.loads(values['RedrivePolicy']) == {'deadLetterTargetArn': ARN + 'Dead', 'maxReceiveCount': 3}
+    assert json.loads(values['RedriveAllowPolicy'])['sourceQueueArns'] == [ARN + 'Plain']
+    assert {key: values[key] for key in ['VisibilityTimeout', 'MaximumMessageSize', 'MessageRetentionPeriod',
+                                         'ReceiveMessageWaitTimeSeconds', 'DelaySeconds', 'SqsManagedSseEnabled']} == {
+        'VisibilityTimeout': '0', 'MaximumMessageSize': '2048', 'MessageRetentionPeriod': '60',
+        'ReceiveMessageWaitTimeSeconds': '3', 'DelaySeconds': '900', 'SqsManagedSseEnabled': 'false'}
+    assert rest['Attributes'] == {'SqsManagedSseEnabled': 'true', 'DelaySeconds': '900'}
+
+
+@pytest.mark.parametrize('name, attributes, code, message', [
+    ('Bad', {'VisibilityTimeout': '43201'}, 'InvalidAttributeValue',
+     'Invalid value for the parameter VisibilityTimeout.'),
+    ('Bad', {'MessageRetentionPeriod': '59'}, 'InvalidAttributeValue', None),
+    ('Bad', {'MaximumMessageSize': '1048577'}, 'InvalidAttributeValue', None),
+    ('Bad', {'DelaySeconds': 'soon'}, 'InvalidAttributeValue', None),
+    ('Bad', {'ReceiveMessageWaitTimeSeconds': '21'}, 'InvalidAttributeValue', None),
+    ('Bad', {'KmsDataKeyReusePeriodSeconds': '59'}, 'InvalidAttributeValue', None),
+    ('Bad', {'Policy': '{'}, 'InvalidAttributeValue', 'Invalid value for the parameter Policy.'),
+    ('Bad', {'Colour': 'red'}, 'InvalidAttributeName', 'Unknown Attribute Colour.'),
+    ('Bad', {'QueueArn': 'x'}, 'InvalidAttributeName', 'Unknown Attribute QueueArn.'),
+    ('Bad', {'FifoQueue': 'false'}, 'InvalidAttributeName', 'Unknown Attribute FifoQueue.'),
+    ('Bad', {'ContentBasedDeduplication': 'true'}, 'InvalidAttributeName',
+     'Unknown Attribute ContentBasedDeduplication.'),
+    ('Bad', {'SqsManagedSseEnabled': 'true', 'KmsMasterKeyId': 'k'}, 'InvalidAttributeName',
+     'You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.'),
+    ('Bad', {'RedrivePolicy': '[]'}, 'InvalidParameterValue',
+     'Value [] for parameter RedrivePolicy is invalid. Reason: Redrive policy is not a valid JSON map.'),
+    ('Bad', {'RedrivePolicy': '{"deadLetterTargetArn": "dummy", "maxReceiveCount": 42}'}, 'InvalidParameterValue',
+     'Value {"deadLetterTargetArn": "dummy", "maxReceiveCount": 42} for parameter RedrivePolicy is invalid. '
+     'Reason: Invalid value for deadLetterTargetArn.'),
+    ('Bad', {'RedrivePolicy': json.dumps({'deadLetterTargetArn': ARN + 'Dead', 'maxReceiveCount': 1001})},
+     'InvalidParameterValue', None),
+    ('Bad', {'RedrivePolicy': json.dumps({'deadLetterTargetArn': ARN + 'Nowhere', 'maxReceiveCount': 1})},
+     'InvalidParameterValue', None),
+    ('Bad.fifo', {'FifoQueue': 'true', 'RedrivePolicy': json.dumps(
+        {'deadLetterTargetArn': ARN + 'Dead', 'maxReceiveCount': 1})}, 'InvalidParameterValue', None),
+    ('Bad', {'RedriveAllowPolicy': '{"redrivePermission":"some"}'}, 'InvalidParameterValue', None),
+    ('Bad.fifo', {'FifoQueue': 'true', 'FifoThroughputLimit': 'perMessageGroupId'}, 'InvalidAttributeValue', None),
+    ('Bad', {'FifoQueue': 'true'}, 'InvalidParameterValue',
+     'The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with '
+     '.fifo suffix and be 1 to 80 in length.'),
+    ('Bad.fifo', {}, 'InvalidParameterValue',
+     'Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length'),
+    ('B' * 81, {}, 'InvalidParameterValue', None),
+    ('B d', {}, 'InvalidParameterValue', None),
+])
+def test_attribute_errors(call, name, attributes, code, message):
+    answer, listed = call(('create_queue', {'QueueName': name, 'Attributes': attributes}),
+                          ('list_queues', {'QueueNamePrefix': 'B'}))
+    assert answer['error']['Code'] == code
+    assert answer['status'] == 400
+    if message:
+        assert answer['error']['Message'] == message
+    assert name not in names(listed)
+
+
+def test_tags(call):
+    queue = url('Plain')
+    none, _, some, _, one, _, rest, many = call(
+        ('list_queue_tags', {'QueueUrl': queue}),
+        ('tag_queue', {'QueueUrl': queue, 'Tags': {'a': '1', 'b': 'ü&<', 'c': ''}}),
+        ('list_queue_tags', {'QueueUrl': queue}),
+        ('untag_queue', {'QueueUrl': queue, 'TagKeys': ['a', 'c', 'nothing']}),
+        ('list_queue_tags', {'QueueUrl': queue}),
+        ('untag_queue', {'QueueUrl': queue, 'TagKeys': ['b']}),
+        ('list_queue_tags', {'QueueUrl': queue}),
+        ('tag_queue', {'QueueUrl': queue, 'Tags': {str(n): 'x' for n in range(51)}}))
+    assert none.get('Tags', {}) == {} and rest.get('Tags', {}) == {}
+    assert some['Tags'] == {'a': '1', 'b': 'ü&<', 'c': ''}
+    assert one['Tags'] == {'b': 'ü&<'}
+    assert many['error']['Code'] == 'InvalidParameterValue'
+
+
+def test_permissions(call):
+    queue = url('Plain')
+    policy = ('get_queue_attributes', {'QueueUrl': queue, 'AttributeNames': ['Policy']})
+    add = {'QueueUrl': queue, 'Label': 'one', 'AWSAccountIds': [ACCOUNT, '668614515564'], 'Actions': ['ReceiveMessage']}
+    _, first, twice, _, both, _, _, rest, lost, owner, nobody = call(
+        ('add_permission', add), policy, ('add_permission', add),
+        ('add_permission', {**add, 'Label': 'two', 'AWSAccountIds': [ACCOUNT], 'Actions': ['*', 'SendMessage']}), policy,
+        ('remove_permission', {'QueueUrl': queue, 'Label': 'one'}),
+        ('remove_permission', {'QueueUrl': queue, 'Label': 'two'}), policy,
+        ('remove_permission', {'QueueUrl': queue, 'Label': 'two'}),
+        ('add_permission', {**add, 'Actions': ['DeleteQueue']}),
+        ('add_permission', {**add, 'AWSAccountIds': ['me']}))
+    assert json.loads(first['Attributes']['Policy']) == {
+        'Version': '2008-10-17', 'Id': ARN + 'Plain/SQSDefaultPolicy', 'Statement': [{
+            'Sid': 'one', 'Effect': 'Allow', 'Action': 'SQS:ReceiveMessage', 'Resource': ARN + 'Plain',
+            'Principal': {'AWS': [f'arn:aws:iam::{ACCOUNT}:root', 'arn:aws:iam::668614515564:root']}}]}
+    assert twice['error']['Message'] == 'Value one for parameter Label is invalid. Reason: Already exists.'
+    assert [s['Sid'] for s in json.loads(both['Attributes']['Policy'])['Statement']] == ['one', 'two']
+    assert rest.get('Attributes', {}) == {}
+    assert lost['error']['Message'] == "Value two for parameter Label is invalid. Reason: can't find label."
+    assert owner['error']['Code'] == nobody['error']['Code'] == 'InvalidParameterValue'
+
+
+def test_dead_letter_sources(call):
+    all_of_them, one, rest, none = call(
+        ('list_dead_letter_source_queues', {'QueueUrl': url('Dead')}),
+        ('list_dead_letter_source_queues', {'QueueUrl': url('Dead'), 'MaxResults': 1}),
+        ('list_dead_letter_source_queues', {'QueueUrl': url('MoverDead'), 'MaxResults': 1}),
+        ('list_dead_letter_source_queues', {'QueueUrl': url('Plain')}))
+    assert names(all_of_them, 'queueUrls') == names(one, 'queueUrls') == ['Giver']
+    assert names(rest, 'queueUrls') == ['Mover'] and none.get('queueUrls', []) == []
+
+
+def test_purge(call):
+    queue = url('List-a')
+    _, _, empty, again = call(
+        ('send_message', {'QueueUrl': queue, 'MessageBody': 'x'}), ('purge_queue', {'QueueUrl': queue}),
+        ('receive_message', {'QueueUrl': queue}), ('purge_queue', {'QueueUrl': queue}))
+    assert 'Messages' not in empty
+    assert again['status'] == 403 and again['error']['Code'] == PREFIX + 'PurgeQueueInProgress'
+    assert again['error']['Message'] == 'Only one PurgeQueue operation on List-a is allowed every 60 seconds.'
+
+
+def test_message_texts_survive(call):
+    bodies = ['a\r\nb\tc', '<a href="x">&amp;</a>', '\\u0041 \\ "q"', '🦤' * 3, ' lead and trail ', 'é\ufffd']
+    entries = [{'Id': str(n), 'MessageBody': body, 'MessageAttributes': {
+        'binary': {'DataType': 'Binary.x', 'BinaryValue': 'bytes:<&\r\n'},
+        'text': {'DataType': 'String', 'StringValue': body}}} for n, body in enumerate(bodies)]
+    sent, received = call(
+        ('send_message_batch', {'QueueUrl': url('List-b'), 'Entries': entries}),
+        ('receive_message', {'QueueUrl': url('List-b'), 'MaxNumberOfMessages': 10, 'MessageAttributeNames': ['All']}))
+    assert sent.get('Failed', []) == [] and len(sent['Successful']) == len(bodies)
+    for body, entry, message in zip(bodies, sent['Successful'], received['Messages']):
+        assert message['Body'] == body
+        assert message['MD5OfBody'] == hashlib.md5(body.encode()).hexdigest()
+        assert message['MessageAttributes'] == {
+            'binary': {'DataType': 'Binary.x', 'BinaryValue': '<&\r\n'},
+            'text': {'DataType': 'String', 'StringValue': body}}
+        assert message['MD5OfMessageAttributes'] == entry['MD5OfMessageAttributes'] == attributes_md5(
+            message['MessageAttributes'])
+
+
+def test_large_requests(call):
+    body = '\x7f"é\n' * 200_000  # 1,000,000 bytes; several million as JSON and as a form
+    sent, received = call(
+        ('send_message', {'QueueUrl': url('Handles'), 'MessageBody': body}),
+        ('receive_message', {'QueueUrl': url('Handles'), 'VisibilityTimeout': 0}))
+    assert received['Messages'][0]['Body'] == body
+    call(('delete_message', {'QueueUrl': url('Handles'), 'ReceiptHandle': received['Messages'][0]['ReceiptHandle']}))
+
+
+@pytest.mark.parametrize('address', [
+    'https://eu-west-1.queue.amazonaws.com/%s/Plain', 'https://sqs.eu-west-1.amazonaws.com/%s/Plain', 'Plain'])
+def test_addresses_of_elsewhere(call, address):
+    address = address.replace('%s', ACCOUNT)
+    answer, = call(('send_message', {'QueueUrl': address, 'MessageBody': 'x'}))
+    assert answer['error']['Code'] == 'InvalidAddress'
+    assert answer['error']['Message'] == f'The address {address} is not valid for this endpoint.'
+
+
+def test_other_accounts(call):
+    own, other = call(('get_queue_url', {'QueueName': 'Plain', 'QueueOwnerAWSAccountId': ACCOUNT}),
+                      ('get_queue_url', {'QueueName': 'Plain', 'QueueOwnerAWSAccountId': '999999999999'}))
+    assert own['QueueUrl'].endswith('/Plain') and other['error']['Code'] == PREFIX + 'NonExistentQueue'
+
+
+def test_long_polls_wait_for_other_processes(call, stack, protocol, make_client):
+    pollers = [make_client(stack, protocol) for _ in range(3)]
+    for poller in pollers:
+        poller.start(('receive_message', {'QueueUrl': url('Woken'), 'WaitTimeSeconds': 20}))
+    # Sent by a command, which knows nothing of the server.
+    for n in range(3):
+        assert stack.msorch('send', 'Woken', f'm{n}').returncode == 0
+    bodies = [poller.finish()[0]['Messages'][0]['Body'] for poller in pollers]
+    assert sorted(bodies) == ['m0', 'm1', 'm2']
+
+
+def test_long_polls_end(call):
+    empty, = call(('receive_message', {'QueueUrl': url('Woken'), 'WaitTimeSeconds': 1}))
+    assert 'Messages' not in empty
+
+
+def test_a_queue_that_is_removed_and_made_again(call, stack):
+    _, _ = call(('create_queue', {'QueueName': 'Again'}),
+                ('send_message', {'QueueUrl': url('Again'), 'MessageBody': 'old'}))
+    assert stack.msorch('queue', 'rm', 'Again', '--force').returncode == 0
+    gone, = call(('receive_message', {'QueueUrl': url('Again')}))
+    assert gone['error']['Code'] == PREFIX + 'NonExistentQueue'
+    assert stack.msorch('queue', 'create', 'Again', '--force').returncode == 0
+    _, received = call(('send_message', {'QueueUrl': url('Again'), 'MessageBody': 'new'}),
+                       ('receive_message', {'QueueUrl': url('Again'), 'MaxNumberOfMessages': 10}))
+    assert [message['Body'] for message in received['Messages']] == ['new']
+
+
+def test_cancelled_move_task(call):
+    arn = ARN + 'CancelDead'
+    receive = ('receive_message', {'QueueUrl': url('Cancel')})
+    results = call(
+        ('create_queue', {'QueueName': 'CancelDead'}),
+        ('create_queue', {'QueueName': 'Cancel', 'Attributes': {'VisibilityTimeout': '0', 'RedrivePolicy': json.dumps(
+            {'deadLetterTargetArn': arn, 'maxReceiveCount': 1})}}),
+        *[('send_message', {'QueueUrl': url('Cancel'), 'MessageBody': str(n)}) for n in range(6)],
+        *[receive] * 8,
+        ('start_message_move_task', {'SourceArn': arn, 'MaxNumberOfMessagesPerSecond': 1}),
+        ('start_message_move_task', {'SourceArn': arn}),
+        ('list_message_move_tasks', {'SourceArn': arn}),
+        ('cancel_message_move_task', {'TaskHandle': '$16.TaskHandle'}),
+        ('cancel_message_move_task', {'TaskHandle': 'garbage'}))
+    started, second, listed, cancelled, garbage = results[16:]
+    assert started['TaskHandle'] == listed['Results'][0]['TaskHandle']
+    assert listed['Results'][0]['Status'] == 'RUNNING'
+    assert listed['Results'][0]['MaxNumberOfMessagesPerSecond'] == 1
+    assert second['error']['Message'] == ('There is already a task running. Only one active task is allowed for a '
+                                          'source queue arn at a given time.')
+    assert cancelled['ApproximateNumberOfMessagesMoved'] < 6
+    assert garbage['error']['Message'] == 'Value for parameter TaskHandle is invalid.'
+
+
+def test_the_aws_command(stack, protocol):
+    def aws(*arguments):
+        result = stack.aws('sqs', *arguments, protocol=protocol)
+        return json.loads(result.stdout) if result.stdout else result
+    queue = aws('create-queue', '--queue-name', 'Cli')['QueueUrl']
+    sent = aws('send-message', '--queue-url', queue, '--message-body', 'hello')
+    received = aws('receive-message', '--queue-url', queue, '--attribute-names', 'All')['Messages'][0]
+    assert received['Body'] == 'hello' and received['MessageId'] == sent['MessageId']
+    assert aws('delete-message', '--queue-url', queue, '--receipt-handle', received['ReceiptHandle']).returncode == 0
+    assert queue in aws('list-queues')['QueueUrls']
+    refused = stack.aws('sqs', 'get-queue-url', '--queue-name', 'Nowhere', protocol=protocol)
+    assert 'AWS.SimpleQueueService.NonExistentQueue' in refused.stderr and refused.returncode != 0
+    assert aws('delete-queue', '--queue-url', queue).returncode == 0

@@ -69,6 +69,8 @@ extension SQSInput {
                 json[list] = .array(child.list.compactMap { $0.value.map { .string($0) } })
             } else if let map = maps[name] {
                 json[map.name] = .object(pairs(child, key: map.key))
+            } else if name == "Entries" || lists.values.contains(name) {
+                // How botocore writes an empty list: a name that only JSON has.
             } else if let value = child.value {
                 json[name] = try scalar(name, value)
             }
