@@ -584,3 +584,30 @@ def test_the_aws_command(stack, protocol):
     refused = stack.aws('sqs', 'get-queue-url', '--queue-name', 'Nowhere', protocol=protocol)
     assert 'AWS.SimpleQueueService.NonExistentQueue' in refused.stderr and refused.returncode != 0
     assert aws('delete-queue', '--queue-url', queue).returncode == 0
+
+
+def test_queues_of_the_api_outlive_server_and_deploys(make_stack, make_client):
+    stack = make_stack('api-queues')
+    definition = {'lambdas': {}, 'queues': {'Own': {'visibilityTimeout': 40}}}
+    stack.deploy(definition)
+    stack.serve()
+    make_client(stack)(
+        ('create_queue', {'QueueName': 'Extra', 'Attributes': {'DelaySeconds': '1'}, 'tags': {'a': 'b'}}),
+        ('set_queue_attributes', {'QueueUrl': url('Own'), 'Attributes': {'VisibilityTimeout': '1'}}))
+    listed = stack.msorch('queue', 'ls')
+    assert listed.stdout.split() == ['Own', 'Extra'] and 'Not of the stack: Extra.' in listed.stderr
+    assert stack.msorch('queue', 'ls', '--origin', 'other').stdout.split() == ['Extra']
+    assert stack.msorch('queue', 'ls', '--origin', 'stack').stdout.split() == ['Own']
+    stack.stop()
+    stack.deploy(definition)
+    stack.serve()
+    extra, tags, own, deleted = make_client(stack)(
+        ('get_queue_attributes', {'QueueUrl': url('Extra'), 'AttributeNames': ['DelaySeconds']}),
+        ('list_queue_tags', {'QueueUrl': url('Extra')}),
+        ('get_queue_attributes', {'QueueUrl': url('Own'), 'AttributeNames': ['VisibilityTimeout']}),
+        ('delete_queue', {'QueueUrl': url('Own')}))
+    assert extra['Attributes'] == {'DelaySeconds': '1'} and tags['Tags'] == {'a': 'b'}
+    assert own['Attributes'] == {'VisibilityTimeout': '40'}, 'the stack file wins'
+    assert deleted == {}
+    stack.deploy(definition)
+    assert stack.msorch('queue', 'ls').stdout.split() == ['Own', 'Extra']

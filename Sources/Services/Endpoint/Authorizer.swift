@@ -70,9 +70,10 @@ package struct Authorizer: Sendable {
     ///   - action: `sqs:SendMessage`.
     ///   - resource: its ARN.
     ///   - context: condition keys of this call, beyond those that every call has.
+    ///   - isFinal: whether this is the last word; else the observer is not told.
     package func judge(
         _ caller: Caller, action: String, resource: String, resourcePolicy: Policy? = nil,
-        context: [String: [String]] = [:]
+        context: [String: [String]] = [:], isFinal: Bool = true
     ) -> Judgement {
         var context = context
         context["aws:SourceIp"] = [caller.sourceAddress]
@@ -85,7 +86,7 @@ package struct Authorizer: Sendable {
         let own = caller.principal?.policy ?? Policy([])
         let decision = AccessDecision(asked, identity: own, resource: resourcePolicy)
         judgement.decision = decision
-        if !decision.isAllowed { observe(judgement) }
+        if isFinal, !decision.isAllowed { observe(judgement) }
         return judgement
     }
 }

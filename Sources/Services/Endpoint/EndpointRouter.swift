@@ -7,6 +7,7 @@ import Synchronization
 /// Gets every request of the endpoint port, and hands it to the service that it is for.
 package final class EndpointRouter: Sendable {
     private let sqs: SQSEndpoint
+    private let sts: STSEndpoint
     private let lambda: LambdaEndpoint
     private let invoke: InvokeEndpoint
     private let users: UserPoolEndpoint?
@@ -20,6 +21,8 @@ package final class EndpointRouter: Sendable {
             region: runtime.deployment.stack.region,
             accountID: runtime.deployment.stack.accountID, host: runtime.host,
             authorizer: runtime.authorizer)
+        sts = STSEndpoint(
+            accountID: runtime.deployment.stack.accountID, authorizer: runtime.authorizer)
         lambda = LambdaEndpoint(runtime, events: events)
         invoke = InvokeEndpoint(runtime)
         roleKeys = runtime.roleKeys
@@ -42,6 +45,7 @@ package final class EndpointRouter: Sendable {
             return lambda.handle(request, responder)
         }
         if let users, users.takes(request) { return users.handle(request, responder) }
+        if STSEndpoint.takes(request) { return responder.respond(sts.respond(to: request)) }
         sqs.handle(request, responder)
     }
 

@@ -1,3 +1,4 @@
+import Access
 import JSON
 import Journal
 import Posix
@@ -15,6 +16,13 @@ package final class Queue: Sendable {
     /// From how many bytes on bodies are compressed, as of the last transaction here: they are
     /// packed before the lock is taken, and one packed too many or too few reads the same.
     private let compressionFloor: Atomic<Int64>
+    /// What the queue's own policy says, as of the last transaction here.
+    private let knownPolicy = Mutex(KnownPolicy())
+
+    private struct KnownPolicy {
+        var text: String?
+        var policy: Policy?
+    }
 
     init(
         name: String, folder: String, environment: QueueEnvironment, options: JournalOptions,
@@ -387,6 +395,21 @@ package final class Queue: Sendable {
     /// What the next calls should know of the settings before they take the lock.
     func note(_ settings: QueueSettings) {
         compressionFloor.store(settings.compressionBytes ?? .max, ordering: .relaxed)
+        let text = settings.keptAttributes["Policy"]
+        knownPolicy.withLock { known in
+            guard known.text != text else { return }
+            let json = text.flatMap { try? JSONValue.parse(Array($0.utf8)) }
+            known = KnownPolicy(text: text, policy: json.flatMap { try? Policy(json: $0) })
+        }
+    }
+
+    /// The queue's own policy, as of the last transaction here: asked without looking at a file.
+    var policy: Policy? { knownPolicy.withLock { $0.policy } }
+
+    /// The queue's own policy, whoever set it.
+    func newestPolicy() throws -> Policy? {
+        note(try settings)
+        return policy
     }
 
     /// Everything decided so far is on the disk when this returns.

@@ -20,7 +20,7 @@ package final class SQSEndpoint: Sendable {
     let loop: EventLoop
     let workers: WorkerPool
     let polls: LongPolls
-    private let authorizer: Authorizer?
+    let authorizer: Authorizer?
 
     /// - Parameter authorizer: `nil` takes everybody for the developer.
     init(region: String, accountID: String, host: RuntimeHost, authorizer: Authorizer? = nil) {
@@ -59,19 +59,21 @@ package final class SQSEndpoint: Sendable {
         if request.body.count > Self.largeBody { workers.execute(start) } else { start() }
     }
 
-    /// Finds the queue, and whether the caller may.
+    /// Finds out who calls, and the queue.
     private func begin(_ exchange: SQSExchange) {
+        var exchange = exchange
         do throws(SQSError) {
             let call = exchange.call
-            let name = try queueName(of: call)
-            if call.operation.isAboutMessages, let name, let queue = queues.opened(name) {
-                try authorize(call, queue.name)
+            exchange.caller = try caller(of: call)
+            if call.operation.isAboutMessages, let name = try queueName(of: call),
+                let queue = queues.opened(name), isAllowed(exchange, queue)
+            {
                 return perform(exchange, queue)
             }
         } catch {
             return exchange.fail(error)
         }
-        workers.execute { self.performOnWorker(exchange) }
+        workers.execute { [exchange] in self.performOnWorker(exchange) }
     }
 
     /// Opening a queue reads its journal; most other operations look at files as well.
@@ -79,7 +81,7 @@ package final class SQSEndpoint: Sendable {
         exchange.answer {
             let call = exchange.call
             let name = try queueName(of: call)
-            try authorize(call, name)
+            try authorize(exchange, name)
             guard call.operation.isAboutMessages, let name else {
                 do {
                     return try reply(to: call)
@@ -161,22 +163,6 @@ package final class SQSEndpoint: Sendable {
             return try queues.queue(name)
         } catch QueueError.noSuchQueue {
             throw SQSError.queueDoesNotExist
-        }
-    }
-
-    private func authorize(_ call: SQSCall, _ queue: String?) throws(SQSError) {
-        try authorizer?.authorize(
-            call.request, call.operation.action, on: resource(of: call, queue))
-    }
-
-    /// The ARN of the queue that a call is about; of all queues if it names none.
-    private func resource(of call: SQSCall, _ queue: String?) -> String {
-        switch call.operation {
-        case .createQueue, .getQueueURL: arn(call.input.queueName ?? "*")
-        case .listQueues: arn("*")
-        case .startMessageMoveTask, .listMessageMoveTasks, .cancelMessageMoveTask:
-            Self.moveSource(of: call.input) ?? arn("*")
-        default: arn(queue ?? "*")
         }
     }
 }

@@ -14,6 +14,8 @@ struct SQSClient: Sendable {
 struct SQSExchange: Sendable {
     let call: SQSCall
     let client: SQSClient
+    /// Who calls; `nil` where everybody is the developer.
+    var caller: Caller?
     /// Whether the queue was removed under it once already.
     var isRepeated = false
 
