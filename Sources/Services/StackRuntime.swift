@@ -143,6 +143,9 @@ package final class StackRuntime: Sendable {
         }
     }
 
+    /// Soon no further batch begins; `retire` and `stop` wait for that.
+    func beginToStopDelivery() { delivery.withLock { _ = $0?.beginToStop() } }
+
     /// Begins no further batch.
     private func stopDelivery() { delivery.withLock { $0.take() }?.stop() }
 

@@ -27,7 +27,9 @@ import Testing
               "code": "\(Self.worker)", "timeout": \(timeout),
               "policies": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}],
               "triggers": [{"queue": "Work"}]}},
-             "queues": {"Work": {"visibilityTimeout": 30}, "Free": {}}\(security)}
+             "queues": {"Work": {"visibilityTimeout": 30}, "Free": {},
+              "Giver": {"redrive": {"deadLetterQueue": "Dead", "maxReceiveCount": 5}}, "Dead": {}},
+             "routes": {"POST /work": {"lambda": "Worker"}}\(security)}
             """
         try FileSystem.replace(folder.path + "/stack.json", with: Array(stack.utf8))
         let result = try run(["deploy", "--quiet"])
@@ -206,6 +208,132 @@ import Testing
         answers.withLock { $0.isOver = true }
         client.join()
         #expect(answers.withLock { $0.other } == 0 && answers.withLock { $0.ok } > 0)
+        #expect(serve.end(by: SIGTERM) == 0)
+    }
+
+    /// SQS by its JSON protocol, where signatures are off.
+    private func receive(
+        _ queue: String, on endpoint: HTTPClient
+    ) throws(HTTPClient.Failure) -> HTTPResponse {
+        let url = "https://sqs.us-east-1.amazonaws.com/123456789012/\(queue)"
+        return try endpoint.send(
+            HTTPRequest(
+                method: "POST", target: "/",
+                headers: [
+                    "X-Amz-Target": "AmazonSQS.ReceiveMessage",
+                    "Content-Type": "application/x-amz-json-1.0",
+                ], body: Array("{\"QueueUrl\":\"\(url)\",\"WaitTimeSeconds\":20}".utf8)),
+            timeout: .seconds(30))
+    }
+
+    /// Asks on another thread; `nil` while there is no answer.
+    private func later(
+        _ body: @escaping @Sendable () throws -> HTTPResponse
+    ) throws -> ThreadCondition<HTTPResponse?> {
+        let answer = ThreadCondition<HTTPResponse?>(nil)
+        let thread = try Thread(name: "client") {
+            let response = try? body()
+            answer.withLock { $0 = response ?? HTTPResponse(0) }
+            answer.signal()
+        }
+        thread.detach()
+        return answer
+    }
+
+    @Test("a command that sends beside it wakes whoever polls on the endpoint")
+    func wake() throws {
+        try deploy(security: #", "security": {"iam": "off"}"#)
+        let serve = try RunningServe(in: folder.path)
+        let endpoint = serve.endpoint
+        let answer = try later { try receive("Free", on: endpoint) }
+        #expect(eventually { isPolled("Free") })
+        let sent = SystemClock.monotonicNanoseconds()
+        #expect(try run(["send", "Free", "hello"]).status == 0)
+        let response = answer.wait(upTo: .seconds(20)) { $0 }
+        let took = SystemClock.monotonicNanoseconds() - sent
+        let body = String(decoding: response?.body ?? [], as: UTF8.self)
+        #expect(body.contains("hello"), "\(body)")
+        #expect(took < 4_000_000_000, "not by the look every five seconds")
+        let log = try requests()
+        let line = log.first { $0["operation"] == "ReceiveMessage" } ?? .null
+        #expect(line["status"] == 200 && line["principal"] != nil, "\(log)")
+    }
+
+    private func requests() throws -> [JSONValue] {
+        let folder = folder.path + "/.msorch/requests"
+        var lines: [JSONValue] = []
+        _ = eventually {
+            for name in (try? FileSystem.list(folder)) ?? [] {
+                let bytes = (try? FileSystem.read("\(folder)/\(name)")) ?? []
+                lines += bytes.split(separator: 0x0A).compactMap { try? JSONValue.parse(Array($0)) }
+            }
+            return !lines.isEmpty
+        }
+        return lines
+    }
+
+    /// Whether somebody watches the queue's folder.
+    private func isPolled(_ queue: String) -> Bool {
+        let folder = folder.path + "/.msorch/queues/\(queue)"
+        guard let inode = try? FileDescriptor(reading: folder).status().inode else { return false }
+        let processes = (try? FileSystem.list("/proc")) ?? []
+        let needle = "ino:\(String(inode, radix: 16)) "
+        return processes.contains { process in
+            let path = "/proc/\(process)/fdinfo"
+            return ((try? FileSystem.list(path)) ?? []).contains { file in
+                let text = (try? FileSystem.read("\(path)/\(file)")) ?? []
+                return String(decoding: text, as: UTF8.self).contains(needle)
+            }
+        }
+    }
+
+    @Test("SIGTERM sends pollers home, and answers requests of the gateway that run")
+    func farewell() throws {
+        try deploy(handler: "short", security: #", "security": {"iam": "off"}"#)
+        let serve = try RunningServe(in: folder.path)
+        let (endpoint, gateway) = (serve.endpoint, serve.gateway)
+        let poll = try later { try receive("Free", on: endpoint) }
+        let call = try later {
+            try gateway.send(
+                HTTPRequest(
+                    method: "POST", target: "/prod/work",
+                    headers: ["Content-Type": "application/json"],
+                    body: Array("{\"Records\":[]}".utf8)), timeout: .seconds(30))
+        }
+        let isRunning = eventually {
+            isPolled("Free")
+                && ((try? run(["logs", "Worker", "--filter", "begun"]).output) ?? "")
+                    .contains("begun")
+        }
+        #expect(isRunning, "\(serve.words)")
+        #expect(serve.end(by: SIGTERM) == 0)
+        #expect(poll.wait(upTo: .seconds(20)) { $0 }?.status == 200)
+        #expect(call.wait(upTo: .seconds(20)) { $0 }?.status == 200)
+    }
+
+    @Test("a move task that a dead process left goes on")
+    func moveTask() throws {
+        try deploy()
+        #expect(try run(["send", "Dead", "-"], input: "a\nb\nc").status == 0)
+        let killed = try BuiltExecutable.run(
+            BuiltExecutable.folder + "/msorch",
+            ["queue", "redrive", "Dead", "--to", "Free", "--rate", "1"], in: folder.path
+        ) { process in
+            let isRunning = eventually {
+                ((try? run(["queue", "redrive", "Dead", "--list", "--output", "json"]).output) ?? "")
+                    .contains(#""isRun":true"#)
+            }
+            #expect(isRunning)
+            kill(process, SIGKILL)
+        }
+        #expect(killed.status == 137)
+        let serve = try RunningServe(in: folder.path)
+        let isDone = eventually {
+            ((try? run(["queue", "stats", "Free", "--output", "json"]).output) ?? "")
+                .contains(#""visible":3"#)
+        }
+        #expect(isDone, "\(serve.words)")
+        #expect(serve.words.contains("Going on with the move task of Dead."))
         #expect(serve.end(by: SIGTERM) == 0)
     }
 }

@@ -63,6 +63,7 @@ extension Command {
         options.allowedHosts = (invocation.text("allow-host") ?? "").split(separator: ",")
             .map(String.init)
         options.deliversMessages = true
+        options.logsRequests = true
         if let seconds = invocation.number("grace") { options.finishLimit = .seconds(seconds) }
         if options.host == "localhost" { options.host = "127.0.0.1" }
         guard HostAddress.isNumeric(options.host) else {
@@ -88,6 +89,7 @@ extension Command {
         }
         let open = (stack.json["routes"]?.objectValue?.members ?? []).filter {
             $0.value["authorization"]?.stringValue ?? "none" == "none"
+                && $0.value["apiKeyRequired"]?.boolValue != true
         }
         guard let route = open.first else { return }
         throw CommandError(

@@ -25,12 +25,17 @@ final class Delivery: Sendable {
 
     /// Begins no further batch; returns when no message is held but those of batches that run.
     func stop() {
+        for mapping in beginToStop() { mapping.stop() }
+    }
+
+    /// The same, but does not wait.
+    func beginToStop() -> [EventSourceMapping] {
         let mappings = state.withLock { state in
             state.isStopped = true
             return Array(state.mappings.values)
         }
         for mapping in mappings { mapping.beginToStop() }
-        for mapping in mappings { mapping.stop() }
+        return mappings
     }
 
     private func start(_ index: Int, _ runtime: StackRuntime) {

@@ -13,6 +13,8 @@ package struct ServerOptions: Sendable {
     package var allowedHosts: [String] = []
     /// Instead of the stack's own `security.iam`.
     package var iamMode: IAMMode?
+    /// Whether what is asked on the ports is written to `requests/`.
+    package var logsRequests = false
     /// Whether triggers deliver, also those of later deployments.
     package var deliversMessages = false
     /// How long invocations that run may take when it is asked to end.

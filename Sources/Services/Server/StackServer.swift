@@ -14,30 +14,17 @@ package final class StackServer: Sendable {
     /// How long the last answers may take to leave, once nothing runs any more.
     private static let farewell = Duration.seconds(5)
 
-    /// What answers on the ports, for one deployment.
-    private struct Doors {
-        var runtime: StackRuntime
-        var endpoint: EndpointRouter
-        /// `nil`: nobody listens for it.
-        var gateway: Gateway?
-    }
-
     package let host: RuntimeHost
     private let options: ServerOptions
     private let endpointServer: HTTPServer
     private let gatewayServer: HTTPServer?
-    private let control: ControlEndpoint
+    private let log: RequestLog?
+    private let control = ControlEndpoint()
     private let gatewayHost: Gateway.Host?
     private let events: EventInvoker
-    private let doors: DoorsHolder
+    private let doors: StackDoors
     /// Runtimes that were replaced and still run.
     private let retiring = ThreadCondition(0)
-
-    /// Whoever comes in between two deployments finds one of them.
-    private final class DoorsHolder: Sendable {
-        let current = Mutex<Doors?>(nil)
-        var doors: Doors? { current.withLock { $0 } }
-    }
 
     /// Listens, and answers, from here on.
     ///
@@ -53,59 +40,42 @@ package final class StackServer: Sendable {
     ) throws {
         self.options = options
         let loop = try EventLoop(name: "msorch-loop")
-        let control = ControlEndpoint()
-        let doors = DoorsHolder()
-        let hosts = Set(options.allowedHosts.map { $0.lowercased() })
-        let endpointGuard = RequestGuard(allowedHosts: hosts, refusesOtherOrigins: true)
-        let gatewayGuard = RequestGuard(allowedHosts: hosts, refusesOtherOrigins: false)
-        endpointServer = try Self.listen(options.host, options.port, loop) { request, responder in
-            if let refusal = endpointGuard.refusal(of: request) {
-                return responder.respond(refusal)
-            }
-            guard let doors = doors.doors else { return responder.respond(HTTPResponse(503)) }
-            doors.endpoint.handle(request, responder)
+        let pool = WorkerPool(name: "endpoint", limit: Self.workers)
+        let later: Monitor.Schedule = { delay, work in
+            loop.schedule(after: delay) { pool.execute(work) }
         }
+        let state = deployment.stateDirectory
+        log =
+            options.logsRequests
+            ? RequestLog(stateDirectory: state, clock: clock, schedule: later) : nil
+        let doors = StackDoors(options, log: log)
+        endpointServer = try Self.listen(options.host, options.port, loop, doors.enterEndpoint)
         gatewayServer = try options.gatewayPort.map { port in
-            let refusal: HTTPServer.Refusal = { error in
-                doors.doors?.gateway?.refusal(of: error) ?? HTTPServer.plainRefusal(error)
-            }
-            return try Self.listen(
-                options.host, port, loop, limits: Gateway.httpLimits, refusal: refusal
-            ) { request, responder in
-                if let refusal = gatewayGuard.refusal(of: request) {
-                    return responder.respond(refusal)
-                }
-                guard let gateway = doors.doors?.gateway else {
-                    return responder.respond(HTTPResponse(503))
-                }
-                gateway.handle(request, responder)
-            }
+            try Self.listen(
+                options.host, port, loop, limits: Gateway.httpLimits, refusal: doors.refusal,
+                doors.enterGateway)
         }
-        self.control = control
         self.doors = doors
         let address = HostAddress.isWildcard(options.host) ? "127.0.0.1" : options.host
-        let pool = WorkerPool(name: "endpoint", limit: Self.workers)
         host = RuntimeHost(
             loop: loop, pool: pool, queues: queues,
             polls: LongPolls(loop: loop, workers: pool, queues: queues), clock: clock,
             monitor: monitor,
             endpointURL: "http://\(HostAddress.inURL(address)):\(endpointServer.port)",
             guardExecutable: guardExecutable, warn: warn)
-        monitor.write(by: { [loop, pool] delay, work in
-            loop.schedule(after: delay) { pool.execute(work) }
-        })
+        monitor.write(by: later)
         gatewayHost =
             gatewayServer == nil
             ? nil
             : Gateway.Host(
                 loop: loop,
                 pool: WorkerPool(name: "gateway", limit: max(2, ProcessEnvironment.processorCount)),
-                clock: clock, usage: GatewayUsage(stateDirectory: deployment.stateDirectory),
+                clock: clock, usage: GatewayUsage(stateDirectory: state),
                 observe: monitor.observe)
-        events = try EventInvoker(stateDirectory: deployment.stateDirectory, on: host) {
+        events = try EventInvoker(stateDirectory: state, on: host) {
             // Nothing comes in before the doors are open.
-            guard let doors = doors.doors else { preconditionFailure("the doors are open") }
-            return doors.runtime
+            guard let open = doors.open else { preconditionFailure("the doors are open") }
+            return open.runtime
         }
         try open(deployment)
     }
@@ -128,7 +98,7 @@ package final class StackServer: Sendable {
 
     /// The runtime of what is deployed now.
     package var runtime: StackRuntime {
-        guard let doors = doors.doors else {
+        guard let doors = doors.open else {
             preconditionFailure("the doors are open from init on")
         }
         return doors.runtime
@@ -149,7 +119,7 @@ package final class StackServer: Sendable {
     private func open(_ deployment: Deployment) throws -> StackRuntime? {
         var deployment = deployment
         if let mode = options.iamMode { deployment.stack = deployment.stack.with(iamMode: mode) }
-        let previous = doors.doors?.runtime
+        let previous = doors.open?.runtime
         let runtime = try StackRuntime(deployment, on: host, after: previous)
         let gateway = try gatewayHost.map { host in
             let keys = APIKeyStore(stateDirectory: deployment.stateDirectory)
@@ -157,10 +127,10 @@ package final class StackServer: Sendable {
                 deployment.stack, on: host, backend: runtime, authorizer: runtime.authorizer,
                 keyValues: try keys.load(), tokens: runtime.tokens)
         }
-        let next = Doors(
+        let next = StackDoors.Open(
             runtime: runtime,
             endpoint: EndpointRouter(runtime, control: control, events: events), gateway: gateway)
-        doors.current.withLock { $0 = next }
+        doors.open(next)
         return previous
     }
 
@@ -193,30 +163,43 @@ package final class StackServer: Sendable {
 
     /// Gives a request to what is deployed now; on the loop.
     func dispatch(_ request: HTTPRequest, _ responder: HTTPResponder) {
-        doors.doors?.endpoint.handle(request, responder)
+        doors.open?.endpoint.handle(request, responder)
     }
 
     /// Takes nothing new, lets what runs come to its end, and ends everything.
     ///
     /// - Parameter isHurried: whether nobody wants to wait any more.
     package func finish(isHurried: () -> Bool) {
+        runtime.beginToStopDelivery()
         control.beginToStop()
         host.polls.stop()
         events.stop()
-        gatewayServer?.finish {}
+        let start = SystemClock.monotonicNanoseconds()
         // Functions that run call the endpoint; it stays open for them.
-        runtime.retire(upTo: options.finishLimit, isHurried: isHurried)
+        if let gatewayServer { Self.wait(for: gatewayServer, options.finishLimit, isHurried) }
+        let spent = Duration.nanoseconds(Int64(SystemClock.monotonicNanoseconds() - start))
+        runtime.retire(
+            upTo: max(.zero, options.finishLimit - spent), isHurried: isHurried)
         control.hurry()
         _ = retiring.wait(upTo: Self.farewell) { $0 == 0 ? true : nil }
+        Self.wait(for: endpointServer, Self.farewell, isHurried)
+        // A disk that is full must not keep a server from ending.
+        try? gatewayHost?.usage.save()
+        stop()
+        log?.flush()
+    }
+
+    /// Lets a port's requests come to their end.
+    private static func wait(for server: HTTPServer, _ limit: Duration, _ isHurried: () -> Bool) {
         let isGone = ThreadCondition(false)
-        endpointServer.finish {
+        server.finish {
             isGone.withLock { $0 = true }
             isGone.signal()
         }
-        // A disk that is full must not keep a server from ending.
-        try? gatewayHost?.usage.save()
-        if !isHurried() { _ = isGone.wait(upTo: Self.farewell) { $0 ? true : nil } }
-        stop()
+        let end = SystemClock.monotonicNanoseconds() + limit.nanoseconds
+        while !isHurried(), SystemClock.monotonicNanoseconds() < end {
+            if isGone.wait(upTo: .milliseconds(100), { $0 ? true : nil }) == true { return }
+        }
     }
 
     /// Ends every process and waits until they are gone. What functions said last is the monitor's

@@ -19,12 +19,14 @@ struct SQSExchange: Sendable {
     /// Whether the queue was removed under it once already.
     var isRepeated = false
 
-    func succeed(_ reply: SQSReply) {
-        client.respond(call.wire.success(reply, call.operation))
-    }
+    func succeed(_ reply: SQSReply) { respond(call.wire.success(reply, call.operation)) }
+    func fail(_ error: any Error) { respond(call.wire.failure(SQSError(error))) }
 
-    func fail(_ error: any Error) {
-        client.respond(call.wire.failure(SQSError(error)))
+    private func respond(_ response: HTTPResponse) {
+        var response = response
+        response.operation = call.operation.rawValue
+        response.principal = caller?.arn
+        client.respond(response)
     }
 
     /// - Parameter body: `nil` if somebody else answers.

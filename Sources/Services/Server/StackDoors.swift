@@ -1,0 +1,51 @@
+import HTTP
+import Synchronization
+
+/// What answers on the ports. Whoever comes in while one deployment takes over from another finds
+/// one of them.
+final class StackDoors: Sendable {
+    /// What answers for one deployment.
+    struct Open {
+        var runtime: StackRuntime
+        var endpoint: EndpointRouter
+        /// `nil`: nobody listens for it.
+        var gateway: Gateway?
+    }
+
+    private let current = Mutex<Open?>(nil)
+    private let endpointGuard: RequestGuard
+    private let gatewayGuard: RequestGuard
+    private let log: RequestLog?
+
+    init(_ options: ServerOptions, log: RequestLog?) {
+        let hosts = Set(options.allowedHosts.map { $0.lowercased() })
+        endpointGuard = RequestGuard(allowedHosts: hosts, refusesOtherOrigins: true)
+        gatewayGuard = RequestGuard(allowedHosts: hosts, refusesOtherOrigins: false)
+        self.log = log
+    }
+
+    /// `nil` until a server is ready.
+    var open: Open? { current.withLock { $0 } }
+    func open(_ next: Open) { current.withLock { $0 = next } }
+
+    /// A request on the endpoint's port; on the loop.
+    func enterEndpoint(_ request: HTTPRequest, _ responder: HTTPResponder) {
+        let responder = log?.following(request, responder) ?? responder
+        if let refusal = endpointGuard.refusal(of: request) { return responder.respond(refusal) }
+        guard let open else { return responder.respond(HTTPResponse(503)) }
+        open.endpoint.handle(request, responder)
+    }
+
+    /// A request on the gateway's port; on the loop.
+    func enterGateway(_ request: HTTPRequest, _ responder: HTTPResponder) {
+        let responder = log?.following(request, responder) ?? responder
+        if let refusal = gatewayGuard.refusal(of: request) { return responder.respond(refusal) }
+        guard let gateway = open?.gateway else { return responder.respond(HTTPResponse(503)) }
+        gateway.handle(request, responder)
+    }
+
+    /// What the gateway says to a request that is none.
+    func refusal(of error: HTTPError) -> HTTPResponse {
+        open?.gateway?.refusal(of: error) ?? HTTPServer.plainRefusal(error)
+    }
+}

@@ -1,0 +1,66 @@
+import HTTP
+import JSON
+import Posix
+import TestSupport
+import Testing
+
+@testable import Services
+
+@Suite struct RequestLogTests {
+    private let folder: TemporaryFolder
+    private let clock = SteppedClock()
+
+    init() throws { folder = try TemporaryFolder("requests") }
+
+    private func log(_ limits: RequestLog.Limits = RequestLog.Limits()) -> RequestLog {
+        RequestLog(
+            stateDirectory: folder.path, clock: clock.clock, limits: limits, schedule: { _, _ in })
+    }
+
+    private func files() throws -> [String] { try FileSystem.list(folder.path + "/requests") }
+
+    @Test("a line says who asked for what, and not what may be secret")
+    func line() throws {
+        let log = log()
+        var request = HTTPRequest(
+            method: "POST", target: "/a\"b?X-Amz-Signature=secret",
+            headers: ["X-Amz-Target": "AmazonSQS.SendMessage", "Authorization": "secret"])
+        request.localPort = 4566
+        var response = HTTPResponse(200, headers: ["x-amzn-RequestId": "id-1"], body: [1, 2, 3])
+        response.principal = "arn:aws:iam::1:user/a"
+        log.record(response, to: request, after: 1_234_567)
+        log.flush()
+        let text = try FileSystem.read(folder.path + "/requests/2027-01-15.jsonl")
+        #expect(
+            try JSONValue.parse(text) == [
+                "time": "2027-01-15T08:00:00.000Z", "port": 4566, "from": "127.0.0.1",
+                "method": "POST", "path": "/a\"b", "operation": "SendMessage", "status": 200,
+                "bytes": 3, "ms": 1.234, "principal": "arn:aws:iam::1:user/a",
+                "requestId": "id-1",
+            ])
+    }
+
+    @Test("files are put aside when they are full, and the oldest go")
+    func rotation() throws {
+        var limits = RequestLog.Limits()
+        limits.fileBytes = 10
+        limits.files = 3
+        let log = log(limits)
+        let request = HTTPRequest(method: "GET", target: "/")
+        for number in 1...5 {
+            log.record(HTTPResponse(200 + number), to: request, after: 0)
+            log.flush()
+        }
+        #expect(
+            try files() == [
+                "2027-01-15.003.jsonl", "2027-01-15.004.jsonl", "2027-01-15.jsonl",
+            ])
+        clock.step(.seconds(86_400))
+        log.record(HTTPResponse(200), to: request, after: 0)
+        log.flush()
+        #expect(
+            try files() == ["2027-01-15.004.jsonl", "2027-01-15.jsonl", "2027-01-16.jsonl"])
+        let last = try FileSystem.read(folder.path + "/requests/2027-01-15.jsonl")
+        #expect(try JSONValue.parse(last)["status"] == 205)
+    }
+}
