@@ -1,8 +1,6 @@
 """The gateway, asked with botocore's signatures; its events read by AWS's own Powertools for Lambda."""
 import json
-import subprocess
 import threading
-import time
 from urllib.parse import quote
 
 import pytest
@@ -10,8 +8,6 @@ import urllib3
 from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-
-from conftest import MSORCH
 
 POWERTOOLS = '''
 import json
@@ -69,26 +65,8 @@ class API:
         functions = {name: {'runtime': 'python3', 'handler': f'handler.{name}', 'code': 'code', 'timeout': 20}
                      for name in ('rest', 'http', 'echo', 'custom')}
         stack.deploy({'name': 'shop', 'lambdas': functions, 'queues': {}, **definition})
-        ready = stack.folder / 'ready.json'
-        self.log = open(stack.folder / 'serve.log', 'w')
-        self.process = subprocess.Popen(
-            [MSORCH, 'serve', '--port', '0', '--gateway-port', '0', '--ready-file', str(ready)],
-            cwd=stack.folder, stdout=self.log, stderr=self.log)
-        deadline = time.monotonic() + 30
-        while not ready.exists():
-            assert self.process.poll() is None and time.monotonic() < deadline, (stack.folder / 'serve.log').read_text()
-            time.sleep(0.01)
-        self.url = json.loads(ready.read_text())['gateway']
+        self.url = stack.serve()['gateway']
         self.pool = urllib3.PoolManager(retries=False, maxsize=32)
-
-    def stop(self):
-        self.process.terminate()
-        assert self.process.wait(timeout=30) == 0
-        self.log.close()
-
-    def credentials(self, owner='developer'):
-        key = json.loads((self.stack.folder / '.msorch/credentials').read_text())[owner]
-        return Credentials(key['accessKeyId'], key['secretAccessKey'], key.get('sessionToken') or None)
 
     def send(self, method, path, body=None, headers=None, fields=None):
         """The status, the headers and the body."""
@@ -100,14 +78,14 @@ class API:
         request = AWSRequest(method=method, url=self.url + path, data=body,
                              headers={'Content-Type': 'application/json'} if body else {})
         auth = SigV4QueryAuth if presign else SigV4Auth
-        auth(self.credentials(owner), service, region).add_auth(request)
+        auth(Credentials(*self.stack.keys(owner).values()), service, region).add_auth(request)
         prepared = request.prepare()
         return self.pool.urlopen(method, prepared.url, body=body, headers=dict(prepared.headers), timeout=40)
 
 
 @pytest.fixture(scope='module')
 def rest(make_stack):
-    api = API(make_stack('rest'), {
+    return API(make_stack('rest'), {
         'api': {'name': 'Shop', 'binaryMediaTypes': ['image/png'], 'stageVariables': {'colour': 'blue'}},
         'routes': {
             'POST /signed': {'lambda': 'custom', 'authorization': 'iam'},
@@ -120,18 +98,14 @@ def rest(make_stack):
             'GET /missing': {'lambda': 'rest', 'integration': 'proxy'},
             'GET /image': {'lambda': 'rest', 'integration': 'proxy'},
         }})
-    yield api
-    api.stop()
 
 
 @pytest.fixture(scope='module')
 def http(make_stack):
-    api = API(make_stack('http'), {
+    return API(make_stack('http'), {
         'api': {'type': 'http', 'stage': '$default'},
         'routes': {'$default': {'lambda': 'http'}, 'GET /echo/{id}': {'lambda': 'echo'},
                    'GET /signed': {'lambda': 'echo', 'authorization': 'iam'}}})
-    yield api
-    api.stop()
 
 
 def error(response):
