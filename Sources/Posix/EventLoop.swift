@@ -54,8 +54,12 @@ package final class EventLoop: Sendable {
 
     /// Runs `work` on the loop, in the order of the calls; from any thread.
     package func execute(_ work: @escaping @Sendable () -> Void) {
-        shared.withLock { $0.work.append(work) }
-        poller.wake()
+        let isFirst = shared.withLock { shared in
+            shared.work.append(work)
+            return shared.work.count == 1
+        }
+        // Whoever came first has woken it, and on the loop itself the next round sees to it.
+        if isFirst, !isOnLoop { poller.wake() }
     }
 
     /// Runs `work` on the loop once `delay` has passed; from any thread.
