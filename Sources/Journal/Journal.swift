@@ -19,6 +19,8 @@ package final class Journal<State: JournaledState>: Sendable {
         var isLed = false
     }
 
+    /// Transactions of callers that do not wait, in the line at once; more are refused.
+    package static var submittedLimit: Int { 16_384 }
     /// Transactions that are done with one lock; the next ones wait for the next.
     private static var lineLimit: Int { 256 }
 
@@ -86,13 +88,15 @@ package final class Journal<State: JournaledState>: Sendable {
 
     /// As `transact`, for who does not wait: returns at once. `completion` runs once it is done,
     /// and durable if `body` returned that it must be; with why, if it failed. It runs on a thread
-    /// of the journal's or of another caller, which it must not hold up. Who submits bounds how
-    /// much waits: a client of an event loop has one at a time.
+    /// of the journal's or of another caller, which it must not hold up. Where `submittedLimit` of
+    /// them wait already it fails at once, with `overloaded`.
     package func submit(
         now: Timestamp,
         _ body: @escaping @Sendable (inout JournalSession<State>) throws -> Bool,
         completion: @escaping @Sendable ((any Error)?) -> Void
     ) {
+        let isFull = line.withLock { $0.transactions.count >= Self.submittedLimit }
+        guard !isFull else { return completion(JournalError.overloaded) }
         lineUp(Transaction<State>(now: now, waiter: nil, completion: completion, body))
     }
 

@@ -120,6 +120,8 @@ package enum JournalError: Error, Equatable, Sendable {
     case newerFormat(file: String, reason: String)
     /// Another process has held the lock for longer than `JournalOptions.lockTimeout`.
     case busy(holder: Int32?)
+    /// As many as may wait for their turn do. Nothing was done; later it may be.
+    case overloaded
     /// The journal was ended, maybe by another process: it has no folder any more.
     case removed
     /// The system refused. What was asked for was not acknowledged and is not there.

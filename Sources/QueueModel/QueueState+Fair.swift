@@ -9,14 +9,29 @@ extension QueueState {
         fair.isNoisy(group, all: index.inFlight, at: now)
     }
 
-    /// For the metrics ApproximateNumberOfNoisyGroups and
-    /// ApproximateNumberOfMessagesVisibleInQuietGroups.
-    package func fairness(at now: Timestamp) -> (noisyGroups: Int, visibleInQuietGroups: UInt64) {
+    /// What the metrics of queues with message groups tell.
+    package enum GroupCounts: Equatable, Sendable {
+        /// A FIFO queue's groups that have a message in flight.
+        case fifo(inFlight: Int)
+        case fair(noisy: Int, visibleInQuiet: UInt64, inFlightInQuiet: UInt64)
+    }
+
+    /// `nil` for a standard queue none of whose messages has a group.
+    package func groupCounts(at now: Timestamp) -> GroupCounts? {
+        if settings.isFIFO {
+            return .fifo(inFlight: index.groups.values.count { $0.blocking > 0 })
+        }
+        guard fair.isActive else { return nil }
         let groups = Set(fair.tenants.keys).union(fair.passed.keys)
         let noisy = groups.filter { isNoisy($0, at: now) }
         let passed = noisy.reduce(UInt64(0)) { $0 + (fair.passed[$1]?.count ?? 0) }
-        let visible = counts(at: now).visible
-        return (noisy.count, visible - min(visible, passed))
+        let noisyInFlight = noisy.reduce(UInt64(0)) {
+            $0 + UInt64(max(0, fair.tenants[$1]?.inFlight ?? 0))
+        }
+        let counts = counts(at: now)
+        return .fair(
+            noisy: noisy.count, visibleInQuiet: counts.visible - min(counts.visible, passed),
+            inFlightInQuiet: counts.inFlight - min(counts.inFlight, noisyInFlight))
     }
 
     /// After a base record: who has what in flight follows from the held messages.

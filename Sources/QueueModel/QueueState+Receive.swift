@@ -49,10 +49,14 @@ extension QueueState {
         attempt: String? = nil, heldWaiting: Int = QueueLimits.heldWaiting,
         stream: inout Stream
     ) throws -> (record: QueueRecord?, messages: [ReceivedMessage]) {
-        if index.inFlight >= QueueLimits.inFlight, counts(at: now).inFlight >= QueueLimits.inFlight
-        {
-            if settings.isFIFO { return (nil, []) }
-            throw SQSError.overLimit
+        var limit = limit
+        if index.inFlight + UInt64(limit) > QueueLimits.inFlight {
+            let room = Int(QueueLimits.inFlight) - Int(clamping: counts(at: now).inFlight)
+            if room <= 0 {
+                if settings.isFIFO { return (nil, []) }
+                throw SQSError.overLimit
+            }
+            limit = min(limit, room)
         }
         let until = now + .seconds(timeoutSeconds ?? settings.visibilityTimeoutSeconds)
         var receive = QueueRecord.Receive(

@@ -24,6 +24,10 @@ package struct SQSError: Error, Equatable, Sendable {
             message: message)
     }
 
+    package static let requestThrottled = SQSError(
+        shape: "RequestThrottled", queryCode: "RequestThrottled", status: 403,
+        message: "The request was denied due to request throttling.")
+
     package static let queueDoesNotExist = SQSError(
         shape: "QueueDoesNotExist", queryCode: "AWS.SimpleQueueService.NonExistentQueue",
         message: "The specified queue does not exist.")

@@ -47,6 +47,29 @@ package enum SQSMetrics {
         ]
     }
 
+    /// What a fair queue's groups do (SQS Developer Guide, *sqs-available-cloudwatch-metrics*).
+    package static func fairness(
+        queue: String, noisyGroups: Int, visibleInQuietGroups: Int, notVisibleInQuietGroups: Int,
+        time: Timestamp
+    ) -> [Datapoint] {
+        [
+            count("ApproximateNumberOfNoisyGroups", queue, noisyGroups, time),
+            count(
+                "ApproximateNumberOfMessagesVisibleInQuietGroups", queue, visibleInQuietGroups,
+                time),
+            count(
+                "ApproximateNumberOfMessagesNotVisibleInQuietGroups", queue,
+                notVisibleInQuietGroups, time),
+        ]
+    }
+
+    /// How many groups of a FIFO queue have a message in flight.
+    package static func groupsInFlight(
+        queue: String, groups: Int, time: Timestamp
+    ) -> [Datapoint] {
+        [count("ApproximateNumberOfGroupsWithInflightMessages", queue, groups, time)]
+    }
+
     private static func count(
         _ name: String, _ queue: String, _ value: Int, _ time: Timestamp
     ) -> Datapoint {

@@ -47,6 +47,21 @@ import Testing
         #expect(try Journal<Tally>(folder: folder.path).values == Array(0..<500))
     }
 
+    @Test("more than may wait are refused at once, and the others are done")
+    func limited() throws {
+        let folder = try TemporaryFolder()
+        let journal = try Journal<Tally>(folder: folder.path)
+        let outcomes = Outcomes()
+        let count = Journal<Tally>.submittedLimit + 3000
+        // While it is looked at nobody gets a turn.
+        try journal.read { _ in
+            for value in 0..<Int64(count) { submit(value, to: journal, outcomes) }
+        }
+        let done = try outcomes.wait(for: count).values.count { $0 }
+        #expect(done >= Journal<Tally>.submittedLimit && done < count - 1000)
+        #expect(try Journal<Tally>(folder: folder.path).values.count == done)
+    }
+
     @Test("threads that wait and callers that do not share one line and one sync")
     func mixed() throws {
         let folder = try TemporaryFolder()

@@ -63,8 +63,12 @@ import Testing
             #expect(next == quiet + loud.prefix(9), "dwell time: one receive, each time")
             loud = loud.dropFirst(9)
         }
-        #expect(queue.state.fairness(at: queue.now).noisyGroups == 1)
-        #expect(queue.state.fairness(at: queue.now).visibleInQuietGroups == 0)
+        let groups = queue.state.groupCounts(at: queue.now)
+        guard case .fair(noisy: 1, visibleInQuiet: 0, let inFlight) = groups else {
+            Issue.record("\(String(describing: groups))")
+            return
+        }
+        #expect(inFlight < queue.state.counts(at: queue.now).inFlight)
         queue.checkBase(replays: false)
         // All the rest comes, in order, once.
         while true {

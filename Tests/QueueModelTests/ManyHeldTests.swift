@@ -34,11 +34,12 @@ import Testing
         queue.checkBase()
     }
 
-    @Test("standard: the limit of 120,000 in flight is known without counting")
-    func inFlight() throws {
+    private let start = Timestamp(milliseconds: 1_000_000)
+    private var until: Timestamp { start + .seconds(60) }
+
+    /// 120,000 messages in flight until then.
+    private func fullState() -> QueueState {
         var state = QueueState()
-        let start = Timestamp(milliseconds: 1_000_000)
-        let until = start + .seconds(60)
         for n in UInt64(1)...12 {
             let place = QueueBench.place(Int(n))
             let first = (0..<UInt64(10_000)).map { number in
@@ -51,6 +52,12 @@ import Testing
                 visibleAt: until, head: state.head, first: first, again: [], expired: 0, gone: [])
             state.apply(.receive(receive), n: n, time: start, at: place)
         }
+        return state
+    }
+
+    @Test("standard: the limit of 120,000 in flight is known without counting")
+    func inFlight() throws {
+        var state = fullState()
         func receive(at now: Timestamp) throws -> Int {
             var stream = QueueBench.Stream(log: [], head: state.head)
             let bits = [UInt64](repeating: 1, count: 10)
@@ -61,6 +68,33 @@ import Testing
         }
         for _ in 0..<200 { #expect(throws: SQSError.overLimit) { try receive(at: start) } }
         #expect(state.counts(at: start).inFlight == 120_000)
+        // With room for four, four of fourteen are given.
+        let freed = (0..<UInt64(4)).map { Place(n: 10_000 + $0, index: 0) }
+        let messages = (0..<10).map {
+            QueueRecord.NewMessage(messageID: "\($0)", escapedBody: [65])
+        }
+        state.apply(.send(messages), n: 50, time: start, at: QueueBench.place(0))
+        state.apply(
+            .visibility(freed.map { ($0, start) }), n: 51, time: start, at: QueueBench.place(51))
+        var stream = QueueBench.Stream(
+            log: [QueueBench.Logged(record: .send(messages), time: start)], head: state.head)
+        let given = try state.receive(
+            upTo: 10, timeoutSeconds: 30, at: start, bits: [UInt64](repeating: 1, count: 10),
+            stream: &stream)
+        #expect(given.messages.count == 4)
+    }
+
+    @Test("standard: 120,000 in flight are known to be back without counting")
+    func back() throws {
+        var state = fullState()
+        func receive(at now: Timestamp) throws -> Int {
+            var stream = QueueBench.Stream(log: [], head: state.head)
+            let bits = [UInt64](repeating: 1, count: 10)
+            let (record, messages) = try state.receive(
+                upTo: 10, timeoutSeconds: 30, at: now, bits: bits, stream: &stream)
+            if let record { state.apply(record, n: 100, time: now, at: QueueBench.place(100)) }
+            return messages.count
+        }
         #expect(state.counts(at: until).inFlight == 0)
         for _ in 0..<50 { #expect(try receive(at: until) == 10) }
         let counts = state.counts(at: until)

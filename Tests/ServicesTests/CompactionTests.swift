@@ -72,6 +72,19 @@ import Testing
         }
     }
 
+    @Test("a list that is read while its messages are carried on has them all")
+    func listed() throws {
+        try send((0..<20).map { "late \($0)" }, delay: 900)
+        var seen: [String] = []
+        let other = try QueueDirectory(stateDirectory: folder.path, options: Self.smallSegments)
+            .queue("Q")
+        try other.forEachMessage { _, message in
+            if seen.isEmpty { try work(messages: 2000) }
+            seen.append(String(decoding: message.escapedBody, as: UTF8.self))
+        }
+        #expect(seen == (0..<20).map { "late \($0)" })
+    }
+
     @Test("messages that stay in flight for long pin no segment, and keep what they were")
     func stragglers() throws {
         let bodies = (0..<40).map { "long \($0)" }

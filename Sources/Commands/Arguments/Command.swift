@@ -71,6 +71,14 @@ package struct Command: Sendable {
         .flag("quiet", "Say nothing but results and errors."),
         .flag("help", "Show this help."),
     ]
+
+    /// The same, with what this command's `--output` takes.
+    package var commonOptions: [Option] {
+        Self.common.map { option in
+            guard option.name == "output" else { return option }
+            return .choice(option.name, formats.map(\.rawValue), option.help)
+        }
+    }
 }
 
 /// One call of a command: what was typed, checked.

@@ -52,10 +52,19 @@ struct CommandLineParser {
             }
             if inlined == nil { index += 1 }
             try check(value, option, command)
-            values[option.name] = value
             if option.isRepeated { repeated[option.name, default: []].append(value) }
+            let isSecond = values.updateValue(value, forKey: option.name) != nil
+            guard !isSecond || option.isRepeated else {
+                throw CommandError(
+                    .usage, "\(option.dashed) is given twice.", hint: "Leave one of them out.")
+            }
         }
         try check(arguments, command)
+        if let folder = values["C"], !FileSystem.isDirectory(folder) {
+            throw CommandError(
+                .notFound, "There is no folder '\(folder)'.",
+                hint: "-C names the folder to work in.")
+        }
         var invocation = invocation(arguments, values)
         invocation.repeated = repeated
         return .run(command, invocation)
@@ -132,7 +141,7 @@ struct CommandLineParser {
         let body = word.drop { $0 == "-" }
         let name = String(body.prefix { $0 != "=" })
         let inlined = body.firstIndex(of: "=").map { String(body[body.index(after: $0)...]) }
-        let options = command.options + Command.common
+        let options = command.options + command.commonOptions
         let isLong = word.hasPrefix("--")
         if let option = options.first(where: { $0.name == name && ($0.name.count > 1) == isLong }) {
             return (option, inlined)
@@ -155,9 +164,7 @@ struct CommandLineParser {
                         + "not \(value).")
             }
         }
-        let choices =
-            option.name == "output" ? command.formats.map(\.rawValue) : option.choices
-        if let choices, !choices.contains(value) {
+        if let choices = option.choices, !choices.contains(value) {
             throw CommandError(
                 .usage,
                 "\(option.dashed) must be one of \(choices.joined(separator: ", ")), not \(value).",

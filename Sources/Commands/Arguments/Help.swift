@@ -41,7 +41,7 @@ package enum Help {
                 })
         }
         if !command.options.isEmpty { sections.append("Options:\n" + describe(command.options)) }
-        sections.append("Common options:\n" + describe(Command.common))
+        sections.append("Common options:\n" + describe(command.commonOptions))
         if !command.examples.isEmpty {
             sections.append(
                 "Examples:\n" + command.examples.map { "  $ \($0)" }.joined(separator: "\n"))

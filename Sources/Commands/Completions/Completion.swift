@@ -25,7 +25,7 @@ package enum Completion {
             return next
         }
         let rest = words.dropFirst(command.path.count)
-        let options = command.options + Command.common
+        let options = command.options + command.commonOptions
         func option(_ word: String) -> Command.Option? {
             options.first { word == $0.dashed }
         }

@@ -199,6 +199,10 @@ extension CommandError {
             self.init(
                 .inputOutput, "The queue has been locked by \(who) for over 5 seconds.",
                 hint: holder.map { "See 'ps -p \($0)'." })
+        case .overloaded:
+            self.init(
+                .inputOutput, "Too much waits for its turn on the queue.",
+                hint: "Nothing was done. Try again in a moment.")
         case .removed:
             self.init(
                 .notFound, "The queue \(queue.map { "'\($0)' " } ?? "")was removed meanwhile.",

@@ -82,6 +82,11 @@ extension Command {
                     deadLetterQueue: target,
                     maxReceiveCount: invocation.number("max-receive-count") ?? 10)
             }
+            if settings.redrivePolicy == nil, invocation.number("max-receive-count") != nil {
+                throw CommandError(
+                    .usage, "--max-receive-count needs a dead-letter queue.",
+                    hint: "--dead-letter-queue QUEUE names it.")
+            }
             try directory.create(
                 name, settings, waitsAfterRemoval: !invocation.has("force"))
             try invocation.output.result(["name": .string(name)]) { nil }

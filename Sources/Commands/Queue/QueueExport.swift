@@ -29,36 +29,34 @@ extension Command {
         run: { invocation in
             let queue = try invocation.queues().queue(invocation.arguments[0])
             var lines = LineSplitter()
-            var sent = 0
-            var failed = 0
-            var number = 0
+            var tally = SendTally()
             while Signals.termination == nil {
                 let bytes = try StandardStream.input.read(upTo: chunkBytes)
                 let ready = bytes.isEmpty ? lines.finish() : lines.append(bytes)
                 var entries: [SendEntry] = []
+                var numbers: [Int] = []
                 var mistake: (any Error)?
                 for line in ready where mistake == nil {
-                    number += 1
                     do {
-                        entries.append(try SendEntry(exported: line, number))
+                        entries.append(try SendEntry(exported: line))
+                        numbers.append(line.number)
                     } catch {
                         mistake = error
                     }
                 }
                 for start in stride(from: 0, to: entries.count, by: 1000) {
                     let group = Array(entries[start..<min(start + 1000, entries.count)])
-                    try queue.sendBulk(group) { outcome in
-                        if (try? outcome.get()) == nil { failed += 1 } else { sent += 1 }
-                    }
+                    var lines = numbers[start...].makeIterator()
+                    try queue.sendBulk(group) { tally.count($0, line: lines.next() ?? 0) }
                 }
-                if let mistake { throw mistake }
+                if let mistake {
+                    try tally.report(invocation.output)
+                    throw mistake
+                }
                 if bytes.isEmpty { break }
             }
-            try invocation.output.result(["sent": .int(sent), "failed": .int(failed)]) { nil }
-            invocation.output.note("\(sent) sent.")
-            guard failed == 0 else {
-                throw CommandError(.failure, "\(failed) of \(number) messages were refused.")
-            }
+            try tally.report(invocation.output)
+            try tally.check()
         })
 
     private static let chunkBytes = 256 * 1024
@@ -79,15 +77,29 @@ extension QueueRecord.NewMessage {
 }
 
 extension SendEntry {
-    fileprivate init(exported line: [UInt8], _ number: Int) throws {
-        guard let json = try? JSONValue.parse(line), let body = json["Body"]?.stringValue else {
-            throw CommandError(
-                .usage, "Line \(number) is not a message: an object with a Body is expected.",
+    fileprivate init(exported line: LineSplitter.Line) throws {
+        func refusal(_ reason: String) -> CommandError {
+            CommandError(
+                .usage, "Line \(line.number) is not a message: \(reason)",
                 hint: "'msorch queue export' writes such lines. Lines before it were sent.")
         }
+        guard let json = try? JSONValue.parse(line.bytes), let body = json["Body"]?.stringValue
+        else { throw refusal("an object with a Body is expected.") }
+        guard !JSONText.hasLoneSurrogate(line.bytes) else {
+            throw refusal("it has half a surrogate pair, which is no character.")
+        }
+        let given = json["MessageAttributes"] ?? .null
+        guard given == .null || given.objectValue != nil else {
+            throw refusal("its MessageAttributes are no object.")
+        }
+        let attributes: MessageAttributes
+        do throws(SQSError) {
+            attributes = try MessageAttributes(given)
+        } catch {
+            throw refusal(error.message)
+        }
         self.init(
-            body: Array(body.utf8),
-            attributes: try MessageAttributes(json["MessageAttributes"]),
+            body: Array(body.utf8), attributes: attributes,
             group: json["MessageGroupId"]?.stringValue,
             deduplicationID: json["MessageDeduplicationId"]?.stringValue)
     }

@@ -54,6 +54,11 @@ extension Command {
                 .usage, "--attributes must be a JSON object, not \(text).",
                 hint: "For example --attributes '{\"priority\": 9}'.")
         }
+        guard !JSONText.hasLoneSurrogate(text.utf8) else {
+            throw CommandError(
+                .usage, "--attributes has half a surrogate pair, which is no character.",
+                hint: "Characters beyond U+FFFF are two \\u escapes, or themselves.")
+        }
         let attributes = members.map { name, value -> (key: String, value: JSONValue) in
             switch value {
             case .string: (name, ["DataType": "String", "StringValue": value])
@@ -96,33 +101,30 @@ extension Command {
         let showsProgress = StandardStream.error.isTerminal && !invocation.output.isQuiet
         var lines = LineSplitter()
         var packing = Packing(isWanted: invocation.has("compress"))
-        var number = 0
-        var sent = 0
-        var failed: [(line: Int, error: SQSError)] = []
-        func deliver(_ ready: [[UInt8]]) throws {
+        var tally = SendTally()
+        func deliver(_ ready: [LineSplitter.Line]) throws {
             var rest = ready[...]
             while !rest.isEmpty, Signals.termination == nil {
-                let entries = try rest.prefix(1000).map { line in
-                    let (body, attributes) = try packing.pack(line, attributes)
+                let part = rest.prefix(1000)
+                let entries = try part.map { line in
+                    let (body, attributes) = try packing.pack(line.bytes, attributes)
                     return SendEntry(text: body, attributes, invocation)
                 }
                 rest = rest.dropFirst(1000)
-                try queue.sendBulk(entries) { outcome in
-                    number += 1
-                    switch outcome {
-                    case .success: sent += 1
-                    case .failure(let error): failed.append((number, error))
-                    }
-                }
-                if showsProgress { StandardStream.error.write("\r\(sent) sent".utf8) }
+                var numbers = part.lazy.map(\.number).makeIterator()
+                try queue.sendBulk(entries) { tally.count($0, line: numbers.next() ?? 0) }
+                if showsProgress { StandardStream.error.write("\r\(tally.sent) sent".utf8) }
             }
         }
         func report() throws {
             if showsProgress { StandardStream.error.write("\r".utf8) }
-            try invocation.output.result(["sent": .int(sent), "failed": .int(failed.count)]) {
-                nil
+            try tally.report(invocation.output)
+            if lines.skipped > 0 {
+                invocation.output.note(
+                    lines.skipped == 1
+                        ? "1 empty line was passed over."
+                        : "\(lines.skipped) empty lines were passed over.")
             }
-            invocation.output.note("\(sent) sent.")
             packing.report(invocation.output)
         }
         do {
@@ -136,12 +138,7 @@ extension Command {
             throw error
         }
         try report()
-        if let first = failed.first {
-            throw CommandError(
-                .failure,
-                "\(failed.count) of \(number) lines were refused; the first is line "
-                    + "\(first.line): \(first.error.message)")
-        }
+        try tally.check()
     }
 }
 
@@ -164,6 +161,12 @@ private struct Packing {
                 .usage, "--compress sets the attribute \(WireCompression.attribute) itself.",
                 hint: "Leave one of the two out.")
         }
+        guard attributes.json.count < QueueLimits.attributes else {
+            throw CommandError(
+                .usage,
+                "--compress adds the attribute \(WireCompression.attribute), and a message "
+                    + "has at most \(QueueLimits.attributes).", hint: "Leave one attribute out.")
+        }
         let result = try WireCompression.pack(body, attributes)
         let before = body.count + attributes.size
         let after = result.body.count + result.attributes.size
@@ -183,16 +186,56 @@ private struct Packing {
     }
 }
 
-/// Cuts a stream into lines; empty ones are passed over. A line may be as long as a message.
+/// What became of lines that were sent.
+struct SendTally {
+    private(set) var sent = 0
+    private(set) var failed = 0
+    private var first: (line: Int, error: SQSError)?
+
+    mutating func count(_ outcome: Result<SentMessage, SQSError>, line: Int) {
+        switch outcome {
+        case .success: sent += 1
+        case .failure(let error):
+            failed += 1
+            if first == nil { first = (line, error) }
+        }
+    }
+
+    func report(_ output: Output) throws {
+        try output.result(["sent": .int(sent), "failed": .int(failed)]) { nil }
+        output.note("\(sent) sent.")
+    }
+
+    /// - Throws: what was refused first, and why.
+    func check() throws(CommandError) {
+        guard let first else { return }
+        throw CommandError(
+            .failure,
+            "\(failed) of \(sent + failed) lines were refused; the first is line \(first.line): "
+                + "\(first.error.message)")
+    }
+}
+
+/// Cuts a stream at its newlines; what stands between is not changed, and empty lines are passed
+/// over. A line may be as long as a message.
 struct LineSplitter {
+    struct Line {
+        /// From 1, empty lines counted.
+        var number: Int
+        var bytes: [UInt8]
+    }
+
     /// More of a line is not kept: nothing so long can be sent, also not packed, and whoever looks
     /// at its size refuses it.
     private static let longestLine = 64 * 1024 * 1024
 
     private var rest: [UInt8] = []
+    private var number = 0
+    /// Empty lines so far.
+    private(set) var skipped = 0
 
-    mutating func append(_ bytes: [UInt8]) -> [[UInt8]] {
-        var lines: [[UInt8]] = []
+    mutating func append(_ bytes: [UInt8]) -> [Line] {
+        var lines: [Line] = []
         var start = 0
         while let end = bytes[start...].firstIndex(of: 0x0A) {
             add(rest + bytes[start..<end], to: &lines)
@@ -204,16 +247,21 @@ struct LineSplitter {
         return lines
     }
 
-    mutating func finish() -> [[UInt8]] {
-        var lines: [[UInt8]] = []
+    mutating func finish() -> [Line] {
+        guard !rest.isEmpty else { return [] }
+        var lines: [Line] = []
         add(rest, to: &lines)
         rest = []
         return lines
     }
 
-    private func add(_ line: [UInt8], to lines: inout [[UInt8]]) {
-        let line = line.last == 0x0D ? Array(line.dropLast()) : line
-        if !line.isEmpty { lines.append(line) }
+    private mutating func add(_ line: [UInt8], to lines: inout [Line]) {
+        number += 1
+        guard !line.isEmpty else {
+            skipped += 1
+            return
+        }
+        lines.append(Line(number: number, bytes: line))
     }
 }
 

@@ -29,6 +29,8 @@ extension Command {
                 if let policy { givers[policy.deadLetterQueue, default: []].append(name) }
             }
             var rows: [[String]] = []
+            var notes: [String] = []
+            let existing = try directory.names()
             var list: [JSONValue] = []
             for name in names {
                 let queue = try directory.queue(name)
@@ -40,6 +42,7 @@ extension Command {
                     invocation.output.note(CommandError(error).message)
                     continue
                 }
+                notes += Self.notes(name, statistics, among: existing)
                 list.append(json(name, statistics, now, past))
                 rows.append(row(name, statistics, past ?? now, givers[name] ?? [], past))
             }
@@ -48,7 +51,29 @@ extension Command {
                 "DELETED", "BYTES", "COMPRESSED", "DEAD LETTERS",
             ]
             try invocation.output.table(.array(list), header, rows)
+            for note in notes { invocation.output.note(note) }
         })
+
+    /// What a table has no room for.
+    private static func notes(
+        _ name: String, _ statistics: Queue.Statistics, among queues: [String]
+    ) -> [String] {
+        var notes = statistics.leaving.map { leaving in
+            let count = leaving.messages
+            let what =
+                count == 1 ? "1 message of \(name) waits" : "\(count) messages of \(name) wait"
+            return queues.contains(leaving.target)
+                ? "\(what) for '\(leaving.target)' to take \(count == 1 ? "it" : "them")."
+                : "\(what) for '\(leaving.target)', which does not exist."
+        }
+        let torn = statistics.tornFiles
+        if torn > 0 {
+            notes.append(
+                "\(name) has \(torn) torn file\(torn == 1 ? "" : "s"), left by writers that died: "
+                    + "'msorch queue verify \(name)' says what can be read there.")
+        }
+        return notes
+    }
 
     /// What `--at` says; `nil` is now.
     private static func moment(
@@ -109,6 +134,10 @@ extension Command {
                 "bytesAfter": number(counters.compression.bytesAfter),
             ],
             "tornFiles": past == nil ? .int(statistics.tornFiles) : .null,
+            "leaving": .array(
+                statistics.leaving.map {
+                    ["to": .string($0.target), "messages": .int($0.messages)]
+                }),
             "settings": statistics.settings.json,
         ]
         json["at"] = past.map { .string($0.iso8601) }

@@ -131,11 +131,21 @@ package final class Monitor: Sendable {
             // A queue may have gone meanwhile; its counts are no longer anybody's business.
             guard let statistics = try? queues.queue(name).statistics() else { continue }
             let now = clock.now()
-            let depth = SQSMetrics.depth(
+            var depth = SQSMetrics.depth(
                 queue: name, visible: Int(clamping: statistics.counts.visible),
                 notVisible: Int(clamping: statistics.counts.inFlight),
                 delayed: Int(clamping: statistics.counts.delayed),
                 oldestAge: statistics.oldestSent.map { now - $0 }, time: now)
+            switch statistics.groups {
+            case .fair(let noisy, let visible, let inFlight):
+                depth += SQSMetrics.fairness(
+                    queue: name, noisyGroups: noisy,
+                    visibleInQuietGroups: Int(clamping: visible),
+                    notVisibleInQuietGroups: Int(clamping: inFlight), time: now)
+            case .fifo(let inFlight):
+                depth += SQSMetrics.groupsInFlight(queue: name, groups: inFlight, time: now)
+            case nil: break
+            }
             state.withLock { state in
                 for datapoint in depth { state.metrics.record(datapoint) }
             }

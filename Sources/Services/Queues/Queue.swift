@@ -56,6 +56,15 @@ package final class Queue: Sendable {
         package var modified: Timestamp?
         package var journalBytes: UInt64
         package var tornFiles: Int
+        /// Messages on their way to other queues, until those take them.
+        package var leaving: [Leaving] = []
+        package var groups: QueueState.GroupCounts?
+    }
+
+    /// Messages that wait to be taken by another queue.
+    package struct Leaving: Equatable, Sendable {
+        package var target: String
+        package var messages: Int
     }
 
     package var settings: QueueSettings {
@@ -283,11 +292,17 @@ package final class Queue: Sendable {
         }
     }
 
-    /// Removes every message. - Throws: `SQSError.purgeInProgress` within a minute of the last.
-    package func purge() throws {
+    /// Removes every message.
+    ///
+    /// - Returns: how many there were.
+    /// - Throws: `SQSError.purgeInProgress` within a minute of the last.
+    @discardableResult
+    package func purge() throws -> UInt64 {
         try commit { session in
+            let count = session.state.queue.messageCount
             let record = try session.state.queue.purge(name, at: session.now)
             try session.append(record)
+            return count
         }
     }
 
@@ -323,12 +338,28 @@ package final class Queue: Sendable {
         let queue = session.state.queue
         let held = queue.held.values.sorted { $0.entry.place < $1.entry.place }
         for message in held where !queue.isGone(message, at: now) {
-            try visit(message.entry, try Self.messages([message.entry], session)[0].unpacked())
+            guard let body = try heldMessage(message.entry, session) else { continue }
+            try visit(message.entry, try body.unpacked())
         }
         var stream = JournalStream(wholeOf: session)
         while let (entry, _) = try stream.next() {
             if session.state.queue.isWaiting(entry, at: now) {
                 try visit(entry, stream.message.unpacked())
+            }
+        }
+    }
+
+    /// A held message as its record has it. Where another has carried it on meanwhile, and deleted
+    /// the segment, it is where the newest state says; `nil` if it is gone.
+    private func heldMessage(
+        _ entry: StreamEntry, _ session: JournalSession<QueueJournalState>
+    ) throws -> QueueRecord.NewMessage? {
+        do {
+            return try Self.messages([entry], session)[0]
+        } catch JournalError.storage(let error) where error.isNotFound {
+            return try journal.read { session in
+                guard let now = session.state.queue.held[entry.place]?.entry else { return nil }
+                return try Self.messages([now], session)[0]
             }
         }
     }
@@ -348,8 +379,15 @@ package final class Queue: Sendable {
                 counts: counts, counters: queue.counters, settings: queue.settings,
                 oldestSent: oldest, created: queue.created, modified: queue.modified,
                 journalBytes: bytes,
-                tornFiles: files.count { $0.hasPrefix("torn-") })
+                tornFiles: files.count { $0.hasPrefix("torn-") },
+                leaving: Self.leaving(queue), groups: queue.groupCounts(at: now))
         }
+    }
+
+    static func leaving(_ queue: QueueState) -> [Leaving] {
+        let counts = Dictionary(
+            queue.transfers.map { ($0.target, $0.messages.count) }, uniquingKeysWith: +)
+        return counts.sorted { $0.key < $1.key }.map { Leaving(target: $0.key, messages: $0.value) }
     }
 
     /// Messages that are there, whatever their state.

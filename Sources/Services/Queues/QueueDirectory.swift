@@ -10,7 +10,12 @@ package final class QueueDirectory: Sendable {
     let environment: QueueEnvironment
     private let options: JournalOptions
     private let observe: QueueActivity.Observer
-    private let open = Mutex<[String: Queue]>([:])
+    private let open = Mutex<[String: Slot]>([:])
+
+    /// One queue that is open, or being opened: others are not kept waiting for it.
+    private final class Slot: Sendable {
+        let queue = Mutex<Queue?>(nil)
+    }
 
     /// - Parameters:
     ///   - stateDirectory: the folder `.msorch`; made when the first queue is.
@@ -36,30 +41,59 @@ package final class QueueDirectory: Sendable {
 
     /// - Throws: `QueueError.noSuchQueue`.
     package func queue(_ name: String) throws -> Queue {
-        try open.withLock { open in
-            if let queue = open[name] { return queue }
-            guard Self.isValid(name), try storage.isDirectory("\(folder)/\(name)") else {
-                throw QueueError.noSuchQueue(name, existing: try names())
+        let slot = try slot(name)
+        do {
+            return try slot.queue.withLock { queue -> Queue in
+                if let queue { return queue }
+                let opened = try loadOrBury(name)
+                queue = opened
+                return opened
             }
+        } catch {
+            forget(name, slot)
+            throw error
+        }
+    }
+
+    /// Another may have opened it meanwhile.
+    private func forget(_ name: String, _ slot: Slot) {
+        open.withLock { known in
+            if known[name] === slot { known[name] = nil }
+        }
+    }
+
+    private func slot(_ name: String) throws -> Slot {
+        if let slot = open.withLock({ $0[name] }) { return slot }
+        guard Self.isValid(name), try storage.isDirectory("\(folder)/\(name)") else {
+            throw QueueError.noSuchQueue(name, existing: try names())
+        }
+        return open.withLock { open in
+            let slot = open[name] ?? Slot()
+            open[name] = slot
+            return slot
+        }
+    }
+
+    private func loadOrBury(_ name: String) throws -> Queue {
+        do {
             do {
-                do {
-                    open[name] = try load(name)
-                } catch QueueError.journal(.removed, _) {
-                    // A repair may have put another in its place meanwhile.
-                    open[name] = try load(name)
-                }
+                return try load(name)
             } catch QueueError.journal(.removed, _) {
-                try bury(name)  // a removal that was cut short
+                // A repair may have put another in its place meanwhile.
+                return try load(name)
             }
-            guard let queue = open[name] else {
-                throw QueueError.noSuchQueue(name, existing: try names())
-            }
-            return queue
+        } catch QueueError.journal(.removed, _) {
+            try bury(name)  // a removal that was cut short
+            throw QueueError.noSuchQueue(name, existing: try names())
         }
     }
 
     /// The queue, if this process has it open already: no file is looked at.
-    package func opened(_ name: String) -> Queue? { open.withLock { $0[name] } }
+    package func opened(_ name: String) -> Queue? {
+        let slot = open.withLock { $0[name] }
+        // While another thread opens it, it is not open.
+        return slot?.queue.withLockIfAvailable { $0 } ?? nil
+    }
 
     /// Makes a queue. A name that ends in `.fifo` makes it a FIFO queue.
     ///
@@ -121,22 +155,28 @@ package final class QueueDirectory: Sendable {
     }
 
     /// Removes a queue and its journal.
+    ///
+    /// - Returns: how many messages it held; `nil` if its journal was damaged.
     /// - Throws: `holdsMessages` unless it is empty or `force` is set.
-    package func remove(_ name: String, force: Bool) throws {
+    @discardableResult
+    package func remove(_ name: String, force: Bool) throws -> UInt64? {
         let queue: Queue
         do {
             queue = try self.queue(name)
         } catch QueueError.journal(.damaged, _) where force {
-            return try bury(name)
+            try bury(name)
+            return nil
         }
+        var count: UInt64 = 0
         try queue.journal.end { session in
-            let count = session.state.queue.messageCount
+            count = session.state.queue.messageCount
             guard force || count == 0 else { throw QueueError.holdsMessages(name, count: count) }
         } bury: {
             try bury(name)
         }
         noteRemoval(name)
         forget(name)
+        return count
     }
 
     /// The next use of the queue opens it anew.

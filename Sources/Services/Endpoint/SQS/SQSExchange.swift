@@ -51,6 +51,7 @@ extension SQSError {
             case QueueError.redriveDenied:
                 .invalidParameter(
                     "The dead-letter queue's RedriveAllowPolicy does not allow this source queue.")
+            case JournalError.overloaded: .requestThrottled
             default: .internalFailure("\(error)")
             }
     }

@@ -37,7 +37,8 @@ extension Queue {
             of: state, at: time, isRetained ? history.stream(from: state.head) : nil)
         return Statistics(
             counts: counts, counters: state.counters, settings: state.settings,
-            oldestSent: oldest, created: state.created, journalBytes: 0, tornFiles: 0)
+            oldestSent: oldest, created: state.created, journalBytes: 0, tornFiles: 0,
+            leaving: Self.leaving(state))
     }
 
     /// One send, as it was.
