@@ -61,6 +61,17 @@ import Testing
 
     private func path(_ name: String) -> String { "\(folder.path)/queues/Q.fifo/\(name)" }
 
+    @Test("one who asks thousands of times is told the same as one who asks once")
+    func bulk() throws {
+        let queue = try queue()
+        let sent = try send(0..<9000, to: queue)
+        // By now the files have filters, and some have become one.
+        #expect(try send(0..<9000, to: queue) == sent)
+        let later = try send(9000..<12_000, to: queue)
+        #expect(try send(9000..<12_000, to: try self.queue()) == later)
+        #expect(try queue.statistics().counts.visible == 12_000)
+    }
+
     @Test("each of 1500 ids counts for five minutes, in this process and the next, and not longer")
     func window() throws {
         let first = try queue()

@@ -28,6 +28,8 @@ struct DeduplicationIndex: Sendable {
     private var newest: [UInt64: Int] = [:]
     /// Oldest first; `nil` until somebody asks.
     private var runs: [DeduplicationRun]?
+    /// Of files by name: they never change, and may be opened again.
+    private var filters: [String: DeduplicationFilter] = [:]
 
     /// A file failed its checksum, and is gone: look again.
     struct Harmed: Error {}
@@ -93,8 +95,13 @@ struct DeduplicationIndex: Sendable {
             guard again.gap?.to != gap.to else { break }
             chain = again
         }
-        runs = chain.runs
-        return chain.runs
+        var runs = chain.runs
+        for index in runs.indices {
+            if let filter = filters[runs[index].name] { runs[index].filter = filter }
+        }
+        filters = Dictionary(runs.map { ($0.name, $0.filter) }) { first, _ in first }
+        self.runs = runs
+        return runs
     }
 
     /// The files there are that belong to this journal, oldest first, none within another.
@@ -146,7 +153,7 @@ struct DeduplicationIndex: Sendable {
         if let last = known.last, last.header.to >= from {
             // Another process wrote what stands in our tail.
             let rest = tail.filter { $0.n > last.header.to }
-            self = DeduplicationIndex(from: last.header.to + 1)
+            restart(from: last.header.to + 1)
             for one in rest { add(one.entry, n: one.n) }
         }
         if from <= end.n {
@@ -157,9 +164,16 @@ struct DeduplicationIndex: Sendable {
             let entries = tail.map(\.entry).sorted { $0.hash < $1.hash }
             known.append(try journal.write(entries, header))
         }
-        self = DeduplicationIndex(from: end.n + 1)
+        restart(from: end.n + 1)
         try Self.dropOld(&known, journal)
         try Self.merge(&known, journal)
+    }
+
+    /// Forgets all but what it knows of the files.
+    private mutating func restart(from n: UInt64) {
+        let known = filters
+        self = DeduplicationIndex(from: n)
+        filters = known
     }
 
     private mutating func add(_ entry: DeduplicationEntry, n: UInt64) {

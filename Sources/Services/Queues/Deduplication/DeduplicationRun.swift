@@ -37,6 +37,8 @@ struct DeduplicationRun: Sendable {
     private let file: any JournalFile
     /// The highest hash of each page.
     private let fence: [UInt64]
+    /// Shared by whoever in this process looks into the same file.
+    var filter = DeduplicationFilter()
 
     static let magic: UInt64 = 0x3173_6469_6863_726F
     static let pageBytes = 4096
@@ -162,6 +164,10 @@ struct DeduplicationRun: Sendable {
     /// Where ids of this hash lie, in no order.
     /// - Returns: `nil` if the file is harmed.
     func entries(_ hash: UInt64) throws(SystemError) -> [DeduplicationEntry]? {
+        let mayHave = try filter.mayHave(hash) { () throws(SystemError) in
+            try all()?.map(\.hash)
+        }
+        guard mayHave else { return [] }
         var page = Self.firstIndex(in: fence.count) { fence[$0] >= hash }
         var found: [DeduplicationEntry] = []
         while page < fence.count {
