@@ -27,11 +27,13 @@ extension SchemaRule {
             ]
         case .toggle(let element):
             return ["anyOf": [["type": "boolean"], element.jsonSchema]]
-        case .map(let names, _, let element):
-            return [
+        case .map(let names, _, let element, let maximum):
+            var object: JSONObject = [
                 "type": "object", "propertyNames": ["pattern": .string("^(\(names))$")],
                 "additionalProperties": element.jsonSchema,
             ]
+            if let maximum { object["maxProperties"] = .int(maximum) }
+            return .object(object)
         case .object(let properties):
             var members = JSONObject()
             for property in properties {

@@ -14,7 +14,7 @@ package indirect enum SchemaRule: Sendable {
     /// `true`, `false`, or more about it.
     case toggle(SchemaRule)
     /// Names of the author's choice; `names` is a pattern with its meaning.
-    case map(names: String, meaning: String, of: SchemaRule)
+    case map(names: String, meaning: String, of: SchemaRule, maximum: Int? = nil)
     case object([SchemaProperty])
     case anything
 }

@@ -33,8 +33,11 @@ struct SchemaValidator {
         case (.oneOrMany(let element), _): check(value, element, path)
         case (.toggle, .bool): return
         case (.toggle(let element), .object): check(value, element, path)
-        case (.map(let names, let meaning, let element), .object(let members)):
+        case (.map(let names, let meaning, let element, let maximum), .object(let members)):
             checkDuplicates(members, path)
+            if let maximum, members.count > maximum {
+                report(value, "\(path) has \(members.count) members; allowed: \(maximum)")
+            }
             for member in members {
                 if !Self.matches(member.key, names) {
                     report(

@@ -156,7 +156,9 @@ package enum StackSchema {
             "How much of what is consumed is kept, for replay and history (default: 67108864)."),
         SchemaProperty(
             "tags",
-            .map(names: ".{1,128}", meaning: "1 to 128 characters", of: .text()),
+            .map(
+                names: ".{1,128}", meaning: "1 to 128 characters", of: .text(),
+                maximum: QueueLimits.tags),
             "Up to 50 tags."),
     ])
 

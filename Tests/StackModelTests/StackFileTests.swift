@@ -73,6 +73,16 @@ import Testing
             ])
     }
 
+    @Test("a queue has at most fifty tags")
+    func tags() {
+        func text(_ count: Int) -> String {
+            let tags = (0..<count).map { "\"t\($0)\": \"v\"" }.joined(separator: ", ")
+            return "{\"queues\": {\"Q\": {\"tags\": {\(tags)}}}}"
+        }
+        #expect(check(text(50)).filter { $0.contains("tags") }.isEmpty)
+        #expect(check(text(51)).contains { $0.contains("queues.Q.tags has 51 members") })
+    }
+
     struct Crossing: Sendable, CustomTestStringConvertible {
         var testDescription: String
         var function = ""
