@@ -207,16 +207,38 @@ extension QueueState {
 
     /// Sorts everything anew: after a base record, and when the redrive policy changes.
     mutating func rebuildIndex(at time: Timestamp) {
-        let messages = held.values.sorted { $0.entry.place < $1.entry.place }
+        let places = held.keys.sorted()
         let share = fair
-        releaseAll()
+        index = HeldIndex()
         index.settled = time
-        for message in messages { hold(message) }
+        index.sentTimes = SentTimes(retentionSeconds: settings.retentionSeconds)
+        for place in places {
+            guard var message = held[place] else { continue }
+            message.isHidden = message.visibleAt > time
+            held[place] = message
+            enter(message)
+        }
+        if settings.isFIFO { for group in index.groups.keys { ready(group) } }
         fair = share
         for group in fair.passed.keys { noteUnheld(group) }
         for lane in HeldLane.allCases { index.lanes[lane.rawValue] = ReturnedLane() }
-        let visible = messages.filter { $0.visibleAt <= time }
+        let visible = places.compactMap { held[$0] }.filter { !$0.isHidden }
         for message in visible.sorted(by: { $0.visibleAt < $1.visibleAt }) { line(up: message) }
+    }
+
+    /// Enters a message into the index that is not in there yet; not into its lane.
+    private mutating func enter(_ message: HeldMessage) {
+        let place = message.entry.place
+        index.sentTimes.add(message.entry.sent)
+        if settings.isFIFO, let group = message.entry.group {
+            index.expiry.insert(DeadlineHeap.Entry(time: message.entry.sent, place: place))
+            index.groups[group, default: MessageGroup()].insert(place)
+            index.unheldGroups.remove(group)
+        }
+        count(message, 1)
+        if message.isHidden {
+            index.hidden.insert(DeadlineHeap.Entry(time: message.visibleAt, place: place))
+        }
     }
 
     private mutating func count(_ message: HeldMessage, _ sign: Int) {
