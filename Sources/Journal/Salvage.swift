@@ -51,20 +51,27 @@ package enum Salvage {
     ) throws {
         let checkpoint = CheckpointFile(folder: folder, storage: storage)
         for name in try storage.list(folder).compactMap(SegmentName.parse) {
-            try read(name, folder: folder, storage, checkpoint, visit)
+            try read(SegmentName.file(name), name, folder: folder, storage, checkpoint, visit)
         }
     }
 
-    private static func read(
-        _ name: UInt64, folder: String, _ storage: any JournalStorage, _ checkpoint: CheckpointFile,
+    /// Every line of a `torn-<n>.bin`, good or not. Its records lie in no segment.
+    package static func read(
+        torn fileName: String, in folder: String, storage: any JournalStorage = DiskStorage(),
         _ visit: (Piece) throws -> Void
     ) throws {
-        let fileName = SegmentName.file(name)
+        try read(fileName, 0, folder: folder, storage, nil, visit)
+    }
+
+    private static func read(
+        _ fileName: String, _ name: UInt64, folder: String, _ storage: any JournalStorage,
+        _ checkpoint: CheckpointFile?, _ visit: (Piece) throws -> Void
+    ) throws {
         let file = try storage.open("\(folder)/\(fileName)", creating: false)
         var lines = LineReader(file, at: 0)
         var isHarmed = false
         while true {
-            if isHarmed, let line = checkpoint.line(at: lines.offset, in: name, file) {
+            if isHarmed, let line = checkpoint?.line(at: lines.offset, in: name, file) {
                 try visit(.record(line))
                 isHarmed = false
             }

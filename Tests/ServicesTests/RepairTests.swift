@@ -52,6 +52,53 @@ import Testing
         #expect(try later.queue("Q").statistics().counts.visible == 49)
     }
 
+    @Test("a FIFO queue keeps each group's order, whatever of it is held, passed or waits")
+    func groups() throws {
+        let folder = try TemporaryFolder("repair")
+        var environment = QueueEnvironment()
+        environment.heldWaiting = 4
+        let queues = QueueDirectory(stateDirectory: folder.path, environment: environment)
+        var settings = QueueSettings()
+        settings.isFIFO = true
+        try queues.create("Q.fifo", settings)
+        let queue = try queues.queue("Q.fifo")
+        for number in 0..<60 {
+            _ = try queue.send([entry("\(number)", group: "g\(number % 3)")])[0].get()
+        }
+        // Two groups wait for their first messages; the third one's are received and deleted.
+        let first = try queue.receive(upTo: 2, timeoutSeconds: 600, wait: .zero)
+        var gone: Set<String> = []
+        for _ in 0..<4 {
+            for delivery in try queue.receive(upTo: 3, timeoutSeconds: 600, wait: .zero) {
+                gone.insert(String(decoding: delivery.body, as: UTF8.self))
+                _ = try queue.delete([delivery.received.handle.text])[0].get()
+            }
+        }
+        #expect(!gone.isEmpty && !first.isEmpty)
+        try harm("send", in: folder.path, "Q.fifo")
+        let later = QueueDirectory(stateDirectory: folder.path)
+        let report = try later.repair("Q.fifo")
+        #expect(report.kept == 60 - 1 - gone.count)
+        let repaired = try later.queue("Q.fifo")
+        var last: [String: Int] = [:]
+        var seen: Set<String> = []
+        while case let deliveries = try repaired.receive(upTo: 10, wait: .zero), !deliveries.isEmpty
+        {
+            for delivery in deliveries {
+                let body = String(decoding: delivery.body, as: UTF8.self)
+                let number = try #require(Int(body))
+                let group = try #require(delivery.message.group)
+                #expect(group == "g\(number % 3)")
+                #expect(last[group].map { $0 < number } ?? true, "\(group): \(number)")
+                last[group] = number
+                seen.insert(body)
+                _ = try repaired.delete([delivery.received.handle.text])[0].get()
+            }
+        }
+        #expect(seen.count == report.kept && seen.isDisjoint(with: gone))
+        #expect(try repaired.messageCount == 0)
+    }
+
     @Test("a FIFO queue whose settings are harmed stays one")
     func settings() throws {
         let folder = try TemporaryFolder("repair")
@@ -80,7 +127,10 @@ import Testing
         let queue = try queues.queue("Q")
         // Three hundred stay in flight while others come and go.
         for number in 0..<300 { _ = try queue.send([entry("held\(number)")])[0].get() }
-        for _ in 0..<30 { #expect(try queue.receive(upTo: 10, wait: .zero).count == 10) }
+        for _ in 0..<30 {
+            #expect(
+                try queue.receive(upTo: 10, timeoutSeconds: 43_200, wait: .zero).count == 10)
+        }
         for _ in 0..<60 {
             try queue.sendBulk(
                 (0..<50).map { entry("passing\($0)" + String(repeating: "x", count: 200)) }
@@ -110,7 +160,8 @@ import Testing
         #expect(report.kept >= 300)
         var bodies: [String] = []
         while true {
-            let received = try later.queue("Q").receive(upTo: 10, wait: .zero)
+            let received = try later.queue("Q").receive(
+                upTo: 10, timeoutSeconds: 43_200, wait: .zero)
             if received.isEmpty { break }
             bodies += received.map { String(decoding: $0.body, as: UTF8.self) }
         }

@@ -21,6 +21,9 @@ extension Command {
             }
             let found = try queues.examine(name)
             try invocation.output.result(json(found)) { text(found) }
+            if found.torn.contains(where: { !$0.messages.isEmpty }) {
+                invocation.output.note("--repair sends again what can be read in torn files.")
+            }
             guard found.damages.isEmpty else {
                 throw CommandError(
                     .damaged, "The journal of '\(name)' is damaged.",
@@ -39,6 +42,14 @@ extension Command {
                     ["file": .string($0.file), "message": .string($0.message)]
                 }),
             "tornFiles": .array(found.journal.tornFiles.map { .string($0) }),
+            "torn": .array(
+                found.torn.map {
+                    [
+                        "file": .string($0.name), "records": .int($0.records),
+                        "messages": .int($0.messages.count),
+                        "unreadableBytes": .int(Int64(clamping: $0.harmedBytes)),
+                    ]
+                }),
         ]
     }
 
@@ -60,8 +71,18 @@ extension Command {
             "\(found.journal.records) good records in \(found.journal.segments) segments"
         return
             ([sum] + found.damages.flatMap(lines)
-            + found.journal.ignored.map { "\($0.file) is not needed: \($0.message)" })
-            .joined(separator: "\n")
+            + found.journal.ignored.map { "\($0.file) is not needed: \($0.message)" }
+            + found.torn.map(line)).joined(separator: "\n")
+    }
+
+    private static func line(_ torn: TornFile) -> String {
+        let bytes = torn.readableBytes + torn.harmedBytes
+        let start = "\(torn.name) is torn: \(bytes) bytes that a writer left when it died"
+        guard torn.records > 0 else { return "\(start); nothing can be read in it" }
+        let records = torn.records == 1 ? "1 record" : "\(torn.records) records"
+        let count = torn.messages.count
+        return "\(start); \(records) in it can be read, with \(count) message"
+            + (count == 1 ? "" : "s") + " to restore"
     }
 
     /// Ids that a person is shown; JSON has them all.
@@ -94,11 +115,21 @@ extension Command {
             "original": report.original.map { .string($0) } ?? .null,
             "losses": .array(report.losses.map(json)),
             "lostSends": .int(Int64(sends)), "lostEndings": .int(Int64(endings)),
-            "lostUnknown": .int(Int64(unknown)),
+            "lostUnknown": .int(Int64(unknown)), "restored": .int(report.restored),
         ]
+        if report.restored > 0 {
+            output.note(
+                "\(report.restored) messages of torn files were sent again; they may not be new to "
+                    + "who receives them.")
+        }
+        if report.unreadable > 0 {
+            output.note("\(report.unreadable) bytes of torn files cannot be read.")
+        }
         guard let original = report.original else {
             return try output.result(result) {
-                "The journal of \(name) is sound; nothing was done."
+                report.restored > 0
+                    ? "The journal of \(name) is sound."
+                    : "The journal of \(name) is sound; nothing was done."
             }
         }
         try output.result(result) {

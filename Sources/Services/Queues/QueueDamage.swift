@@ -41,6 +41,7 @@ package struct QueueDamage: Sendable {
 package struct QueueExamination: Sendable {
     package var journal: Verification
     package var damages: [QueueDamage] = []
+    package var torn: [TornFile] = []
 }
 
 extension QueueDirectory {
@@ -54,6 +55,7 @@ extension QueueDirectory {
     package func examine(_ name: String) throws -> QueueExamination {
         var found = QueueExamination(journal: try verify(name))
         let folder = folderPath(of: name)
+        found.torn = try TornFile.all(in: folder, storage)
         found.damages = try found.journal.problems.map { try describe($0, in: folder) }
         if found.damages.contains(where: { $0.problem.records != nil }) {
             try addMentioned(&found.damages, in: folder)

@@ -12,16 +12,32 @@ package struct RepairReport: Sendable {
     /// Where the damaged journal is now, untouched; `nil` if there was no damage and nothing was
     /// done.
     package var original: String?
+    /// Messages of torn files that were sent again.
+    package var restored = 0
+    /// Bytes of torn files that are no record.
+    package var unreadable: UInt64 = 0
 }
 
 extension QueueDirectory {
     /// Makes a new journal of every message that the damaged one still tells of, and puts the
     /// damaged one aside as it is. Messages in flight become visible; order, sent times, receive
     /// counts, counters, and what is on its way to another queue stay. A sound one stays as it is.
+    /// Messages that can be read in torn files are sent again, in both cases.
     package func repair(_ name: String) throws -> RepairReport {
         var report = RepairReport()
-        report.losses = try examine(name).damages
-        guard !report.losses.isEmpty else { return report }
+        let found = try examine(name)
+        report.losses = found.damages
+        report.unreadable = found.torn.reduce(0) { $0 + $1.harmedBytes }
+        let torn = found.torn.filter { $0.records > 0 }
+        if !report.losses.isEmpty { try replace(name, &report) }
+        guard !torn.isEmpty else { return report }
+        report.restored = try restore(torn, to: name)
+        // A damaged queue's stay with it.
+        if report.original == nil { try setAside(torn, of: name) }
+        return report
+    }
+
+    private func replace(_ name: String, _ report: inout RepairReport) throws {
         let path = folderPath(of: name)
         let copy = hiddenPath("repair-\(name)")
         let aside = hiddenPath("damaged-\(name)-\(environment.clock.now().milliseconds)")
@@ -40,7 +56,6 @@ extension QueueDirectory {
         }
         forget(name)
         report.original = aside
-        return report
     }
 
     /// The state that the good records make; a segment's base record sets it right again.

@@ -1,0 +1,112 @@
+import JSON
+import Journal
+import QueueModel
+
+/// What a writer that died left behind: never known to be on the disk, set aside by the next one
+/// (docs/journal.md, *Torn, or damaged*). Whole records in there can still be read.
+package struct TornFile: Sendable {
+    package var name: String
+    /// Bytes that are whole records, and others.
+    package var readableBytes: UInt64 = 0
+    package var harmedBytes: UInt64 = 0
+    package var records = 0
+    /// Messages that its records bring and do not end.
+    package var messages: [QueueRecord.NewMessage] = []
+}
+
+extension TornFile {
+    /// - Parameter folder: the queue's.
+    init(_ name: String, in folder: String, _ storage: any JournalStorage) throws {
+        self.name = name
+        var brought: [Place: QueueRecord.NewMessage] = [:]
+        var leaving: [UInt64: [Place]] = [:]
+        try Salvage.read(torn: name, in: folder, storage: storage) { piece in
+            switch piece {
+            case .harmed(_, _, let bytes): harmedBytes += UInt64(bytes)
+            case .record(let line):
+                readableBytes += UInt64(line.location.length)
+                records += 1
+                // What cannot be understood is left where it is.
+                guard let record = try? line.bytes.withUnsafeBytes({ try QueueRecord(line: $0) })
+                else { return }
+                Self.apply(record, line, &brought, &leaving)
+            }
+        }
+        messages = brought.sorted { $0.key < $1.key }.map(\.value)
+    }
+
+    /// Places are of this file as far as they are known here: numbers may be used again after it.
+    private static func apply(
+        _ record: QueueRecord, _ line: RecordLine,
+        _ brought: inout [Place: QueueRecord.NewMessage], _ leaving: inout [UInt64: [Place]]
+    ) {
+        switch record {
+        case .send(let messages), .take(_, _, let messages):
+            for (index, message) in messages.enumerated() {
+                var message = message
+                message.sent = message.sent ?? line.time
+                message.delaySeconds = 0
+                message.due = nil
+                brought[Place(n: line.n, index: UInt8(index))] = message
+            }
+        case .delete(let places): for place in places { brought[place] = nil }
+        case .transfer(let number, _, _, let places): leaving[number] = places
+        case .transferred(let number): for place in leaving[number] ?? [] { brought[place] = nil }
+        case .purge: brought = [:]
+        default: break
+        }
+    }
+
+    /// The torn files of a queue's folder, oldest first.
+    static func all(in folder: String, _ storage: any JournalStorage) throws -> [TornFile] {
+        let names = try storage.list(folder).filter { $0.hasPrefix("torn-") }
+        return try names.sorted { ($0.utf8.count, $0) < ($1.utf8.count, $1) }
+            .map { try TornFile($0, in: folder, storage) }
+    }
+}
+
+extension QueueDirectory {
+    /// Sends the messages of torn files that the queue does not have, as they were. They come last,
+    /// and at once: one that was received before comes again.
+    ///
+    /// - Returns: how many.
+    func restore(_ files: [TornFile], to name: String) throws -> Int {
+        let queue = try queue(name)
+        var missing: [String: Int] = [:]
+        var messages: [QueueRecord.NewMessage] = []
+        for message in files.flatMap(\.messages) where missing[message.messageID] == nil {
+            missing[message.messageID] = messages.count
+            messages.append(message)
+        }
+        guard !messages.isEmpty else { return 0 }
+        try queue.forEachMessage { entry, _ in missing[entry.messageID] = nil }
+        let rest = missing.values.sorted().map { messages[$0] }
+        var batch: [QueueRecord.NewMessage] = []
+        var bytes = 0
+        func send() throws {
+            if !batch.isEmpty { try queue.commit { try $0.append(.send(batch)) } }
+            batch = []
+            bytes = 0
+        }
+        for message in rest {
+            let size = message.escapedBody.count + (message.packed?.base64.count ?? 0)
+            if batch.count == QueueLimits.batchEntries || bytes + size > QueueLimits.carriedBytes {
+                try send()
+            }
+            batch.append(message)
+            bytes += size
+        }
+        try send()
+        return rest.count
+    }
+
+    /// They have been sent again, and are torn no more; each stays as it is, under another name.
+    func setAside(_ files: [TornFile], of name: String) throws {
+        let folder = folderPath(of: name)
+        for file in files {
+            try storage.rename(
+                "\(folder)/\(file.name)", to: "\(folder)/restored-\(file.name.dropFirst(5))")
+        }
+        try storage.syncDirectory(folder)
+    }
+}

@@ -1,0 +1,98 @@
+import Journal
+import Posix
+import QueueModel
+import TestSupport
+import Testing
+
+@testable import Services
+
+/// What is set aside as the end that a dead writer left, and may be more.
+@Suite struct TornTests {
+    private let folder: TemporaryFolder
+    private var path: String { "\(folder.path)/queues/Q" }
+
+    init() throws {
+        folder = try TemporaryFolder("torn")
+        var settings = QueueSettings()
+        settings.durability = .os
+        try QueueDirectory(stateDirectory: folder.path).create("Q", settings)
+    }
+
+    /// Each look as a process of its own.
+    private func directory() -> QueueDirectory { QueueDirectory(stateDirectory: folder.path) }
+
+    private func send(_ bodies: Range<Int>) throws {
+        let queue = try directory().queue("Q")
+        for body in bodies {
+            let entry = SendEntry(escapedBody: Array("m\(body)".utf8), size: 2)
+            _ = try queue.send([entry])[0].get()
+        }
+    }
+
+    private func bodies() throws -> [String] {
+        var bodies: [String] = []
+        try directory().queue("Q").forEachMessage { _, message in
+            bodies.append(String(decoding: message.escapedBody, as: UTF8.self))
+        }
+        return bodies
+    }
+
+    /// Flips a bit of the record that sends `body`.
+    private func harm(_ body: String) throws {
+        let file = "\(path)/\(SegmentName.file(1))"
+        var bytes = try FileSystem.read(file)
+        let place = try #require(bytes.firstRange(of: Array("\"\(body)\"".utf8)))
+        bytes[place.lowerBound + 1] ^= 1
+        try FileSystem.replace(file, with: bytes)
+    }
+
+    @Test("records behind a flipped bit can be sent again")
+    func restored() throws {
+        try send(0..<6)
+        try harm("m2")
+        try send(6..<7)
+        #expect(try bodies() == ["m0", "m1", "m6"])
+        let found = try directory().examine("Q")
+        #expect(found.damages.isEmpty)
+        #expect(found.torn.map(\.records) == [3])
+        #expect(found.torn.map(\.messages.count) == [3])
+        #expect(try #require(found.torn.first).harmedBytes > 0)
+        let report = try directory().repair("Q")
+        #expect(report.restored == 3 && report.original == nil && report.unreadable > 0)
+        #expect(try bodies() == ["m0", "m1", "m6", "m3", "m4", "m5"])
+        #expect(try directory().examine("Q").torn.isEmpty)
+        #expect(try FileSystem.list(path).contains { $0.hasPrefix("restored-") })
+        #expect(try directory().repair("Q").restored == 0)
+    }
+
+    @Test("what was deleted there does not come again, and what is back stays single")
+    func ended() throws {
+        try send(0..<3)
+        let queue = try directory().queue("Q")
+        let received = try queue.receive(upTo: 2, wait: .zero)
+        _ = try queue.delete([received[1].received.handle.text])
+        try harm("m0")
+        try send(3..<4)
+        #expect(try bodies() == ["m3"])
+        let torn = try #require(try directory().examine("Q").torn.first)
+        #expect(torn.messages.map { String(decoding: $0.escapedBody, as: UTF8.self) } == ["m2"])
+        // As if a restore had been cut before the file got its other name.
+        #expect(try directory().restore([torn], to: "Q") == 1)
+        #expect(try directory().repair("Q").restored == 0)
+        #expect(try bodies() == ["m3", "m2"])
+    }
+
+    @Test("a damaged queue's repair restores them too, and its files stay with it")
+    func damaged() throws {
+        try send(0..<4)
+        try harm("m2")
+        try send(4..<6)
+        try directory().queue("Q").settle()
+        try harm("m4")
+        let report = try directory().repair("Q")
+        #expect(report.restored == 1)
+        let original = try #require(report.original)
+        #expect(try FileSystem.list(original).contains { $0.hasPrefix("torn-") })
+        #expect(try bodies() == ["m0", "m1", "m5", "m3"])
+    }
+}
