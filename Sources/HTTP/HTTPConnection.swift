@@ -52,6 +52,8 @@ final class HTTPConnection: Sendable {
         /// Nothing more is read: the connection ends with what is still to be written.
         var isClosing = false
         var isClosed = false
+        /// What the loop watches the socket for.
+        var interest: EventLoop.Interest = .read
         /// When somebody will have waited too long, on the monotonic clock.
         var deadline: UInt64?
     }
@@ -241,6 +243,8 @@ final class HTTPConnection: Sendable {
             interest.insert(.read)
         }
         if !state.output.isEmpty { interest.insert(.write) }
+        guard interest != state.interest else { return }
+        state.interest = interest
         loop.change(socket.rawValue, interest)
     }
 

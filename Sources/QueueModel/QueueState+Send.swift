@@ -135,9 +135,7 @@ extension QueueState {
             entry.deduplicationID
             ?? (settings.isContentBasedDeduplication ? entry.contentDigest : nil)
         guard message.deduplicationID != nil else {
-            throw .invalidParameter(
-                "The queue should either have ContentBasedDeduplication enabled or "
-                    + "MessageDeduplicationId provided explicitly")
+            throw .noDeduplicationID
         }
         return message
     }

@@ -38,6 +38,10 @@ package struct SQSError: Error, Equatable, Sendable {
             message: message)
     }
 
+    package static let noDeduplicationID = invalidParameter(
+        "The queue should either have ContentBasedDeduplication enabled or "
+            + "MessageDeduplicationId provided explicitly")
+
     /// "Value 21 for parameter WaitTimeSeconds is invalid. Reason: Must be …"
     package static func invalidValue(_ value: String, of parameter: String, reason: String)
         -> SQSError

@@ -246,7 +246,15 @@ GARBAGE = 'The input receipt handle "garbage" is not a valid receipt handle.'
         {'Id': str(n), 'MessageBody': 'x' * 524289} for n in range(2)]}, PREFIX + 'BatchRequestTooLong',
      'Batch requests cannot be longer than 1048576 bytes. You have sent 1048578 bytes.'),
     ('send_message_batch', {'QueueUrl': url('Strict.fifo'), 'Entries': [{'Id': 'a', 'MessageBody': 'x'}]},
-     'InvalidParameterValue', None),
+     'InvalidParameterValue', 'The request must contain the parameter MessageGroupId.'),
+    ('send_message_batch', {'QueueUrl': url('Strict.fifo'), 'Entries': [
+        {'Id': 'a', 'MessageBody': 'x', 'MessageGroupId': 'g', 'MessageDeduplicationId': 'd'},
+        {'Id': 'b', 'MessageBody': 'x', 'MessageGroupId': 'g'}]}, 'InvalidParameterValue',
+     'The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly'),
+    ('receive_message', {'QueueUrl': url('Errors'), 'VisibilityTimeout': 43201}, 'InvalidParameterValue',
+     'Value 43201 for parameter VisibilityTimeout is invalid. Reason: Must be >= 0 and <= 43200, if provided.'),
+    ('list_queues', {'MaxResults': 1001}, 'InvalidParameterValue', None),
+    ('list_queues', {'MaxResults': 1, 'NextToken': '?'}, 'InvalidParameterValue', None),
 ])
 def test_errors(call, protocol, operation, parameters, code, message):
     answer, = call((operation, parameters))

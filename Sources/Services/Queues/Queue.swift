@@ -16,12 +16,13 @@ package final class Queue: Sendable {
     /// From how many bytes on bodies are compressed, as of the last transaction here: they are
     /// packed before the lock is taken, and one packed too many or too few reads the same.
     private let compressionFloor: Atomic<Int64>
-    /// What the queue's own policy says, as of the last transaction here.
-    private let knownPolicy = Mutex(KnownPolicy())
+    /// What may be asked without looking at a file, as of the last transaction here.
+    private let known = Mutex(Known())
 
-    private struct KnownPolicy {
-        var text: String?
+    private struct Known {
+        var policyText: String?
         var policy: Policy?
+        var demandsDeduplicationIDs = false
     }
 
     init(
@@ -434,15 +435,21 @@ package final class Queue: Sendable {
     func note(_ settings: QueueSettings) {
         compressionFloor.store(settings.compressionBytes ?? .max, ordering: .relaxed)
         let text = settings.keptAttributes["Policy"]
-        knownPolicy.withLock { known in
-            guard known.text != text else { return }
+        known.withLock { known in
+            known.demandsDeduplicationIDs =
+                settings.isFIFO && !settings.isContentBasedDeduplication
+            guard known.policyText != text else { return }
             let json = text.flatMap { try? JSONValue.parse(Array($0.utf8)) }
-            known = KnownPolicy(text: text, policy: json.flatMap { try? Policy(json: $0) })
+            known.policyText = text
+            known.policy = json.flatMap { try? Policy(json: $0) }
         }
     }
 
-    /// The queue's own policy, as of the last transaction here: asked without looking at a file.
-    var policy: Policy? { knownPolicy.withLock { $0.policy } }
+    /// Whether each message must bring a deduplication id.
+    var demandsDeduplicationIDs: Bool { known.withLock { $0.demandsDeduplicationIDs } }
+
+    /// The queue's own policy.
+    var policy: Policy? { known.withLock { $0.policy } }
 
     /// The queue's own policy, whoever set it.
     func newestPolicy() throws -> Policy? {

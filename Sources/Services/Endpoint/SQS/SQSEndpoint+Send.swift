@@ -76,6 +76,11 @@ extension SQSEndpoint {
         if queue.name.hasSuffix(".fifo"), good.contains(where: { $0.entry.group == nil }) {
             throw .invalidParameter("The request must contain the parameter MessageGroupId.")
         }
+        if queue.demandsDeduplicationIDs,
+            good.contains(where: { $0.entry.deduplicationID == nil })
+        {
+            throw .noDeduplicationID
+        }
         let answer: @Sendable ([Result<SentMessage, SQSError>]) -> SQSReply = { [drafts] outcomes in
             var reply = BatchReply(operation)
             var rest = outcomes[...]
