@@ -5,7 +5,7 @@ struct SchemaCompiler {
     private(set) var nodes: [String: SchemaNode] = [:]
     private var references: [(path: [String], target: String)] = []
 
-    private typealias Mistake = RequestSchema.Mistake
+    typealias Mistake = RequestSchema.Mistake
 
     /// Members that mean nothing to validation.
     private static let annotations: Set<String> = [
@@ -209,96 +209,5 @@ struct SchemaCompiler {
         node.length = try range("Length")
         node.itemCount = try range("Items")
         node.propertyCount = try range("Properties")
-    }
-
-    private mutating func list(
-        _ elements: [JSONValue], _ path: [String]
-    ) throws(RequestSchema.Mistake) -> [String] {
-        var schemas: [String] = []
-        for (index, element) in elements.enumerated() {
-            schemas.append(try compile(element, at: path + [String(index)]))
-        }
-        return schemas
-    }
-
-    private mutating func rest(
-        _ value: JSONValue, _ path: [String]
-    ) throws(RequestSchema.Mistake) -> SchemaNode.Rest {
-        switch value {
-        case .bool(let isAllowed): isAllowed ? .anything : .nothing
-        default: .schema(try compile(value, at: path))
-        }
-    }
-
-    private func object(
-        _ value: JSONValue, _ path: [String]
-    ) throws(RequestSchema.Mistake) -> JSONObject {
-        guard let object = value.objectValue else {
-            throw Mistake(path: path, message: "it must be an object")
-        }
-        return object
-    }
-
-    private func names(
-        _ value: JSONValue, _ path: [String]
-    ) throws(RequestSchema.Mistake) -> [String] {
-        let texts = value.arrayValue?.compactMap(\.stringValue) ?? []
-        guard !texts.isEmpty, texts.count == value.arrayValue?.count,
-            Set(texts).count == texts.count
-        else { throw Mistake(path: path, message: "it must be a list of different names") }
-        return texts
-    }
-
-    private func number(
-        _ value: JSONValue, _ path: [String]
-    ) throws(RequestSchema.Mistake) -> Double {
-        guard let number = value.doubleValue else {
-            throw Mistake(path: path, message: "it must be a number")
-        }
-        return number
-    }
-
-    private func boolean(
-        _ value: JSONValue, _ path: [String]
-    ) throws(RequestSchema.Mistake) -> Bool {
-        guard let boolean = value.boolValue else {
-            throw Mistake(path: path, message: "it must be true or false")
-        }
-        return boolean
-    }
-
-    private func count(_ value: JSONValue, _ path: [String]) throws(RequestSchema.Mistake) -> Int {
-        guard let count = value.intValue, (0...Int64(Int32.max)).contains(count) else {
-            throw Mistake(path: path, message: "it must be a number from 0 on")
-        }
-        return Int(count)
-    }
-
-    private func pattern(
-        _ value: JSONValue, _ path: [String]
-    ) throws(RequestSchema.Mistake) -> TextPattern {
-        guard let text = value.stringValue else {
-            throw Mistake(path: path, message: "it must be a regular expression")
-        }
-        do throws(TextPattern.Mistake) {
-            return try TextPattern(text)
-        } catch {
-            throw Mistake(path: path, message: "it is no regular expression: \(error.message)")
-        }
-    }
-
-    /// RFC 6901.
-    private static func pointer(_ path: [String]) -> String {
-        path.map { part in
-            var text = "/"
-            for character in part {
-                switch character {
-                case "~": text += "~0"
-                case "/": text += "~1"
-                default: text.append(character)
-                }
-            }
-            return text
-        }.joined()
     }
 }

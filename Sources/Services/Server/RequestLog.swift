@@ -70,7 +70,8 @@ final class RequestLog: Sendable {
                 time: clock.now(), request: request, status: response.status,
                 sentBytes: response.body.count, nanoseconds: nanoseconds,
                 operation: response.operation, principal: response.principal,
-                requestID: response.headers["x-amzn-RequestId"]))
+                requestID: response.headers["x-amzn-RequestId"]
+                    ?? response.headers["Apigw-Requestid"]))
     }
 
     private func add(_ entry: Entry) {

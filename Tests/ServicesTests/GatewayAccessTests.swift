@@ -1,0 +1,194 @@
+import Access
+import HTTP
+import JSON
+import StackModel
+import Testing
+
+@testable import Services
+
+/// Who may call a route over HTTP: signatures, keys, tokens, pages of other origins.
+@Suite struct GatewayAccessTests {
+    static let order = Array(#"{"order_id":1,"order_details":"x"}"#.utf8)
+
+    @Test("the lab's step: a signed order is the function's event, its whole result the answer")
+    func lab() throws {
+        let result = #"{"statusCode": 200, "body": "\"Pedido creado exitosamente\""}"#
+        let fixture = try GatewayFixture(
+            routes: ["POST /orders": ["lambda": "F", "authorization": "iam"]]
+        ) { name, event in
+            #expect(name == "Orders")
+            #expect(event == ["order_id": 1, "order_details": "x"])
+            return .result(result)
+        }
+        let key = try fixture.key("developer")
+        let answer = try fixture.send("POST", "/prod/orders", body: Self.order, signedBy: key)
+        #expect(answer.status == 200)
+        #expect(answer.text == result)
+        #expect(answer.headers["Content-Type"] == "application/json")
+        #expect(answer.headers["x-amzn-RequestId"]?.count == 36)
+        #expect(answer.headers["x-amz-apigw-id"] != nil)
+        #expect(answer.headers["X-Amzn-Trace-Id"]?.hasPrefix("Root=1-") == true)
+        let unsigned = try fixture.send("POST", "/prod/orders", body: Self.order)
+        #expect(
+            unsigned.summary
+                == "403 MissingAuthenticationTokenException Missing Authentication Token")
+        #expect(fixture.events.count == 1)
+    }
+
+    @Test("signatures that do not hold, and keys that may not")
+    func signatures() throws {
+        let fixture = try GatewayFixture(
+            routes: [
+                "POST /orders": ["lambda": "F", "authorization": "iam"],
+                "POST /payments": ["lambda": "F", "authorization": "iam"],
+            ])
+        func summary(
+            _ key: AccessKey, service: String = "execute-api", path: String = "/prod/orders"
+        ) throws -> String {
+            try fixture.send("POST", path, body: Self.order, signedBy: key, service: service)
+                .summary
+        }
+        var key = try fixture.key("developer")
+        #expect(try summary(key, service: "sqs").hasPrefix("403 InvalidSignatureException Cred"))
+        key.secret += "x"
+        #expect(try summary(key).hasPrefix("403 InvalidSignatureException The request signature"))
+        key.id = "AKIAUNKNOWN"
+        #expect(
+            try summary(key)
+                == "403 UnrecognizedClientException "
+                + "The security token included in the request is invalid.")
+        let bearer = try fixture.send("POST", "/prod/orders", ["Authorization": "Bearer x"])
+        #expect(bearer.summary.hasPrefix("403 IncompleteSignatureException"))
+        #expect(try summary(try fixture.key("Orders")) == "200")
+        let denied = try fixture.send(
+            "POST", "/prod/payments", body: Self.order, signedBy: try fixture.key("Orders"))
+        #expect(denied.headers["x-amzn-ErrorType"] == "AccessDeniedException")
+        let message = denied.json?["Message"]?.stringValue ?? ""
+        #expect(message.contains("is not authorized to perform: execute-api:"))
+        #expect(
+            message.contains(
+                "arn:aws:execute-api:us-east-1:********9012:shop/prod/POST/payments"))
+        #expect(try summary(try fixture.key("G")).hasPrefix("403 AccessDeniedException"))
+        #expect(fixture.events.count == 1)
+    }
+
+    @Test("a stack that only watches, and one that does not ask")
+    func modes() throws {
+        let routes: JSONValue = ["POST /orders": ["lambda": "F", "authorization": "iam"]]
+        for mode in [IAMMode.audit, .off] {
+            let fixture = try GatewayFixture(routes: routes, mode: mode)
+            #expect(try fixture.send("POST", "/prod/orders", body: Self.order).status == 200)
+        }
+    }
+
+    @Test("API keys: who has one, whose plan allows how much, over restarts")
+    func keys() throws {
+        let api: JSONValue = [
+            "keys": ["mobile": [:], "web": [:], "old": ["enabled": false], "alone": [:]],
+            "usagePlans": [
+                "basic": [
+                    "keys": ["mobile", "old"], "quota": ["limit": 3, "period": "DAY"],
+                ], "fast": ["keys": ["web"], "throttle": ["rate": 1, "burst": 1]],
+            ],
+        ]
+        let routes: JSONValue = [
+            "GET /a": ["lambda": "F", "authorization": "apiKey", "integration": "proxy"],
+            "GET /b": ["lambda": "F", "authorization": "iam", "apiKeyRequired": true],
+        ]
+        let fixture = try GatewayFixture(api: api, routes: routes)
+        func get(_ key: String?, _ fixture: GatewayFixture, path: String = "/prod/a") throws
+            -> String
+        {
+            try fixture.send("GET", path, key.map { ["x-api-key": $0] } ?? [:]).summary
+        }
+        let forbidden = "403 ForbiddenException Forbidden"
+        #expect(try get(nil, fixture) == forbidden)
+        #expect(try get("guess", fixture) == forbidden)
+        #expect(try get(try fixture.apiKey("old"), fixture) == forbidden)
+        #expect(try get(try fixture.apiKey("alone"), fixture) == forbidden)
+        let mobile = try fixture.apiKey("mobile")
+        #expect(mobile.count == 40)
+        #expect(try get(mobile, fixture) == "200")
+        #expect(fixture.events.first?["requestContext"]?["identity"]?["apiKeyId"] == "mobile")
+        #expect(try get(mobile, fixture) == "200")
+        let web = try fixture.apiKey("web")
+        #expect(try get(web, fixture) == "200")
+        #expect(
+            try get(web, fixture) == "429 TooManyRequestsException Too Many Requests")
+        #expect(
+            try get(mobile, fixture, path: "/prod/b")
+                == "403 MissingAuthenticationTokenException Missing Authentication Token")
+        try fixture.usage.save()
+        let next = try GatewayFixture(api: api, routes: routes, in: fixture.folder)
+        #expect(try get(mobile, next) == "200")
+        #expect(try get(mobile, next) == "429 LimitExceededException Limit Exceeded")
+        next.clock.step(.seconds(86_400))
+        #expect(try get(mobile, next) == "200")
+    }
+
+    @Test("tokens, as the route's issuer judges them")
+    func tokens() throws {
+        let routes: JSONValue = [
+            "GET /a": [
+                "lambda": "F", "integration": "proxy", "authorization": "jwt",
+                "scopes": ["orders/read"],
+            ]
+        ]
+        let fixture = try GatewayFixture(routes: routes)
+        func get(_ fixture: GatewayFixture, _ token: String?) throws -> String {
+            try fixture.send("GET", "/prod/a", token.map { ["Authorization": $0] } ?? [:]).summary
+        }
+        let unauthorized = "401 UnauthorizedException Unauthorized"
+        #expect(try get(fixture, nil) == unauthorized)
+        #expect(try get(fixture, "bad") == unauthorized)
+        #expect(
+            try get(fixture, "expired")
+                == "401 UnauthorizedException The incoming token has expired")
+        #expect(try get(fixture, "scopeless") == unauthorized)
+        #expect(try get(fixture, "good") == "200")
+        #expect(
+            fixture.events.first?["requestContext"]?["authorizer"]?["claims"]
+                == ["sub": "user-1", "scope": "orders/read", "exp": "12"])
+        let http = try GatewayFixture(
+            api: ["type": "http"], routes: ["GET /a": ["lambda": "F", "authorization": "jwt"]])
+        #expect(try get(http, "scopeless") == "403 Forbidden")
+        let nobody = try GatewayFixture(routes: routes, hasTokens: false)
+        #expect(try get(nobody, "good").hasPrefix("500 "))
+    }
+
+    @Test("pages of other origins: a preflight, an answer, and an error")
+    func cors() throws {
+        let fixture = try GatewayFixture(
+            api: ["cors": true],
+            routes: [
+                "POST /orders": ["lambda": "F", "authorization": "iam"],
+                "GET /orders": [
+                    "lambda": "F",
+                    "cors": ["origins": ["https://shop.example"], "credentials": true],
+                ], "GET /closed": ["lambda": "F", "cors": false],
+            ])
+        func preflight(_ path: String, _ method: String, _ origin: String) throws -> HTTPResponse {
+            try fixture.send(
+                "OPTIONS", path,
+                ["Origin": origin, "Access-Control-Request-Method": method])
+        }
+        let post = try preflight("/prod/orders", "POST", "https://any.example")
+        #expect(post.status == 204)
+        #expect(post.headers["Access-Control-Allow-Origin"] == "*")
+        #expect(post.headers["Access-Control-Allow-Methods"] == "GET,OPTIONS,POST")
+        let get = try preflight("/prod/orders", "GET", "https://shop.example")
+        #expect(get.headers["Access-Control-Allow-Origin"] == "https://shop.example")
+        #expect(get.headers["Access-Control-Allow-Credentials"] == "true")
+        let foreign = try preflight("/prod/orders", "GET", "https://evil.example")
+        #expect(foreign.status == 204)
+        #expect(foreign.headers["Access-Control-Allow-Origin"] == nil)
+        #expect(try preflight("/prod/closed", "GET", "https://any.example").status == 403)
+        let refused = try fixture.send("POST", "/prod/orders", ["Origin": "https://any.example"])
+        #expect(refused.status == 403)
+        #expect(refused.headers["Access-Control-Allow-Origin"] == "*")
+        let plain = try fixture.send("GET", "/prod/orders", ["Origin": "https://evil.example"])
+        #expect(plain.status == 200)
+        #expect(plain.headers["Access-Control-Allow-Origin"] == nil)
+        #expect(fixture.events.count == 1, "no preflight reaches a function")
+    }
+}

@@ -1,0 +1,160 @@
+import HTTP
+import JSON
+import Posix
+import Testing
+
+@testable import Services
+
+/// What a route refuses, bounds and leaves behind, over HTTP.
+@Suite struct GatewayLimitsTests {
+    @Test("who takes too long is answered for")
+    func timeout() throws {
+        let routes: JSONValue = [
+            "GET /slow": ["lambda": "F", "integration": "proxy", "timeout": 1]
+        ]
+        let fixture = try GatewayFixture(routes: routes) { _, _ in .nothing }
+        #expect(
+            try fixture.send("GET", "/prod/slow").summary
+                == "504 InternalServerErrorException Endpoint request timed out")
+        let activity = try #require(fixture.activities.seen.first)
+        #expect((activity.integrationLatency ?? .zero) >= .seconds(1))
+        let http = try GatewayFixture(
+            api: ["type": "http"], routes: ["GET /slow": ["lambda": "F", "timeout": 1]]
+        ) { _, _ in .nothing }
+        #expect(try http.send("GET", "/prod/slow").summary == "503 Service Unavailable")
+    }
+
+    @Test("what does not fit the schema or lacks a parameter reaches no function")
+    func validation() throws {
+        let fixture = try GatewayFixture(
+            routes: [
+                "POST /orders": [
+                    "lambda": "F", "contentTypes": ["application/json"],
+                    "requestSchema": [
+                        "type": "object", "required": ["order_id"],
+                        "properties": ["order_id": ["type": "integer", "minimum": 1]],
+                    ],
+                ],
+                "GET /orders/{id}": [
+                    "lambda": "F",
+                    "requiredParameters": ["querystring.page", "header.X-Client", "path.id"],
+                ],
+            ])
+        func post(_ body: String, _ headers: HTTPHeaders = [:]) throws -> String {
+            try fixture.send("POST", "/prod/orders", headers, body: Array(body.utf8)).summary
+        }
+        let invalid = "400 BadRequestException Invalid request body"
+        #expect(try post(#"{"order_id": 1}"#) == "200")
+        #expect(try post(#"{"order_id": 0}"#) == invalid)
+        #expect(try post("order_id=1") == invalid)
+        #expect(try post("") == invalid)
+        #expect(
+            try post(#"{"order_id": 1}"#, ["Content-Type": "text/xml"])
+                == "415 BadRequestException Unsupported Media Type")
+        func get(_ target: String, _ headers: HTTPHeaders = [:]) throws -> String {
+            try fixture.send("GET", target, headers).summary
+        }
+        let missing = "400 BadRequestException Missing required request parameters: "
+        #expect(try get("/prod/orders/1") == missing + "[X-Client, page]")
+        #expect(try get("/prod/orders/1?page=", ["X-Client": "c"]) == missing + "[page]")
+        #expect(try get("/prod/orders/1?page=2", ["x-client": "c"]) == "200")
+        #expect(fixture.events.count == 2)
+    }
+
+    @Test("a stage and a route let so many through")
+    func throttling() throws {
+        let fixture = try GatewayFixture(
+            api: ["throttle": ["rate": 1, "burst": 5]],
+            routes: [
+                "GET /a": ["lambda": "F", "throttle": ["rate": 1, "burst": 2]],
+                "GET /b": ["lambda": "F"],
+            ])
+        func statuses(_ path: String, _ count: Int) throws -> [Int] {
+            try (0..<count).map { _ in try fixture.send("GET", path).status }
+        }
+        #expect(try statuses("/prod/a", 4) == [200, 200, 429, 429])
+        #expect(try statuses("/prod/b", 4) == [200, 200, 200, 429])
+        #expect(
+            try fixture.send("GET", "/prod/b").summary
+                == "429 TooManyRequestsException Too Many Requests")
+        fixture.clock.step(.seconds(1))
+        #expect(try statuses("/prod/a", 2) == [200, 429])
+    }
+
+    @Test("ten megabytes, and no more")
+    func large() throws {
+        let fixture = try GatewayFixture(
+            api: ["binaryMediaTypes": ["application/octet-stream"]],
+            routes: ["POST /a": ["lambda": "F", "integration": "proxy"]])
+        let limit = Gateway.httpLimits.bodyBytes
+        func post(_ bytes: Int) throws -> HTTPResponse {
+            try fixture.send(
+                "POST", "/prod/a", ["Content-Type": "application/octet-stream"],
+                body: [UInt8](repeating: 0xFF, count: bytes))
+        }
+        #expect(try post(limit).status == 200)
+        #expect(
+            fixture.events.first?["body"]?.stringValue?.utf8.count == (limit + 2) / 3 * 4)
+        #expect(
+            try post(limit + 1).summary == "413 RequestTooLargeException Request Too Long")
+    }
+
+    @Test("every answer is told of, with its route")
+    func activities() throws {
+        let fixture = try GatewayFixture(
+            routes: ["ANY /orders/{id}": ["lambda": "F", "integration": "proxy"]])
+        _ = try fixture.send("GET", "/prod/orders/1")
+        _ = try fixture.send("GET", "/prod/nothing")
+        let seen = fixture.activities.seen
+        #expect(seen.map(\.status) == [200, 403])
+        #expect(seen.map(\.resource) == ["/orders/{id}", nil])
+        #expect(seen.map(\.method) == ["ANY", nil])
+        #expect(seen.first?.integrationLatency != nil)
+        #expect(seen.last?.integrationLatency == nil)
+    }
+
+    @Test("a client that leaves disturbs nobody")
+    func gone() throws {
+        let fixture = try GatewayFixture(
+            routes: ["GET /slow": ["lambda": "F", "timeout": 1], "GET /fast": ["lambda": "G"]]
+        ) { name, _ in name == "Orders" ? .nothing : .result("{}") }
+        do {
+            let socket = try Sockets.connect(host: "127.0.0.1", port: fixture.client.port)
+            let request = Array("GET /prod/slow HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".utf8)
+            let deadline = SystemClock.monotonicNanoseconds() + 10_000_000_000
+            while SystemClock.monotonicNanoseconds() < deadline {
+                let sent = request.withUnsafeBytes { Sockets.write(socket, $0) }
+                if sent == .bytes(request.count) { break }
+            }
+            while fixture.events.isEmpty, SystemClock.monotonicNanoseconds() < deadline {
+                SystemClock.pause(microseconds: 500)
+            }
+        }
+        #expect(try fixture.send("GET", "/prod/fast").status == 200)
+        let deadline = SystemClock.monotonicNanoseconds() + 10_000_000_000
+        while fixture.activities.seen.count < 2, SystemClock.monotonicNanoseconds() < deadline {
+            SystemClock.pause(microseconds: 1000)
+        }
+        #expect(fixture.activities.seen.map(\.status).sorted() == [200, 504])
+    }
+
+    @Test("many at once: each gets its own answer")
+    func concurrent() async throws {
+        let fixture = try GatewayFixture(
+            routes: ["POST /echo": ["lambda": "F", "integration": "proxy"]]
+        ) { _, event in
+            .result(JSONValue.object(["body": event["body"] ?? nil]).serialized())
+        }
+        let answers = try await withThrowingTaskGroup(of: Bool.self) { group in
+            for number in 0..<64 {
+                group.addTask {
+                    let answer = try fixture.send(
+                        "POST", "/prod/echo", body: Array("\(number)".utf8))
+                    return answer.text == "\(number)"
+                }
+            }
+            return try await group.reduce(into: [Bool]()) { $0.append($1) }
+        }
+        #expect(answers.count == 64 && answers.allSatisfy { $0 })
+    }
+}
