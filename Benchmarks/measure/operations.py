@@ -5,23 +5,26 @@ title = "os durability in process"
 
 
 def measure(bench):
-    rates = {"callbacks": [], "threads": [], "ten a send": [], "receive": [], "receive by threads": []}
+    rates = {"callbacks": [], "threads": [], "ten a send": [], "receive": [], "receive by threads": [],
+             "receive ten": []}
     for _ in range(bench.scope.rounds):
         with bench.folder() as folder:
             rates["callbacks"].append(sends(bench, folder, "callbacks"))
             rates["threads"].append(sends(bench, folder, "threads"))
             rates["ten a send"].append(sends(bench, folder, "callbacks", batch=10))
-        for by, name in [("callbacks", "receive"), ("threads", "receive by threads")]:
+        for by, name, batch in [("callbacks", "receive", 1), ("threads", "receive by threads", 1),
+                                ("callbacks", "receive ten", 10)]:
             with bench.folder() as folder:
                 seen = bench.inside(folder, "receive-delete", durability="os", by=by, seconds=bench.scope.seconds,
-                                    backlog=bench.scope.messages)
+                                    backlog=bench.scope.messages, batch=batch)
                 rates[name].append(seen["receive-delete"])
     for name, what, least in [
             ("callbacks", "sends, os, 64 clients, one queue", 400_000),
             ("threads", "the same, each client a thread that waits", None),
             ("ten a send", "sends, os, 64 clients, ten messages a send", None),
             ("receive", "receive + delete, os, 64 clients, one queue", 250_000),
-            ("receive by threads", "the same, each client a thread that waits", None)]:
+            ("receive by threads", "the same, each client a thread that waits", None),
+            ("receive ten", "receive + delete, os, 64 clients, ten messages a receive", None)]:
         bench.figures.add(what, statistics.median(rates[name]), "messages/s", at_least=least)
     depth(bench)
 

@@ -52,6 +52,18 @@ package enum JSONWriter {
                 start: literal.utf8Start, count: literal.utf8CodeUnitCount))
     }
 
+    /// Appends short pieces at once: `body` writes them, at most `limit` bytes.
+    @inlinable
+    package static func gather(
+        upTo limit: Int, to output: inout [UInt8], _ body: (inout JSONPieces) -> Void
+    ) {
+        withUnsafeTemporaryAllocation(byteCount: limit, alignment: 1) { room in
+            var pieces = JSONPieces(room)
+            body(&pieces)
+            output.append(contentsOf: pieces.written)
+        }
+    }
+
     /// Appends a decimal integer.
     package static func appendInteger(_ value: Int64, to output: inout [UInt8]) {
         if value < 0 { output.append(UInt8(ascii: "-")) }

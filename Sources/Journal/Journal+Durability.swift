@@ -4,7 +4,7 @@ import Synchronization
 /// Who waits for a record to be on the disk.
 enum CommitWaiter: Sendable {
     case thread(Waiter)
-    case callback(@Sendable ((any Error)?) -> Void)
+    case callback(any JournalWork)
 }
 
 /// Group commit: one `fdatasync` for everybody who waits. Two may be under way at a time, each in a
@@ -155,7 +155,7 @@ extension Journal {
             for (_, waiter) in takeWaiters(upTo: max(reach.appended, lastAwaited)) {
                 switch waiter {
                 case .thread(let thread): thread.wake(.failed(error))
-                case .callback(let deliver): deliver(error)
+                case .callback(let work): work.conclude(error)
                 }
             }
             throw error
@@ -165,24 +165,30 @@ extension Journal {
 
     /// Tells them that a sync covers their records.
     private func tell(_ waiters: [(n: UInt64, waiter: CommitWaiter)]) {
+        let hasLosses = !waiters.isEmpty && commit.withLock { $0.reach.hasLosses }
         for (n, waiter) in waiters {
             switch waiter {
             case .thread(let thread): thread.wake(.done)
-            case .callback(let deliver):
+            case .callback(let work):
+                var failure: JournalError?
                 do throws(JournalError) {
-                    try checkLosses(n)
-                    deliver(nil)
+                    if hasLosses { try checkLosses(n) }
                 } catch {
-                    deliver(error)
+                    failure = error
                 }
+                work.conclude(failure)
             }
         }
     }
 
     private func takeWaiters(upTo n: UInt64) -> [(n: UInt64, waiter: CommitWaiter)] {
         commit.withLock { commit in
-            let taken = commit.waiters.filter { $0.n <= n }
-            commit.waiters.removeAll { $0.n <= n }
+            var taken: [(n: UInt64, waiter: CommitWaiter)] = []
+            swap(&taken, &commit.waiters)
+            if taken.contains(where: { $0.n > n }) {
+                commit.waiters = taken.filter { $0.n > n }
+                taken.removeAll { $0.n > n }
+            }
             return taken
         }
     }

@@ -13,12 +13,6 @@ package final class Journal<State: JournaledState>: Sendable {
         var n: UInt64
     }
 
-    /// Transactions that wait for their turn. Whoever leads does all of them with one lock.
-    private struct Line {
-        var transactions: [Transaction<State>] = []
-        var isLed = false
-    }
-
     /// Transactions of callers that do not wait, in the line at once; more are refused.
     package static var submittedLimit: Int { 16_384 }
     /// Transactions that are done with one lock; the next ones wait for the next.
@@ -29,7 +23,7 @@ package final class Journal<State: JournaledState>: Sendable {
     let lockFile: any JournalFile
     let session: Mutex<JournalSession<State>>
     let commit = Mutex(Commit())
-    private let line = Mutex(Line())
+    private let line = Mutex(TransactionLine())
 
     /// Opens the journal in `folder`, or begins one.
     ///
@@ -86,23 +80,18 @@ package final class Journal<State: JournaledState>: Sendable {
         }
     }
 
-    /// As `transact`, for who does not wait: returns at once. `completion` runs once it is done,
-    /// and durable if `body` returned that it must be; with why, if it failed. It runs on a thread
-    /// of the journal's or of another caller, which it must not hold up. Where `submittedLimit` of
+    /// As `transact`, for who does not wait: returns at once. The work is concluded on a thread of
+    /// the journal's or of another caller, which it must not hold up. Where `submittedLimit` of
     /// them wait already it fails at once, with `overloaded`.
-    package func submit(
-        now: Timestamp,
-        _ body: @escaping @Sendable (inout JournalSession<State>) throws -> Bool,
-        completion: @escaping @Sendable ((any Error)?) -> Void
-    ) {
+    package func submit(now: Timestamp, _ work: any JournalWork<State>) {
         let isFull = line.withLock { $0.transactions.count >= Self.submittedLimit }
-        guard !isFull else { return completion(JournalError.overloaded) }
-        lineUp(Transaction<State>(now: now, waiter: nil, completion: completion, body))
+        guard !isFull else { return work.conclude(JournalError.overloaded) }
+        lineUp(Transaction<State>(now: now, work))
     }
 
     /// Lines up, and leads if nobody does. Transactions that come while others are done are done
     /// together.
-    private func lineUp(_ transaction: Transaction<State>) {
+    private func lineUp(_ transaction: Lined) {
         let leads = line.withLock { line in
             line.transactions.append(transaction)
             defer { line.isLed = true }
@@ -126,11 +115,12 @@ package final class Journal<State: JournaledState>: Sendable {
     }
 
     private func leadOnce() {
-        let batch = line.withLock { line in
+        let lined = line.withLock { line in
             let batch = Array(line.transactions.prefix(Self.lineLimit))
             line.transactions.removeFirst(batch.count)
             return batch
         }
+        let batch = lined.map { unsafeDowncast($0, to: Transaction<State>.self) }
         run(batch)
         let waits = batch.compactMap { $0.conclude() }
         // Whoever led is not waiting; that it is told all the same does not matter.
@@ -139,7 +129,7 @@ package final class Journal<State: JournaledState>: Sendable {
     }
 
     private func handLineOver() {
-        let next = line.withLock { line -> Transaction<State>? in
+        let next = line.withLock { line -> Lined? in
             line.isLed = !line.transactions.isEmpty
             return line.transactions.first
         }

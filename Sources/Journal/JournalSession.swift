@@ -110,7 +110,9 @@ package struct JournalSession<State: JournaledState>: Sendable {
         usesReserve: Bool, _ members: (inout [UInt8]) -> Void
     ) throws(JournalError) -> RecordLocation {
         if pending.count >= Self.pendingLimit { try flush() }
-        if !usesReserve { try storing { () throws(SystemError) in try requireReserve() } }
+        if !usesReserve, !isReserveKept {
+            try storing { () throws(SystemError) in try requireReserve() }
+        }
         let start = pending.count
         let checksum = RecordFrame.append(
             n: nextN, time: now, durable: durable, to: &pending, members: members)
@@ -221,10 +223,21 @@ package struct JournalSession<State: JournaledState>: Sendable {
     /// Every segment's name, oldest first.
     package var segmentNames: [UInt64] { segments }
 
-    /// The records from `location` on, up to now. What was appended just now needs `flush` first.
+    /// Whether something was appended that `flush` has yet to bring into the file.
+    package var hasUnwritten: Bool { !pending.isEmpty }
+
+    /// Where the records end that are in the file.
+    fileprivate var writtenEnd: UInt64 { end - UInt64(pending.count) }
+
+    /// The records from `location` on that are in the file: all, unless there are unwritten ones.
     package func records(from location: RecordLocation) -> RecordCursor {
-        precondition(pending.isEmpty, "what is to be read is in the file")
-        return RecordCursor(session: self, from: location)
+        RecordCursor(session: self, from: location)
+    }
+
+    /// Lets a cursor go on to where the records in the file end now.
+    /// - Returns: `false` if another file has taken over since, and the cursor is of no use.
+    package mutating func extend(_ cursor: inout RecordCursor) -> Bool {
+        cursor.extend(to: writtenEnd, generation)
     }
 
     mutating func accept(n: UInt64, time: Timestamp, checksum: UInt32, length: UInt64) {
@@ -307,7 +320,7 @@ package struct RecordCursor: Sendable {
         newest = session.segment
         newestFile = session.file
         generation = session.generation
-        end = session.end
+        end = session.writtenEnd
         segment = location.segment
         offset = location.offset
     }
@@ -319,11 +332,9 @@ package struct RecordCursor: Sendable {
         return cursor
     }
 
-    /// Goes on to where the journal ends now.
-    /// - Returns: `false` if another file has taken over since, and the cursor is of no use.
-    package mutating func extend<State>(to session: JournalSession<State>) -> Bool {
-        guard session.generation == generation, session.end >= end else { return false }
-        end = session.end
+    fileprivate mutating func extend(to end: UInt64, _ generation: UInt64) -> Bool {
+        guard generation == self.generation, end >= self.end else { return false }
+        self.end = end
         return true
     }
 

@@ -62,20 +62,24 @@ package struct RecordFrame: Equatable, Sendable {
         members: (inout [UInt8]) -> Void
     ) -> UInt32 {
         let start = buffer.count
-        JSONWriter.append("{\"n\":", &buffer)
-        JSONWriter.appendInteger(n, to: &buffer)
-        JSONWriter.append(",\"t\":", &buffer)
-        JSONWriter.appendInteger(time.milliseconds, to: &buffer)
-        JSONWriter.append(",\"d\":", &buffer)
-        JSONWriter.appendInteger(durable, to: &buffer)
-        buffer.append(UInt8(ascii: ","))
+        JSONWriter.gather(upTo: 80, to: &buffer) { pieces in
+            pieces.append("{\"n\":")
+            pieces.append(n)
+            pieces.append(",\"t\":")
+            pieces.append(time.milliseconds)
+            pieces.append(",\"d\":")
+            pieces.append(durable)
+            pieces.append(",")
+        }
         members(&buffer)
         let checksum = buffer.withUnsafeBytes {
             Self.checksum(of: UnsafeRawBufferPointer(rebasing: $0[start...]))
         }
-        JSONWriter.append(",\"crc\":\"", &buffer)
-        JSONWriter.appendHexadecimal(UInt64(checksum), digits: 8, to: &buffer)
-        JSONWriter.append("\"}\n", &buffer)
+        JSONWriter.gather(upTo: suffixLength + 1, to: &buffer) { pieces in
+            pieces.append(",\"crc\":\"")
+            pieces.appendHexadecimal(UInt64(checksum), digits: 8)
+            pieces.append("\"}\n")
+        }
         return checksum
     }
 

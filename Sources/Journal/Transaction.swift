@@ -1,41 +1,55 @@
 import JSON
 
+/// A caller's work on a journal that nobody waits for (`Journal.submit`).
+package protocol JournalWork<State>: AnyObject, Sendable {
+    associatedtype State: JournaledState
+
+    /// Decides and appends. Runs again if what it appended could not be written.
+    /// - Returns: whether that must be durable before `conclude`.
+    func run(_ session: inout JournalSession<State>) throws -> Bool
+
+    /// It is done, and as durable as it must be; or it failed, and nothing of it is there.
+    func conclude(_ failure: (any Error)?)
+}
+
 /// One caller's work on a journal, done by whichever thread leads.
-final class Transaction<State: JournaledState>: @unchecked Sendable {
+final class Transaction<State: JournaledState>: Lined, @unchecked Sendable {
     // Safe to share: its caller waits, or has left it to the line, while another thread runs it.
 
-    /// Returns whether what it appended must be durable before its caller is told.
-    typealias Work = (inout JournalSession<State>) throws -> Bool
+    private enum Work {
+        /// Of a caller that waits. Returns whether it must be durable.
+        case lent((inout JournalSession<State>) throws -> Bool)
+        case given(any JournalWork<State>)
+        case none
+    }
 
-    /// The thread that waits; `nil` if nobody does, and `completion` is to be told.
-    let waiter: Waiter?
-    private let completion: (@Sendable ((any Error)?) -> Void)?
     private let now: Timestamp
-    private var work: Work?
-    /// The journal's last record when it was done.
-    private(set) var end: UInt64 = 0
-    /// Whether all that it saw was durable. What is answered on the strength of a record must not
-    /// outlive it, even if another process wrote that: a duplicate of a message, say.
-    private(set) var isOnDisk = false
-    private(set) var mustBeDurable = false
-    private(set) var failure: (any Error)?
+    private var work: Work
 
     init(
-        now: Timestamp, waiter: Waiter?, completion: (@Sendable ((any Error)?) -> Void)? = nil,
-        _ work: @escaping Work
+        now: Timestamp, waiter: Waiter,
+        _ work: @escaping (inout JournalSession<State>) throws -> Bool
     ) {
         self.now = now
-        self.waiter = waiter
-        self.completion = completion
-        self.work = work
+        self.work = .lent(work)
+        super.init(waiter)
+    }
+
+    init(now: Timestamp, _ work: any JournalWork<State>) {
+        self.now = now
+        self.work = .given(work)
+        super.init(nil)
     }
 
     /// May be called again if what the first run appended did not reach the file.
     func run(_ session: inout JournalSession<State>) {
-        guard let work else { preconditionFailure("it runs before it is concluded") }
         session.now = max(now, session.lastTime)
         do {
-            mustBeDurable = try work(&session)
+            switch work {
+            case .lent(let work): mustBeDurable = try work(&session)
+            case .given(let work): mustBeDurable = try work.run(&session)
+            case .none: preconditionFailure("it runs before it is concluded")
+            }
             failure = nil
         } catch {
             failure = error
@@ -44,17 +58,40 @@ final class Transaction<State: JournaledState>: @unchecked Sendable {
         isOnDisk = end <= session.durable
     }
 
-    func fail(_ error: any Error) { failure = error }
-
     /// It is over. Its caller's closure must not outlive the call that lent it.
     /// - Returns: who must be told once record `n` is on the disk; all others have been.
-    func conclude() -> (n: UInt64, CommitWaiter)? {
-        work = nil
-        guard let completion else { return nil }
+    func conclude() -> (n: UInt64, waiter: CommitWaiter)? {
+        defer { work = .none }
+        guard case .given(let given) = work else { return nil }
         guard failure == nil, mustBeDurable, !isOnDisk else {
-            completion(failure)
+            given.conclude(failure)
             return nil
         }
-        return (end, .callback(completion))
+        return (end, .callback(given))
     }
+}
+
+/// What all transactions have, whatever the state is.
+class Lined: @unchecked Sendable {
+    // Safe to share: as `Transaction`.
+
+    /// The thread that waits; `nil` if nobody does.
+    let waiter: Waiter?
+    /// The journal's last record when it was done.
+    fileprivate(set) var end: UInt64 = 0
+    /// Whether all that it saw was durable. What is answered on the strength of a record must not
+    /// outlive it, even if another process wrote that: a duplicate of a message, say.
+    fileprivate(set) var isOnDisk = false
+    fileprivate(set) var mustBeDurable = false
+    fileprivate(set) var failure: (any Error)?
+
+    fileprivate init(_ waiter: Waiter?) { self.waiter = waiter }
+
+    func fail(_ error: any Error) { failure = error }
+}
+
+/// Transactions that wait for their turn. Whoever leads does all of them with one lock.
+struct TransactionLine {
+    var transactions: [Lined] = []
+    var isLed = false
 }

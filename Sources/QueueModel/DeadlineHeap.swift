@@ -27,19 +27,16 @@ struct DeadlineHeap: Equatable, Sendable {
     }
 
     mutating func removeFirst() {
-        entries.swapAt(0, entries.count - 1)
-        entries.removeLast()
-        var parent = 0
-        while true {
-            var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2]
-            where child < entries.count && entries[child] < entries[least] {
-                least = child
-            }
-            guard least != parent else { return }
-            entries.swapAt(parent, least)
-            parent = least
+        let last = entries.removeLast()
+        guard !entries.isEmpty else { return }
+        var hole = 0
+        while case var child = 2 * hole + 1, child < entries.count {
+            if child + 1 < entries.count, entries[child + 1] < entries[child] { child += 1 }
+            guard entries[child] < last else { break }
+            entries[hole] = entries[child]
+            hole = child
         }
+        entries[hole] = last
     }
 
     /// Visits every entry up to `time`, in no order; reads those and their children alone.

@@ -104,17 +104,20 @@ extension HeldMessage {
 extension StreamEntry {
     /// An object without its end.
     func appendMembers(to output: inout [UInt8]) {
-        JSONWriter.append("{\"m\":[", &output)
-        JSONWriter.appendInteger(place.n, to: &output)
-        JSONWriter.append(",", &output)
-        JSONWriter.appendInteger(Int(place.index), to: &output)
-        JSONWriter.append("],\"at\":", &output)
-        JSONWriter.append(
-            record.segment, record.offset, UInt64(record.length), to: &output)
-        JSONWriter.append(",\"id\":", &output)
+        JSONWriter.gather(upTo: 140, to: &output) { pieces in
+            pieces.append("{\"m\":[")
+            pieces.append(place.n)
+            pieces.append(",")
+            pieces.append(UInt64(place.index))
+            pieces.append("],\"at\":")
+            pieces.append(record.segment, record.offset, UInt64(record.length))
+            pieces.append(",\"id\":")
+        }
         JSONWriter.appendString(messageID, to: &output)
-        JSONWriter.append(",\"sent\":", &output)
-        JSONWriter.appendInteger(sent.milliseconds, to: &output)
+        JSONWriter.gather(upTo: 40, to: &output) { pieces in
+            pieces.append(",\"sent\":")
+            pieces.append(sent.milliseconds)
+        }
         if let group = group {
             JSONWriter.append(",\"group\":", &output)
             JSONWriter.appendString(group, to: &output)
@@ -164,20 +167,4 @@ extension JSONScanner {
             value << 4 | UInt64(digit < 58 ? digit &- 48 : digit &- 87) & 15
         }
     }
-}
-
-extension JSONWriter {
-    /// Three numbers as an array.
-    static func append(
-        _ first: UInt64, _ second: UInt64, _ third: UInt64, to output: inout [UInt8]
-    ) {
-        append("[", &output)
-        appendInteger(first, to: &output)
-        append(",", &output)
-        appendInteger(second, to: &output)
-        append(",", &output)
-        appendInteger(third, to: &output)
-        append("]", &output)
-    }
-
 }

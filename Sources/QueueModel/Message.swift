@@ -11,6 +11,9 @@ package struct Place: Hashable, Comparable, Sendable {
         self.index = index
     }
 
+    /// In one piece: places are looked up several times for each message.
+    package func hash(into hasher: inout Hasher) { hasher.combine(n << 4 | UInt64(index)) }
+
     package static func < (lhs: Place, rhs: Place) -> Bool {
         (lhs.n, lhs.index) < (rhs.n, rhs.index)
     }

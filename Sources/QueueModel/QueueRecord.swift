@@ -138,11 +138,13 @@ package enum QueueRecord: Equatable, Sendable {
         case .delete(let places):
             JSONWriter.append("\"op\":\"delete\",\"m\":[", &output)
             for (index, place) in places.enumerated() {
-                JSONWriter.append(index == 0 ? "[" : ",[", &output)
-                JSONWriter.appendInteger(place.n, to: &output)
-                JSONWriter.append(",", &output)
-                JSONWriter.appendInteger(Int(place.index), to: &output)
-                JSONWriter.append("]", &output)
+                JSONWriter.gather(upTo: 40, to: &output) { pieces in
+                    pieces.append(index == 0 ? "[" : ",[")
+                    pieces.append(place.n)
+                    pieces.append(",")
+                    pieces.append(UInt64(place.index))
+                    pieces.append("]")
+                }
             }
             JSONWriter.append("]", &output)
         case .visibility(let changes):
@@ -329,10 +331,12 @@ extension QueueRecord.Again {
 extension QueueRecord.Receive {
     /// The members of its record, `op` included; written by hand, since each message passes here.
     func append(to output: inout [UInt8]) {
-        JSONWriter.append("\"op\":\"receive\",\"until\":", &output)
-        JSONWriter.appendInteger(visibleAt.milliseconds, to: &output)
-        JSONWriter.append(",\"head\":", &output)
-        JSONWriter.append(head.segment, head.offset, UInt64(head.index), to: &output)
+        JSONWriter.gather(upTo: 140, to: &output) { pieces in
+            pieces.append("\"op\":\"receive\",\"until\":")
+            pieces.append(visibleAt.milliseconds)
+            pieces.append(",\"head\":")
+            pieces.append(head.segment, head.offset, UInt64(head.index))
+        }
         if !first.isEmpty {
             JSONWriter.append(",\"first\":[", &output)
             for (index, first) in first.enumerated() {
@@ -374,12 +378,14 @@ extension QueueRecord.Receive {
 
     private static func append(_ first: QueueRecord.FirstReceive, to output: inout [UInt8]) {
         first.entry.appendMembers(to: &output)
-        if let bits = first.bits {
-            JSONWriter.append(",\"bits\":\"", &output)
-            JSONWriter.appendHexadecimal(bits, digits: 16, to: &output)
-            JSONWriter.append("\"", &output)
+        JSONWriter.gather(upTo: 40, to: &output) { pieces in
+            if let bits = first.bits {
+                pieces.append(",\"bits\":\"")
+                pieces.appendHexadecimal(bits, digits: 16)
+                pieces.append("\"")
+            }
+            pieces.append("}")
         }
-        JSONWriter.append("}", &output)
     }
 
     /// Reads a receive record: by hand, since whoever opens a queue reads many.

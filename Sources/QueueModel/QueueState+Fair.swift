@@ -5,6 +5,7 @@ import JSON
 /// The head runs past the messages of noisy tenants and leaves them where they are. What it passed
 /// is known by one cursor a tenant, never by message, and a receive looks at a bounded number.
 extension QueueState {
+
     func isNoisy(_ group: String, at now: Timestamp) -> Bool {
         fair.isNoisy(group, all: index.inFlight, at: now)
     }

@@ -84,8 +84,18 @@ extension QueueState {
         return [held, delayed.nextDue(after: now)].compactMap { $0 }.min()
     }
 
+    private func hasDue(at now: Timestamp) -> Bool {
+        index.hidden.first.map { $0.time <= now } ?? false
+    }
+
+    /// Whether messages may wait in a lane.
+    func hasReturned(_ lane: HeldLane, at now: Timestamp) -> Bool {
+        !index.lanes[lane.rawValue].isEmpty || hasDue(at: now)
+    }
+
     /// Hidden messages that have become visible since the last record, in that order.
     func due(at now: Timestamp) -> [HeldMessage] {
+        guard hasDue(at: now) else { return [] }
         var due: [Place: HeldMessage] = [:]
         index.hidden.forEach(upTo: now) { entry in
             if isTrue(entry) { due[entry.place] = held[entry.place] }
@@ -302,7 +312,7 @@ extension QueueState {
             }
             index.hidden = fresh
         }
-        for lane in HeldLane.allCases where !index.lanes[lane.rawValue].live.isEmpty {
+        for lane in HeldLane.allCases where !index.lanes[lane.rawValue].isEmpty {
             var entries = ReturnedLane()
             swap(&entries, &index.lanes[lane.rawValue])
             entries.dropStale(atMost: held.count) { !isTrue($0, in: lane) }

@@ -18,7 +18,9 @@ extension QueueState {
     package func deadLetters(at now: Timestamp, limit: Int = QueueLimits.batchEntries)
         -> QueueRecord?
     {
-        guard let policy = settings.redrivePolicy else { return nil }
+        guard let policy = settings.redrivePolicy, hasReturned(.doomed, at: now) else {
+            return nil
+        }
         var places: [Place] = []
         var bytes = 0
         forEachReturned(.doomed, due(at: now)) { message in
@@ -34,6 +36,9 @@ extension QueueState {
         return .transfer(
             number: lastTransfer + 1, target: policy.deadLetterQueue, places.sorted())
     }
+
+    /// Whether a receive reads the stream from the head on, and nowhere else.
+    package var isReadInOrder: Bool { !settings.isFIFO && !fair.isActive && delayed.count == 0 }
 
     /// What receiving at `now` would do. An empty receive has no record.
     ///
@@ -58,9 +63,10 @@ extension QueueState {
             }
             limit = min(limit, room)
         }
-        let until = now + .seconds(timeoutSeconds ?? settings.visibilityTimeoutSeconds)
+        let timeout = (timeoutSeconds ?? settings.visibilityTimeoutSeconds) * 1000
         var receive = QueueRecord.Receive(
-            visibleAt: until, head: head, first: [], again: [], expired: 0, gone: [])
+            visibleAt: Timestamp(milliseconds: now.milliseconds + timeout), head: head, first: [],
+            again: [], expired: 0, gone: [])
         var picked: [(entry: StreamEntry, isAgain: Bool)] = []
         if settings.isFIFO {
             try pickFIFO(limit, now, heldWaiting, &stream, &receive, &picked)
@@ -130,6 +136,7 @@ extension QueueState {
         _ picked: inout [(entry: StreamEntry, isAgain: Bool)],
         isPutOff: (StreamEntry) -> Bool = { _ in false }
     ) {
+        guard !index.lanes[lane.rawValue].isEmpty || !due.isEmpty else { return }
         var gone: Set<Place> = []
         var scanned = 0
         forEachReturned(lane, due) { message in

@@ -58,7 +58,7 @@ extension QueueState {
     /// Poison messages that are visible at `now` and should be put behind the others, by a
     /// `requeue` record with their bodies; oldest return first.
     package func poison(at now: Timestamp, limit: Int = QueueLimits.batchEntries) -> [HeldMessage] {
-        guard !settings.isFIFO else { return [] }
+        guard !settings.isFIFO, hasReturned(.poison, at: now) else { return [] }
         var messages: [HeldMessage] = []
         var bytes = 0
         forEachReturned(.poison, due(at: now)) { message in

@@ -11,7 +11,7 @@ extension QueueState {
 
     /// What was sent then or before has expired at `now`.
     private func horizon(_ now: Timestamp) -> Timestamp {
-        now - .seconds(settings.retentionSeconds)
+        Timestamp(milliseconds: now.milliseconds - settings.retentionSeconds * 1000)
     }
 
     func isExpired(_ entry: StreamEntry, _ now: Timestamp) -> Bool { entry.sent <= horizon(now) }

@@ -53,29 +53,35 @@ extension QueueState {
         precondition(entries.count <= QueueLimits.batchEntries, "checked by the caller")
         precondition(messageIDs.count == entries.count, "an identifier for each")
         var new: [QueueRecord.NewMessage] = []
+        var outcomes: [Result<SentMessage, SQSError>] = []
         var known: [String: SentMessage] = [:]
-        let outcomes = try zip(entries, messageIDs).map {
-            (entry, id) -> Result<SentMessage, SQSError> in
+        new.reserveCapacity(entries.count)
+        outcomes.reserveCapacity(entries.count)
+        for index in entries.indices {
+            let id = messageIDs[index]
             var message: QueueRecord.NewMessage
             do throws(SQSError) {
-                message = try check(entry, id)
+                message = try check(entries[index], id)
             } catch {
-                return .failure(error)
+                outcomes.append(.failure(error))
+                continue
             }
             message.due = due(of: message, behind: new, at: now, heldWaiting)
             guard settings.isFIFO, let deduplicationID = message.deduplicationID else {
                 new.append(message)
-                return .success(SentMessage(messageID: id))
+                outcomes.append(.success(SentMessage(messageID: id)))
+                continue
             }
             let key = deduplicationKey(deduplicationID, group: message.group)
             if let duplicate = try known[key] ?? recent(key, at: now) ?? earlier(key) {
-                return .success(duplicate)
+                outcomes.append(.success(duplicate))
+                continue
             }
             let place = Place(n: n, index: UInt8(new.count))
             let sent = SentMessage(messageID: id, sequenceNumber: place.sequenceNumber)
             known[key] = sent
             new.append(message)
-            return .success(sent)
+            outcomes.append(.success(sent))
         }
         return (new.isEmpty ? nil : .send(new), outcomes)
     }

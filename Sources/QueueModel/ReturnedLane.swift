@@ -7,6 +7,7 @@ struct ReturnedLane: Sendable {
     /// Where the entries begin; those before it are gone.
     private var start = 0
 
+    var isEmpty: Bool { start == entries.count }
     var live: ArraySlice<DeadlineHeap.Entry> { entries[start...] }
 
     mutating func append(_ entry: DeadlineHeap.Entry) { entries.append(entry) }

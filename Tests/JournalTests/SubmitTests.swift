@@ -25,16 +25,31 @@ import Testing
         }
     }
 
+    private final class Addition: JournalWork {
+        let value: Int64
+        let usesReserve: Bool
+        let outcomes: Outcomes
+
+        init(value: Int64, usesReserve: Bool, outcomes: Outcomes) {
+            self.value = value
+            self.usesReserve = usesReserve
+            self.outcomes = outcomes
+        }
+
+        func run(_ session: inout JournalSession<Tally>) throws -> Bool {
+            try session.append(Tally.add(value), usesReserve: usesReserve)
+            return true
+        }
+
+        func conclude(_ failure: (any Error)?) { outcomes.record(value, failure) }
+    }
+
     private func submit(
         _ value: Int64, to journal: Journal<Tally>, _ outcomes: Outcomes,
         usesReserve: Bool = false
     ) {
-        journal.submit(now: Self.time) { session in
-            try session.append(Tally.add(value), usesReserve: usesReserve)
-            return true
-        } completion: {
-            outcomes.record(value, $0)
-        }
+        journal.submit(
+            now: Self.time, Addition(value: value, usesReserve: usesReserve, outcomes: outcomes))
     }
 
     @Test("what is submitted is done in order, and on the disk when it is told")

@@ -14,10 +14,15 @@ struct JournalStream: MessageStream, Sendable {
     /// again.
     private(set) var seen: [(record: RecordPlace, messages: [QueueRecord.NewMessage])] = []
     private static let seenLimit = 10
+    /// Whether what was appended last is not in the file yet, and so not in the stream.
+    private var lacksLast = false
+    private var isAtEnd = false
+    /// Whether it came to its end, and there is more behind: `flush` lets another one go on.
+    var isCutShort: Bool { lacksLast && isAtEnd }
 
     init(_ session: JournalSession<QueueJournalState>) {
-        let queue = session.state.queue
-        self.init(session, from: queue.streamed > 0 ? queue.head : nil)
+        self.init(
+            session, from: session.state.queue.streamed > 0 ? session.state.queue.head : nil)
     }
 
     /// - Parameter head: `nil` if nothing waits.
@@ -32,18 +37,25 @@ struct JournalStream: MessageStream, Sendable {
         cursor = session.records(
             from: RecordLocation(segment: position.segment, offset: position.offset, length: 0))
         index = position.index
+        lacksLast = session.hasUnwritten
     }
 
     /// Goes on where `known` stands, if that is where the head is; takes it in any case.
-    init(_ session: JournalSession<QueueJournalState>, continuing known: inout JournalStream?) {
+    ///
+    /// - Parameter session: not changed; so that it need not be copied.
+    init(
+        _ session: inout JournalSession<QueueJournalState>, continuing known: inout JournalStream?
+    ) {
         guard var stream = known.take(), stream.position == session.state.queue.head,
-            session.state.queue.streamed > 0, stream.cursor.extend(to: session)
+            session.state.queue.streamed > 0, session.extend(&stream.cursor)
         else {
             self.init(session)
             return
         }
         let last = session.endLocation
         stream.end = Head(segment: last.segment, offset: last.offset, index: 0)
+        stream.lacksLast = session.hasUnwritten
+        stream.isAtEnd = false
         stream.seen.removeAll(keepingCapacity: true)
         if let record = stream.record, Int(stream.index) < stream.messages.count {
             stream.seen.append((RecordPlace(record.location), stream.messages))
@@ -85,7 +97,10 @@ struct JournalStream: MessageStream, Sendable {
                 return (entry, position)
             }
             let isFirst = record == nil
-            guard let line = try cursor.next() else { return nil }
+            guard let line = try cursor.next() else {
+                isAtEnd = true
+                return nil
+            }
             record = line
             if !isFirst { index = 0 }
             messages = try line.bytes.withUnsafeBytes { try QueueRecord.messages(in: $0) }

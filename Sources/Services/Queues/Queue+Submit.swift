@@ -1,7 +1,6 @@
 import JSON
 import Journal
 import QueueModel
-import Synchronization
 
 /// The queue's operations for callers that do not wait, such as an event loop: each returns at
 /// once, and `completion` gets the outcome when it is as durable as the queue promises. It runs on
@@ -123,26 +122,47 @@ extension Queue {
         _ body: @escaping @Sendable (inout JournalSession<QueueJournalState>) throws -> R,
         completion: @escaping Completion<R>
     ) {
-        let outcome = Mutex<R?>(nil)
-        journal.submit(now: environment.clock.now()) { [self] session in
-            let result = try body(&session)
-            note(session.state.queue.settings)
-            outcome.withLock { $0 = result }
-            return session.mustSync(isDurable)
-        } completion: { error in
-            if let error { return completion(.failure(error)) }
-            guard let result = outcome.withLock({ $0 }) else {
-                preconditionFailure("what was done has a result")
-            }
-            completion(.success(result))
-        }
+        journal.submit(
+            now: environment.clock.now(), Submission(self, isDurable, body, completion))
+    }
+}
+
+/// One operation: all of it in one object, since there are hundreds of thousands a second.
+private final class Submission<R: Sendable>: JournalWork, @unchecked Sendable {
+    // Safe to share: a journal runs and concludes it, one after the other.
+    private let queue: Queue
+    private let isDurable: @Sendable (QueueSettings) -> Bool
+    private let body: @Sendable (inout JournalSession<QueueJournalState>) throws -> R
+    private let completion: Queue.Completion<R>
+    private var outcome: R?
+
+    init(
+        _ queue: Queue, _ isDurable: @escaping @Sendable (QueueSettings) -> Bool,
+        _ body: @escaping @Sendable (inout JournalSession<QueueJournalState>) throws -> R,
+        _ completion: @escaping Queue.Completion<R>
+    ) {
+        self.queue = queue
+        self.isDurable = isDurable
+        self.body = body
+        self.completion = completion
+    }
+
+    func run(_ session: inout JournalSession<QueueJournalState>) throws -> Bool {
+        outcome = try body(&session)
+        queue.note(session.state.queue.settings)
+        return session.mustSync(isDurable)
+    }
+
+    func conclude(_ failure: (any Error)?) {
+        if let failure { return completion(.failure(failure)) }
+        guard let outcome else { preconditionFailure("what was done has a result") }
+        completion(.success(outcome))
     }
 }
 
 extension JournalSession where State == QueueJournalState {
     /// Whether the queue promises that what `isDurable` asks about is on the disk before the reply.
     func mustSync(_ isDurable: (QueueSettings) -> Bool) -> Bool {
-        let settings = state.queue.settings
-        return settings.durability == .fsync && isDurable(settings)
+        state.queue.settings.durability == .fsync && isDurable(state.queue.settings)
     }
 }

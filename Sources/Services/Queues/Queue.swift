@@ -153,7 +153,9 @@ package final class Queue: Sendable {
         _ entries: [SendEntry], _ session: inout JournalSession<QueueJournalState>
     ) throws -> [Result<SentMessage, SQSError>] {
         try session.sweepExpired()
-        let ids = entries.map { _ in environment.messageID() }
+        var ids: [String] = []
+        ids.reserveCapacity(entries.count)
+        for _ in entries { ids.append(environment.messageID()) }
         let (record, outcomes) =
             session.state.queue.settings.isFIFO
             ? try session.decideSend(entries, ids, heldWaiting: environment.heldWaiting)
@@ -165,80 +167,12 @@ package final class Queue: Sendable {
     }
 
     func observeSent(_ entries: [SendEntry], _ outcomes: [Result<SentMessage, SQSError>]) {
-        let sizes = zip(entries, outcomes).compactMap { entry, outcome in
-            (try? outcome.get()).map { _ in entry.size }
+        var sizes: [Int] = []
+        sizes.reserveCapacity(entries.count)
+        for index in outcomes.indices {
+            if case .success = outcomes[index] { sizes.append(entries[index].size) }
         }
         if !sizes.isEmpty { observe(QueueActivity(queue: name, kind: .sent(bytes: sizes))) }
-    }
-
-    /// What one look at the queue gave.
-    package struct Received: Sendable {
-        package var deliveries: [Delivery]
-        /// Dead letters wait to be carried to their queue.
-        package var hasTransfers: Bool
-        /// No message yet, but the way there is shorter: it pays to look again at once.
-        package var isOnTheWay: Bool
-    }
-
-    /// Receives what is visible now; moves dead letters out of the way first.
-    ///
-    /// - Parameters:
-    ///   - limit: 1 to 10.
-    ///   - timeoutSeconds: `nil` is the queue's own.
-    ///   - attempt: FIFO: the name under which the same receive may be repeated.
-    func receiveNow(
-        upTo limit: Int, timeoutSeconds: Int64?, attempt: String? = nil
-    ) throws -> Received {
-        // FIFO order must not be undone by power loss; a standard queue may deliver again.
-        let received = try commit(isDurable: { $0.isFIFO }) { session in
-            try receive(
-                upTo: limit, timeoutSeconds: timeoutSeconds, attempt: attempt, &session)
-        }
-        return try received.unpacked()
-    }
-
-    /// Inside a transaction; bodies are as the journal keeps them.
-    func receive(
-        upTo limit: Int, timeoutSeconds: Int64?, attempt: String? = nil,
-        _ session: inout JournalSession<QueueJournalState>
-    ) throws -> Received {
-        try session.sweepExpired()
-        if let attempt, let received = try retry(attempt, timeoutSeconds, &session) {
-            return received
-        }
-        try session.sendDeadLettersAway()
-        try session.putPoisonBack()
-        try session.flush()
-        return try stream.withLock { known in
-            var stream = JournalStream(session, continuing: &known)
-            let (record, messages) = try session.state.queue.receive(
-                upTo: limit, timeoutSeconds: timeoutSeconds, at: session.now,
-                bits: (0..<limit).map { _ in environment.randomBits() }, attempt: attempt,
-                heldWaiting: environment.heldWaiting, stream: &stream)
-            if let record { try session.append(record) }
-            let bodies = try Self.messages(messages.map(\.entry), session, known: stream.seen)
-            known = stream
-            return Received(
-                deliveries: zip(messages, bodies).map { Delivery(received: $0, message: $1) },
-                hasTransfers: !session.state.queue.transfers.isEmpty,
-                isOnTheWay: record != nil && messages.isEmpty && session.state.queue.streamed > 0)
-        }
-    }
-
-    private func retry(
-        _ attempt: String, _ timeoutSeconds: Int64?,
-        _ session: inout JournalSession<QueueJournalState>
-    ) throws -> Received? {
-        guard
-            let (record, messages) = session.state.queue.retry(
-                attempt, timeoutSeconds: timeoutSeconds, at: session.now)
-        else { return nil }
-        try session.flush()
-        let bodies = try Self.messages(messages.map(\.entry), session)
-        try session.append(record)
-        return Received(
-            deliveries: zip(messages, bodies).map { Delivery(received: $0, message: $1) },
-            hasTransfers: !session.state.queue.transfers.isEmpty, isOnTheWay: false)
     }
 
     /// Reads messages' bodies and attributes from their records, each record once.
@@ -280,7 +214,9 @@ package final class Queue: Sendable {
     }
 
     func observeDeleted(_ outcomes: [Result<Void, SQSError>]) {
-        let count = outcomes.count { (try? $0.get()) != nil }
+        let count = outcomes.count { outcome in
+            if case .success = outcome { true } else { false }
+        }
         if count > 0 { observe(QueueActivity(queue: name, kind: .deleted(count))) }
     }
 

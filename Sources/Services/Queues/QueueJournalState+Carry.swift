@@ -25,7 +25,7 @@ extension QueueJournalState {
 extension QueueRecord {
     /// What each entry's record says of it; each record is read once.
     static func bodies(
-        of entries: [StreamEntry],
+        of entries: some Collection<StreamEntry>,
         known: [(record: RecordPlace, messages: [NewMessage])] = [],
         _ read: (RecordLocation) throws -> [UInt8]
     ) throws -> [NewMessage] {
