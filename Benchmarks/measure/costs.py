@@ -28,7 +28,7 @@ rules = [(re.compile(pattern), part) for pattern, part in [
     (r"catchUp", "catching up with other processes"),
     (r"RecordFrame\.encode|RecordFrame\.hex", "the line's frame"),
     (r"RecordFrame", "a line's frame, checked"),
-    (r"QueueRecord\.members|QueueRecord\.append|QueueRecord\.write|JSONWriter", "the record as JSON"),
+    (r"QueueRecord\.members|QueueRecord\.append|QueueRecord\.write|JSONWriter|JSONPieces", "the record as JSON"),
     (r"QueueRecord|JSONScanner|JSONText|LineReader|RecordCursor|JournalStream|Queue\.messages",
      "records and messages read back"),
     (r"RandomBytes|RAND_|ossl_|CRYPTO_|EVP_|rand_|drbg|aes_|AES_", "random ids and receipts, by libcrypto"),
@@ -37,7 +37,7 @@ rules = [(re.compile(pattern), part) for pattern, part in [
     (r"QueueState", "the model decides"),
     (r"Journal\.(lineUp|lead|run|note|transact|submit)|Transaction|WorkerPool", "transactions line up"),
     (r"JournalSession", "appending"),
-    (r"Queue\.|QueueDirectory|QueueActivity|SendEntry", "the operation itself"),
+    (r"Queue\.|QueueDirectory|QueueActivity|SendEntry|Submission", "the operation itself"),
     (r"clock_gettime|SystemClock|StackClock", "the clock"),
     (r"in_process|Load\.run", "the benchmark's client"),
 ]]
