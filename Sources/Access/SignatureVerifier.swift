@@ -16,6 +16,10 @@ package struct SignatureVerifier: Sendable {
     package var checksDates = true
     /// How far a signature's date may be from now.
     package var allowedSkew = SignatureVerifier.defaultSkew
+    /// Derives what a secret signs with; whoever checks many requests remembers it.
+    package var signingKey: @Sendable (_ secret: String, CredentialScope) -> [UInt8] = {
+        SignatureV4.signingKey(secret: $0, $1)
+    }
 
     package init(region: String, service: String) {
         self.region = region
@@ -53,7 +57,7 @@ package struct SignatureVerifier: Sendable {
             signsToken: signsToken, payloadHash: try payloadHash(request))
         let expected = SignatureV4.signature(
             of: SignatureV4.stringToSign(canonical, date: signature.date, signature.scope),
-            secret: key.secret, signature.scope)
+            signingKey: signingKey(key.secret, signature.scope))
         guard
             MessageAuthentication.isEqual(Array(expected.utf8), Array(signature.signature.utf8))
         else { throw .mismatch }

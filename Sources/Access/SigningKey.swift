@@ -43,15 +43,24 @@ package enum SignatureV4 {
         [algorithm, date, scope.text, request.hash].joined(separator: "\n")
     }
 
-    /// 64 hexadecimal digits.
-    package static func signature(
-        of stringToSign: String, secret: String, _ scope: CredentialScope
-    ) -> String {
+    /// What a secret is good for on one day, in one region, for one service.
+    package static func signingKey(secret: String, _ scope: CredentialScope) -> [UInt8] {
         var key = Array("AWS4\(secret)".utf8)
         for part in [scope.date, scope.region, scope.service, "aws4_request"] {
             key = MessageAuthentication.sha256(key: key, part.utf8)
         }
-        return Digest.hex(MessageAuthentication.sha256(key: key, stringToSign.utf8))
+        return key
+    }
+
+    /// 64 hexadecimal digits.
+    package static func signature(of stringToSign: String, signingKey: [UInt8]) -> String {
+        Digest.hex(MessageAuthentication.sha256(key: signingKey, stringToSign.utf8))
+    }
+
+    package static func signature(
+        of stringToSign: String, secret: String, _ scope: CredentialScope
+    ) -> String {
+        signature(of: stringToSign, signingKey: signingKey(secret: secret, scope))
     }
 
     /// Signs a request by headers: what must be added to it, in order. The body's hash is signed

@@ -50,4 +50,15 @@ import Testing
         }
         visit(schema)
     }
+
+    @Test("docs/security.md names tests that there are")
+    func securityTests() throws {
+        let text = try Self.document("docs/security.md")
+        let names = text.matches(of: /`([A-Za-z]+Tests\/[A-Za-z_]+(\.py)?)`/).map { String($0.1) }
+        #expect(Set(names).count > 10)
+        for name in Set(names) {
+            let file = name.hasSuffix(".py") ? name : name + ".swift"
+            #expect(throws: Never.self, "\(name)") { try Self.document("Tests/\(file)") }
+        }
+    }
 }

@@ -150,6 +150,9 @@ import Testing
         #expect(try fixture.call("ConfirmSignUp", right).error == "LimitExceededException")
         #expect(try fixture.call("ResendConfirmationCode", ["Username": "ana"]).error == nil)
         right["ConfirmationCode"] = .string(fixture.mail.last)
+        #expect(
+            try fixture.call("ConfirmSignUp", right).error == "LimitExceededException",
+            "a new code brings no new guesses")
         fixture.clock.step(.seconds(86_400))
         #expect(try fixture.call("ConfirmSignUp", right).error == "ExpiredCodeException")
     }

@@ -11,6 +11,7 @@ package struct Authorizer: Sendable {
     private let skew: Duration
     private let clock: StackClock
     private let principals: PrincipalDirectory
+    private let signingKeys = SigningKeys()
     private let observe: @Sendable (Judgement) -> Void
 
     /// - Parameters:
@@ -47,6 +48,7 @@ package struct Authorizer: Sendable {
         }
         var verifier = SignatureVerifier(region: region, service: service)
         verifier.allowedSkew = skew
+        verifier.signingKey = signingKeys.key
         var principal: Principal?
         do throws(SignatureFailure) {
             _ = try verifier.verify(signed, at: clock.now()) { id in

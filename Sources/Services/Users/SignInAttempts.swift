@@ -1,7 +1,7 @@
 import JSON
 import Synchronization
 
-/// Failed sign-ins by name, so that nobody guesses passwords at leisure: after five, a name is
+/// Failed sign-ins by name, so that nobody guesses at leisure: after five, a name is
 /// locked for a second, and after each further one twice as long, up to a quarter of an hour
 /// (Cognito developer guide, *sign-in lockout*). Names that nobody has are counted, too: a lock
 /// must not tell.

@@ -119,7 +119,11 @@ extension UserPool {
         else refuse: (User) -> UserPoolError
     ) throws {
         let now = clock.now()
+        guard !codeAttempts.isLocked(username, at: now) else {
+            throw UserPoolError.tooManyAttempts
+        }
         guard try store.user(username) != nil else {
+            codeAttempts.failed(username, at: now)
             throw definition.hidesUnknownUsers ? UserPoolError.wrongCode : .noSuchUser
         }
         let failure = try store.update(username) { user -> UserPoolError? in
@@ -140,7 +144,11 @@ extension UserPool {
             user = changed
             return isRight ? nil : .wrongCode
         }
-        if let failure { throw failure }
+        if let failure {
+            codeAttempts.failed(username, at: now)
+            throw failure
+        }
+        codeAttempts.succeeded(username)
     }
 
     /// Six digits that nobody can foresee.

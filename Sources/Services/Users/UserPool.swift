@@ -15,6 +15,8 @@ package final class UserPool: Sendable {
     package let keys: UserPoolKeys
     let clock: StackClock
     let attempts: SignInAttempts
+    /// Wrong codes count as wrong passwords do: a new code must not mean new guesses.
+    let codeAttempts: SignInAttempts
     /// Told each code that a user must know: there is no e-mail to send it by.
     let deliver: @Sendable (_ username: String, _ code: String, _ purpose: String) -> Void
 
@@ -27,6 +29,7 @@ package final class UserPool: Sendable {
         self.definition = definition
         self.clock = clock
         attempts = previous?.attempts ?? SignInAttempts()
+        codeAttempts = previous?.codeAttempts ?? SignInAttempts()
         self.deliver = deliver
         store = UserStore(stateDirectory: stateDirectory)
         keys = Self.keys(definition, stateDirectory: stateDirectory)
@@ -139,6 +142,13 @@ package final class UserPool: Sendable {
         return PasswordHash(of: password)
     }
 
-    /// Of nobody's password.
-    private static let nobody = PasswordHash(of: Base64.encode(RandomBytes.make(count: 16)))
+    /// Of no password at all, and checked as slowly as any.
+    private static let nobody: PasswordHash = {
+        let hash = PasswordHash(
+            salt: RandomBytes.make(count: 16), rounds: PasswordHash.rounds,
+            blockSize: PasswordHash.blockSize, parallelism: PasswordHash.parallelism,
+            hash: [UInt8](repeating: 0, count: 32))
+        guard let hash else { preconditionFailure("the standard costs are taken") }
+        return hash
+    }()
 }
