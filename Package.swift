@@ -77,6 +77,9 @@ let package = Package(
                 "Services", "Journal", "StackModel", "QueueModel", "Posix", "JSON",
             ],
             path: "Benchmarks/InProcess", swiftSettings: strict, linkerSettings: fullyStatic),
+        .executableTarget(
+            name: "load", dependencies: ["Access", "HTTP", "JSON", "Posix", "Telemetry"],
+            path: "Benchmarks/LoadGenerator", swiftSettings: strict, linkerSettings: fullyStatic),
 
         .target(
             name: "TestSupport", dependencies: ["JSON", "Posix"], path: "Tests/TestSupport",

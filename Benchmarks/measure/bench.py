@@ -35,6 +35,7 @@ class Bench:
         self.binaries = build()
         self.msorch = f"{self.binaries}/msorch"
         self.in_process = f"{self.binaries}/in-process"
+        self.load = f"{self.binaries}/load"
 
     @contextlib.contextmanager
     def folder(self):
@@ -68,7 +69,7 @@ class Bench:
 
 def build():
     """The folder of the release binaries."""
-    for product in ["msorch", "in-process"]:
+    for product in ["msorch", "in-process", "load"]:
         built = subprocess.run(["swift", "build", "-c", "release", "--product", product], cwd=root, text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if built.returncode != 0:

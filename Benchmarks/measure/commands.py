@@ -71,16 +71,15 @@ def one_shot(bench, folder, late):
 
 def aws(stack, folder):
     """The aws command on a server of its own; the three commands."""
-    if not (peers.venv / "aws").exists():
-        raise Unavailable("the aws command is not installed: run Benchmarks/install-peers")
+    program = peers.tool("aws", "aws")
     port = peers.free_port()
-    server = [str(peers.venv / "moto_server"), "-H", "127.0.0.1", "-p", port]
+    server = [peers.tool("moto", "moto_server"), "-H", "127.0.0.1", "-p", port]
     stack.enter_context(peers.running(server, f"{folder}/moto", port))
     environment = {
         "PATH": os.environ["PATH"], "HOME": folder, "AWS_ACCESS_KEY_ID": "benchmark",
         "AWS_SECRET_ACCESS_KEY": "benchmark", "AWS_DEFAULT_REGION": "us-east-1",
     }
-    command = [str(peers.venv / "aws"), "--endpoint-url", f"http://127.0.0.1:{port}", "sqs"]
+    command = [program, "--endpoint-url", f"http://127.0.0.1:{port}", "sqs"]
     made = subprocess.run([*command, "create-queue", "--queue-name", "Q"], env=environment, check=True,
                           capture_output=True, timeout=60)
     url = ["--queue-url", json.loads(made.stdout)["QueueUrl"]]

@@ -21,6 +21,8 @@ def machine():
 def results(figures, is_quick):
     scope = "`Benchmarks/run --quick`: rough" if is_quick else "`Benchmarks/run`"
     parts = [f"{scope}; {machine()}.", "", figures.table(), ""]
+    if figures.tables:
+        parts += [figures.more_tables()]
     if figures.curves:
         parts += [curves.tables(figures.curves)]
     if figures.costs:

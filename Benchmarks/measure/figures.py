@@ -51,6 +51,7 @@ class Figures:
     def __init__(self):
         self.subject = ""
         self.list = []
+        self.tables = []
         self.curves = {}
         self.costs = []
         self.failures = {}
@@ -70,10 +71,20 @@ class Figures:
         lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
         return "\n".join(lines)
 
+    def more_tables(self):
+        """Those that a subject made itself."""
+        lines = []
+        for heading, columns, rows in self.tables:
+            lines += [heading, "", *("| " + " | ".join(row) + " |" for row in
+                                     [columns, ["---"] + ["---:"] * (len(columns) - 1), *rows]), ""]
+        return "\n".join(lines)
+
     def json(self, machine):
         return json.dumps({
             "machine": machine,
             "figures": [{**asdict(f), "holds": f.holds} for f in self.list],
+            "tables": [{"heading": heading, "columns": columns, "rows": rows}
+                       for heading, columns, rows in self.tables],
             "curves": self.curves,
             "costs": [{"operation": name, "nanoseconds": time, "parts": parts} for name, time, parts in self.costs],
             "failures": self.failures,

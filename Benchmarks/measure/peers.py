@@ -3,7 +3,15 @@ import contextlib, os, selectors, shutil, socket, subprocess, time
 from .bench import Unavailable, body, root
 
 patience = 20
-venv = root / ".build" / "benchmark-peers" / "bin"
+environments = root / ".build" / "benchmark-peers"
+
+
+def tool(environment, name):
+    """A program out of a peer's own virtual environment."""
+    path = environments / environment / "bin" / name
+    if not path.exists():
+        raise Unavailable(f"{environment} is not installed: run Benchmarks/install-peers")
+    return str(path)
 
 
 def free_port():
@@ -26,7 +34,7 @@ def connect(port, seconds=patience):
             time.sleep(0.0005)
 
 
-def start(words, folder):
+def start(words, folder, environment=None):
     """A server's process; what it says goes to a file in its folder."""
     program = shutil.which(words[0], path=os.environ["PATH"] + ":/usr/sbin")
     if program is None:
@@ -34,7 +42,8 @@ def start(words, folder):
     os.makedirs(folder, exist_ok=True)
     with open(f"{folder}/output", "ab") as output:
         return subprocess.Popen([program, *map(str, words[1:])], cwd=folder, stdin=subprocess.DEVNULL,
-                                stdout=output, stderr=output)
+                                stdout=output, stderr=output,
+                                env={**os.environ, **environment} if environment else None)
 
 
 @contextlib.contextmanager

@@ -5,8 +5,9 @@ import Glibc
 package enum ProcessEnvironment {
     package static var processID: Int32 { getpid() }
 
-    /// Ends the process.
-    package static func exit(_ code: Int32) -> Never { Glibc.exit(code) }
+    /// Ends the process at once: nothing is buffered, and a thread that still works must not find
+    /// that libcrypto has cleaned up behind it.
+    package static func exit(_ code: Int32) -> Never { _exit(code) }
 
     /// Ends the process as `kill -9` does: nothing of it runs any more.
     package static func killSelf() -> Never {

@@ -5,7 +5,7 @@ from unittest import mock
 
 root = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(root / "Benchmarks"))
-from measure import bench, costs, curves, documents, figures, plot  # noqa: E402
+from measure import bench, costs, curves, documents, figures, plot, soak  # noqa: E402
 
 
 class FigureTests(unittest.TestCase):
@@ -35,6 +35,27 @@ class FigureTests(unittest.TestCase):
             "| missing | not measured | ≥ 3 ×  | no    |",
         ])
         self.assertEqual([one["holds"] for one in json.loads(seen.json("here"))["figures"]], [True, False])
+
+
+    def test_more_tables(self):
+        seen = figures.Figures()
+        seen.tables.append(("Sends:", ["", "1", "16"], [["msorch", "1", "2"]]))
+        self.assertEqual(seen.more_tables(), "Sends:\n\n|  | 1 | 16 |\n| --- | ---: | ---: |\n| msorch | 1 | 2 |\n")
+        self.assertIn("| msorch | 1 | 2 |", documents.results(seen, True))
+
+
+class SoakTests(unittest.TestCase):
+    def samples(self, **growing):
+        return [{"queue": ["fsync", "os"][turn % 2], "messages": 1,
+                 **{what: 100 + growing.get(what, 0) * turn for what in ["latency", "memory", "descriptors"]}}
+                for turn in range(16)]
+
+    def test_judgement(self):
+        self.assertTrue(all(one["holds"] for one in soak.judge(self.samples())))
+        for what in ["latency", "memory", "descriptors"]:
+            with self.subTest(what):
+                grew = {one["what"].split(",")[0] for one in soak.judge(self.samples(**{what: 10})) if not one["holds"]}
+                self.assertEqual(grew, {what})
 
 
 class ToolTests(unittest.TestCase):
