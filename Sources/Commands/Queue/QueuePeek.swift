@@ -11,14 +11,14 @@ extension Command {
         run: { invocation in
             let queue = try invocation.queues()
                 .queue(invocation.arguments[0])
-            for next in try queue.peek(upTo: Int(invocation.number("max") ?? 10)) {
+            try queue.peek(upTo: Int(invocation.number("max") ?? 10)) { entry, message in
                 let body = String(
-                    decoding: JSONText.unescape(next.message.escapedBody), as: UTF8.self)
+                    decoding: JSONText.unescape(message.escapedBody), as: UTF8.self)
                 let json: JSONValue = [
-                    "MessageId": .string(next.entry.messageID), "Body": .string(body),
-                    "SentTimestamp": .string(String(next.entry.sent.milliseconds)),
+                    "MessageId": .string(entry.messageID), "Body": .string(body),
+                    "SentTimestamp": .string(String(entry.sent.milliseconds)),
                 ]
-                try invocation.output.result(json) { "\(next.entry.messageID)  \(body)" }
+                try invocation.output.result(json) { "\(entry.messageID)  \(body)" }
             }
         })
 }

@@ -75,7 +75,10 @@ extension Command {
         }
     }
 
-    /// One line a message, all of a batch at once.
+    /// Bytes of lines that are gathered before they are written.
+    private static let gatheredBytes = 256 * 1024
+
+    /// One line a message, small ones together.
     private static func write(_ deliveries: [Queue.Delivery], _ output: Output) throws {
         var lines: [UInt8] = []
         for delivery in deliveries {
@@ -84,8 +87,11 @@ extension Command {
             case .text, .csv: delivery.appendText(to: &lines)
             }
             lines.append(0x0A)
+            guard lines.count > gatheredBytes else { continue }
+            try output.data(lines)
+            lines.removeAll(keepingCapacity: true)
         }
-        try output.data(lines)
+        if !lines.isEmpty { try output.data(lines) }
     }
 }
 

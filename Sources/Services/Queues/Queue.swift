@@ -247,8 +247,17 @@ package final class Queue: Sendable {
     package func peek(upTo limit: Int) throws -> [(
         entry: StreamEntry, message: QueueRecord.NewMessage
     )] {
+        var found: [(entry: StreamEntry, message: QueueRecord.NewMessage)] = []
+        try peek(upTo: limit) { found.append((entry: $0, message: $1)) }
+        return found
+    }
+
+    /// As above, one after the other; what goes meanwhile may be left out.
+    package func peek(
+        upTo limit: Int, _ visit: (StreamEntry, QueueRecord.NewMessage) throws -> Void
+    ) throws {
         let now = environment.clock.now()
-        return try journal.read { session in
+        let (entries, session) = try journal.read { session in
             let queue = session.state.queue
             let held = queue.held.values.filter {
                 $0.visibleAt <= now && !queue.isGone($0, at: now)
@@ -260,8 +269,10 @@ package final class Queue: Sendable {
             while entries.count < limit, let next = try stream.next() {
                 if queue.isVisible(next.entry, at: now) { entries.append(next.entry) }
             }
-            return try zip(entries, try Self.messages(entries, session))
-                .map { (entry: $0, message: try $1.unpacked()) }
+            return (entries, session)
+        }
+        for entry in entries {
+            if let body = try message(entry, session) { try visit(entry, try body.unpacked()) }
         }
     }
 
@@ -275,7 +286,7 @@ package final class Queue: Sendable {
         let queue = session.state.queue
         let held = queue.held.values.sorted { $0.entry.place < $1.entry.place }
         for message in held where !queue.isGone(message, at: now) {
-            guard let body = try heldMessage(message.entry, session) else { continue }
+            guard let body = try self.message(message.entry, session) else { continue }
             try visit(message.entry, try body.unpacked())
         }
         var stream = JournalStream(wholeOf: session)
@@ -286,9 +297,9 @@ package final class Queue: Sendable {
         }
     }
 
-    /// A held message as its record has it. Where another has carried it on meanwhile, and deleted
-    /// the segment, it is where the newest state says; `nil` if it is gone.
-    private func heldMessage(
+    /// A message as its record has it. Where another has carried it on meanwhile, and deleted the
+    /// segment, it is where the newest state says; `nil` if it is gone.
+    private func message(
         _ entry: StreamEntry, _ session: JournalSession<QueueJournalState>
     ) throws -> QueueRecord.NewMessage? {
         do {
