@@ -71,7 +71,13 @@ struct NaiveQueue {
         guard settings.isFIFO else { return entries }
         var known = Set(
             deduplications.filter { time - $0.time < QueueLimits.deduplicationInterval }.map(\.id))
-        return entries.filter { known.insert($0.deduplicationID ?? "").inserted }
+        return entries.filter {
+            known.insert(deduplicationKey($0.deduplicationID ?? "", $0.group)).inserted
+        }
+    }
+
+    func deduplicationKey(_ id: String, _ group: String?) -> String {
+        settings.deduplicatesByGroup ? "\(group ?? "") \(id)" : id
     }
 
     /// Whether a handle deletes its message, and which.

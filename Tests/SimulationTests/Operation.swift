@@ -12,7 +12,7 @@ struct Operation {
 
     enum Kind {
         case send([Entry])
-        case receive(limit: Int, timeoutSeconds: Int64)
+        case receive(limit: Int, timeoutSeconds: Int64, attempt: String?)
         case delete(handles: [String])
         case changeVisibility(handle: String, seconds: Int64)
         case purge
@@ -29,7 +29,8 @@ struct Operation {
     var isSingle: Bool {
         switch kind {
         case .receive, .redrive: false
-        case .send, .delete, .changeVisibility, .purge, .set, .settle: true
+        case .send(let entries): entries.count <= QueueLimits.batchEntries
+        case .delete, .changeVisibility, .purge, .set, .settle: true
         }
     }
 }

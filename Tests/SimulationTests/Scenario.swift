@@ -36,6 +36,7 @@ struct Scenario {
         var settings = QueueSettings()
         settings.isFIFO = name.hasSuffix(".fifo")
         settings.isContentBasedDeduplication = false
+        settings.deduplicatesByGroup = settings.isFIFO && random.chance(1, in: 2)
         if name == "O" {
             settings.durability = .os
             queues.append(QueueSetup(name: name, settings: settings, peer: nil, redrives: false))
@@ -77,8 +78,10 @@ struct Scenario {
         switch random.below(100) {
         case ..<28: return .send(entries(queue.settings.isFIFO))
         case ..<54:
+            let hasName = queue.settings.isFIFO && random.chance(1, in: 3)
             return .receive(
-                limit: 1 + random.below(10), timeoutSeconds: Int64(random.pick([0, 0, 1, 5, 30])))
+                limit: 1 + random.below(10), timeoutSeconds: Int64(random.pick([0, 0, 1, 5, 30])),
+                attempt: hasName ? "try\(random.below(3))" : nil)
         case ..<74: return .delete((0...random.below(6)).map { _ in random.next() })
         case ..<79:
             return .changeVisibility(random.next(), seconds: Int64(random.pick([0, 2, 60])))
@@ -110,7 +113,7 @@ struct Scenario {
     }
 
     private mutating func entries(_ isFIFO: Bool) -> [Step.Entry] {
-        (0..<random.pick([1, 1, 1, 2, 3, 10])).map { _ in
+        (0..<random.pick([1, 1, 1, 2, 3, 10, 14])).map { _ in
             var entry = Step.Entry(bytes: random.pick([12, 12, 60, 300, 1000]))
             if isFIFO {
                 entry.group = "g\(random.below(3))"

@@ -44,17 +44,25 @@ extension Simulation {
             let isThere = frame.effects.contains {
                 $0.messages.contains { $0.token == entry.token }
             }
-            let isDuplicate = known.contains { $0.id == entry.deduplicationID }
+            let key = entry.deduplicationID.flatMap {
+                tracks[frame.operation?.queue ?? ""]?.current.deduplicationKey($0, entry.group)
+            }
+            let isDuplicate = known.contains { $0.id == key }
             if !isThere && !isDuplicate { fail("\(entry) was acknowledged and is not there") }
         }
     }
 
     private func check(_ deliveries: [Queue.Delivery], _ frame: Frame) {
         let queue = frame.operation?.queue ?? ""
+        var states = frame.effects
+        if case .receive(_, _, .some)? = frame.operation?.kind, let now = tracks[queue]?.current {
+            // Repeated within a millisecond, it changes nothing.
+            states.append(now)
+        }
         for (index, delivery) in deliveries.enumerated() {
             let token = QueueView.token(of: delivery.body)
             let handle = delivery.received.handle.text
-            let isSeen = frame.effects.contains { state in
+            let isSeen = states.contains { state in
                 state.messages.contains {
                     $0.token == token && $0.handle == handle
                         && $0.receiveCount == delivery.received.receiveCount

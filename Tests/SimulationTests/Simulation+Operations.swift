@@ -50,8 +50,8 @@ extension Simulation {
                         deduplicationID: entry.deduplicationID,
                         delaySeconds: entry.delaySeconds ?? 0)
                 })
-        case .receive(let limit, let seconds):
-            kind = .receive(limit: limit, timeoutSeconds: seconds)
+        case .receive(let limit, let seconds, let attempt):
+            kind = .receive(limit: limit, timeoutSeconds: seconds, attempt: attempt)
         case .delete(let picks):
             let handles = picks.compactMap { receipt($0, of: step.queue)?.handle }
             guard !handles.isEmpty else { return nil }
@@ -87,11 +87,19 @@ extension Simulation {
         switch operation.kind {
         case .send(let entries):
             let step = frames.last?.step
-            return .sent(try queue.send(entries.enumerated().map { Self.entry($1, step, $0) }))
-        case .receive(let limit, let seconds):
+            let messages = entries.enumerated().map { Self.entry($1, step, $0) }
+            // Several records with one lock and one sync.
+            guard messages.count > QueueLimits.batchEntries else {
+                return .sent(try queue.send(messages))
+            }
+            var results: [Result<SentMessage, SQSError>] = []
+            try queue.sendBulk(messages) { results.append($0) }
+            return .sent(results)
+        case .receive(let limit, let seconds, let attempt):
             return .received(
                 try queue.receive(
-                    upTo: limit, timeoutSeconds: seconds, wait: .zero, movingTo: queues))
+                    upTo: limit, timeoutSeconds: seconds, wait: .zero, attempt: attempt,
+                    movingTo: queues))
         case .delete(let handles): return .deleted(try queue.delete(handles))
         case .changeVisibility(let handle, let seconds):
             try queue.changeVisibility(of: handle, toSeconds: seconds)

@@ -3,7 +3,8 @@ extension Step.Action {
         switch self {
         case .send(let entries):
             "send(\(entries.map(\.description).joined(separator: ", ")))"
-        case .receive(let limit, let seconds): "receive(\(limit), hidden for \(seconds) s)"
+        case .receive(let limit, let seconds, let attempt):
+            "receive(\(limit), hidden for \(seconds) s\(attempt.map { ", as \($0)" } ?? ""))"
         case .delete(let picks): "delete(\(picks.count))"
         case .changeVisibility(_, let seconds): "changeVisibility(\(seconds) s)"
         case .purge: "purge"

@@ -28,7 +28,8 @@ struct Step {
 
     enum Action: CustomStringConvertible {
         case send([Entry])
-        case receive(limit: Int, timeoutSeconds: Int64)
+        /// FIFO: `attempt` is the name under which it may be repeated.
+        case receive(limit: Int, timeoutSeconds: Int64, attempt: String?)
         /// Of the receipts that were given out: the nearest to each number.
         case delete([UInt64])
         case changeVisibility(UInt64, seconds: Int64)
