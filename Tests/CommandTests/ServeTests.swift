@@ -336,4 +336,30 @@ import Testing
         #expect(serve.words.contains("Going on with the move task of Dead."))
         #expect(serve.end(by: SIGTERM) == 0)
     }
+
+    @Test("what runs when a deploy takes over comes to its end; the next call meets the new code")
+    func oldInvocations() throws {
+        try deploy(handler: "short", security: #", "security": {"iam": "off"}"#)
+        let serve = try RunningServe(in: folder.path)
+        let gateway = serve.gateway
+        @Sendable func call() throws -> HTTPResponse {
+            try gateway.send(
+                HTTPRequest(
+                    method: "POST", target: "/prod/work",
+                    headers: ["Content-Type": "application/json"],
+                    body: Array("{\"Records\":[]}".utf8)), timeout: .seconds(30))
+        }
+        let old = try later { try call() }
+        let isRunning = eventually {
+            ((try? run(["logs", "Worker", "--filter", "begun"]).output) ?? "").contains("begun")
+        }
+        #expect(isRunning, "\(serve.words)")
+        try deploy(handler: "strange", security: #", "security": {"iam": "off"}"#)
+        #expect(eventually { serve.words.contains("took over") })
+        let new = try call()
+        #expect(String(decoding: new.body, as: UTF8.self).contains("nobody knows"), "\(new)")
+        let answer = old.wait(upTo: .seconds(20)) { $0 }
+        #expect(answer?.status == 200 && answer?.body == Array("null".utf8), "\(serve.words)")
+        #expect(serve.end(by: SIGTERM) == 0)
+    }
 }
