@@ -38,9 +38,15 @@ package struct CanonicalRequest: Equatable, Sendable {
 
     /// Values of one name are joined by commas; spaces at the ends go, and runs become one.
     private static func value(of name: String, in request: SignedRequest) -> String {
-        request.headers.filter { $0.name.lowercased() == name }.map { header in
-            header.value.split { $0.isWhitespace }.joined(separator: " ")
-        }.joined(separator: ",")
+        let values = request.headers.lazy.filter { SignedRequest.isNamed($0.name, name) }
+            .map { header in single(header.value) }
+        return values.joined(separator: ",")
+    }
+
+    private static func single(_ value: String) -> String {
+        let words = value.utf8.split(whereSeparator: \.isSpace)
+        guard words.count > 1 || words.first?.count != value.utf8.count else { return value }
+        return words.map { String(Substring($0)) }.joined(separator: " ")
     }
 
     private static func normalized(_ path: String) -> String {

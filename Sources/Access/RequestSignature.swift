@@ -21,18 +21,13 @@ struct RequestSignature: Equatable {
     }
 
     private init(header: String, _ request: SignedRequest) throws(SignatureFailure) {
-        guard header.hasPrefix(SignatureV4.algorithm) else {
+        let algorithm = SignatureV4.algorithm.utf8
+        guard header.utf8.starts(with: algorithm) else {
             throw .incomplete("Authorization header requires \(SignatureV4.algorithm).")
         }
-        var parts: [String: String] = [:]
-        for part in header.dropFirst(SignatureV4.algorithm.count).split(separator: ",") {
-            let pair = part.split(separator: "=", maxSplits: 1).map {
-                String($0.filter { !$0.isWhitespace })
-            }
-            if pair.count == 2 { parts[pair[0]] = pair[1] }
-        }
+        let parts = Self.parts(of: header.utf8.dropFirst(algorithm.count))
         func required(_ name: String) throws(SignatureFailure) -> String {
-            guard let value = parts[name] else {
+            guard let value = parts.last(where: { $0.name == name })?.value else {
                 throw .incomplete("Authorization header requires '\(name)' parameter.")
             }
             return value
@@ -47,6 +42,37 @@ struct RequestSignature: Equatable {
             credential: try required("Credential"), date: date,
             signedHeaders: try required("SignedHeaders"), signature: try required("Signature"))
         sessionToken = request.header("x-amz-security-token")
+    }
+
+    /// The access key that a request names, whatever else its signature lacks.
+    static func keyID(of request: SignedRequest) -> String? {
+        let credential =
+            if let header = request.header("authorization") {
+                parts(of: header.utf8.dropFirst(SignatureV4.algorithm.utf8.count))
+                    .last { $0.name == "Credential" }?.value
+            } else {
+                request.parameters.first { $0.name == "X-Amz-Credential" }?.value
+            }
+        guard let credential, let end = credential.utf8.firstIndex(of: UInt8(ascii: "/")) else {
+            return nil
+        }
+        return String(credential[..<end])
+    }
+
+    /// `Name=value` between commas. By bytes: this is read for every request.
+    private static func parts(of text: Substring.UTF8View) -> [(name: String, value: String)] {
+        text.split(separator: UInt8(ascii: ",")).compactMap { part in
+            guard let equals = part.firstIndex(of: UInt8(ascii: "=")) else { return nil }
+            let name = unspaced(part[..<equals])
+            let value = unspaced(part[part.index(after: equals)...])
+            return name.isEmpty || value.isEmpty ? nil : (name, value)
+        }
+    }
+
+    private static func unspaced(_ text: Substring.UTF8View) -> String {
+        let rest = text.drop { $0.isSpace }
+        guard rest.contains(where: \.isSpace) else { return String(Substring(rest)) }
+        return String(decoding: rest.filter { !$0.isSpace }, as: UTF8.self)
     }
 
     private init(
@@ -78,17 +104,24 @@ struct RequestSignature: Equatable {
     private init(
         credential: String, date: String, signedHeaders: String, signature: String
     ) throws(SignatureFailure) {
-        let parts = credential.split(separator: "/", omittingEmptySubsequences: false)
+        let parts = credential.utf8.split(
+            separator: UInt8(ascii: "/"), omittingEmptySubsequences: false
+        ).map { String(Substring($0)) }
         guard parts.count == 5, parts[4] == "aws4_request" else {
             throw .incomplete(
                 "Credential must have exactly 5 slash-delimited elements, e.g. "
                     + "keyid/date/region/service/term, got '\(credential)'")
         }
-        keyID = String(parts[0])
-        scope = CredentialScope(
-            date: String(parts[1]), region: String(parts[2]), service: String(parts[3]))
+        keyID = parts[0]
+        scope = CredentialScope(date: parts[1], region: parts[2], service: parts[3])
         self.date = date
-        self.signedHeaders = signedHeaders.split(separator: ";").map { $0.lowercased() }
+        self.signedHeaders = signedHeaders.utf8.split(separator: UInt8(ascii: ";"))
+            .map { Substring($0).lowercased() }
         self.signature = signature
     }
+}
+
+extension UInt8 {
+    /// A space, or a control character that is one.
+    var isSpace: Bool { self == 0x20 || (0x09...0x0D).contains(self) }
 }

@@ -81,7 +81,7 @@ package struct SignatureVerifier: Sendable {
 
     /// The access key that a request names; nothing is checked. `nil` if it names none.
     package static func keyID(of request: SignedRequest) -> String? {
-        try? RequestSignature(request).keyID
+        RequestSignature.keyID(of: request)
     }
 
     /// The body's hash. Who names another in a header did not sign this body.

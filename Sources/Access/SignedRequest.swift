@@ -22,7 +22,15 @@ package struct SignedRequest: Equatable, Sendable {
 
     /// The first header of that name, whatever its case.
     package func header(_ name: String) -> String? {
-        headers.first { $0.name.lowercased() == name }?.value
+        headers.first { Self.isNamed($0.name, name) }?.value
+    }
+
+    /// - Parameter lowercase: in lower case.
+    static func isNamed(_ name: String, _ lowercase: String) -> Bool {
+        guard name.utf8.count == lowercase.utf8.count else { return false }
+        return zip(name.utf8, lowercase.utf8).allSatisfy { byte, wanted in
+            byte == wanted || (65...90).contains(byte) && byte + 32 == wanted
+        }
     }
 
     /// The query's parameters, percent-decoded, in order.

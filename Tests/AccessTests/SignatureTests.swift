@@ -192,6 +192,23 @@ import Testing
         }
     }
 
+    @Test(
+        "which key a request names, however the header is spaced and ordered",
+        arguments: [
+            ("AWS4-HMAC-SHA256 Credential=AKID/20150830/r/s/aws4_request, Signature=0", "AKID"),
+            ("AWS4-HMAC-SHA256 Signature=0,\tCredential = AK ID/20150830 ,", "AKID"),
+            ("AWS4-HMAC-SHA256 Credential=A/1, Credential=B/1", "B"),
+            ("AWS4-HMAC-SHA256 Credential=AKID", nil),
+            ("AWS4-HMAC-SHA256 SignedHeaders=host, =, Credential=", nil),
+            ("Basic", nil),
+        ] as [(String, String?)])
+    func keyID(header: String, id: String?) {
+        let request = SignedRequest(
+            method: "GET", path: "/", query: "X-Amz-Credential=query/1",
+            headers: [(name: "aUTHORIZATION", value: header)], body: [])
+        #expect(SignatureVerifier.keyID(of: request) == id)
+    }
+
     @Test("how far a date may be off is a setting")
     func skew() throws {
         let vector = try #require(Self.vectors.first { $0.testDescription == "get-vanilla" })

@@ -42,8 +42,7 @@ package struct Authorizer: Sendable {
         var caller = Caller(sourceAddress: request.remoteAddress)
         let signed = SignedRequest(request)
         guard mode != .off else {
-            let named = SignatureVerifier.keyID(of: signed).flatMap(principals.principal)
-            caller.principal = named ?? principals.developer
+            caller.principal = principals.owner(of: SignatureVerifier.keyID(of: signed))
             return caller
         }
         var verifier = SignatureVerifier(region: region, service: service)

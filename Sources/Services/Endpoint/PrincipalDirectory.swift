@@ -28,8 +28,21 @@ package struct Principal: Sendable {
 final class PrincipalDirectory: Sendable {
     private struct State {
         var principals: [String: Principal]
+        var developer: Principal?
         var stamp: FileStamp?
+        /// Nanoseconds on the monotonic clock.
+        var seenAt = SystemClock.monotonicNanoseconds()
+
+        init(_ deployment: Deployment, stamp: FileStamp?) throws {
+            let all = try deployment.principals()
+            principals = Dictionary(all.map { ($0.key.id, $0) }, uniquingKeysWith: { $1 })
+            developer = all.first { $0.arn == deployment.stack.developerARN }
+            self.stamp = stamp
+        }
     }
+
+    /// How long `owner` goes by what it knows.
+    private static let patience: UInt64 = 100_000_000
 
     private let deployment: Deployment
     private let path: String
@@ -40,30 +53,36 @@ final class PrincipalDirectory: Sendable {
         path = CredentialStore.path(deployment.stateDirectory)
         // Looked at first: what changes between is read again.
         let stamp = FileSystem.stamp(of: path)
-        state = Mutex(State(principals: try Self.read(deployment), stamp: stamp))
+        state = Mutex(try State(deployment, stamp: stamp))
     }
 
     /// Whose key it is; `nil` if nobody's.
-    func principal(_ keyID: String) -> Principal? { current[keyID] }
+    func principal(_ keyID: String) -> Principal? { current { $0.principals[keyID] } }
 
-    var developer: Principal? {
-        current.values.first { $0.arn == deployment.stack.developerARN }
+    /// Whose key it is; nobody's, and none at all, are the developer's. Where nothing is refused, a
+    /// look at the file for every request would be a waste: a new key may be the developer's for a
+    /// tenth of a second.
+    func owner(of keyID: String?) -> Principal? {
+        func known(_ state: State) -> Principal? {
+            keyID.flatMap { state.principals[$0] } ?? state.developer
+        }
+        let now = SystemClock.monotonicNanoseconds()
+        let recent = state.withLock { state in
+            now < state.seenAt + Self.patience ? known(state) : nil
+        }
+        return recent ?? current(known)
     }
 
-    private var current: [String: Principal] {
+    private func current<R>(_ body: (State) -> R) -> R {
         let stamp = FileSystem.stamp(of: path)
         return state.withLock { state in
             // A file that cannot be read now is tried again; what was known counts until then.
-            if stamp != state.stamp, let principals = try? Self.read(deployment) {
-                state = State(principals: principals, stamp: stamp)
+            if stamp != state.stamp, let read = try? State(deployment, stamp: stamp) {
+                state = read
             }
-            return state.principals
+            state.seenAt = SystemClock.monotonicNanoseconds()
+            return body(state)
         }
-    }
-
-    private static func read(_ deployment: Deployment) throws -> [String: Principal] {
-        let principals = try deployment.principals().map { ($0.key.id, $0) }
-        return Dictionary(principals, uniquingKeysWith: { $1 })
     }
 }
 

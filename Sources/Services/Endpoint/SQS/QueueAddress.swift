@@ -12,29 +12,32 @@ struct QueueAddress: Equatable, Sendable {
 }
 
 extension QueueAddress {
-    /// - Parameter text: a URL, or the path of one.
+    /// - Parameter text: a URL, or the path of one. Read by bytes, since every call has one.
     init?(_ text: some StringProtocol) {
-        var rest = Substring(text)
-        var host: Substring?
-        if let scheme = rest.firstRange(of: "://") {
-            rest = rest[scheme.upperBound...]
-            let end = rest.firstIndex(of: "/") ?? rest.endIndex
+        var rest = Substring(text).utf8
+        var host: Substring.UTF8View?
+        if let colon = rest.firstIndex(of: UInt8(ascii: ":")),
+            rest[colon...].starts(with: "://".utf8)
+        {
+            rest = rest[colon...].dropFirst(3)
+            let end = rest.firstIndex(of: UInt8(ascii: "/")) ?? rest.endIndex
             host = rest[..<end]
             rest = rest[end...]
         }
-        let words = rest.split(separator: "/").map(String.init)
+        let words = rest.split(separator: UInt8(ascii: "/"))
         guard words.count >= 2 else { return nil }
-        name = words[words.count - 1]
-        account = words[words.count - 2]
-        if words.count >= 4, words[words.count - 4] == "queue" {
-            region = words[words.count - 3]
+        name = String(Substring(words[words.count - 1]))
+        account = String(Substring(words[words.count - 2]))
+        if words.count >= 4, words[words.count - 4].elementsEqual("queue".utf8) {
+            region = String(Substring(words[words.count - 3]))
         } else if let host {
             region = Self.region(ofHost: host)
         }
     }
 
-    private static func region(ofHost host: Substring) -> String? {
-        let parts = host.prefix { $0 != ":" }.split(separator: ".")
+    private static func region(ofHost host: Substring.UTF8View) -> String? {
+        let parts = host.prefix { $0 != UInt8(ascii: ":") }.split(separator: UInt8(ascii: "."))
+            .map { Substring($0) }
         guard parts.count >= 4, parts.suffix(2).elementsEqual(["amazonaws", "com"]) else {
             return nil
         }
