@@ -1,3 +1,5 @@
+import Posix
+
 /// A body that comes in chunks (RFC 9112 section 7.1). Extensions and trailers are read past.
 struct ChunkedBody: Sendable {
     private enum Step: Sendable {
@@ -10,6 +12,11 @@ struct ChunkedBody: Sendable {
 
     private(set) var bytes: [UInt8] = []
     private var step = Step.size
+    /// Bytes of size lines beyond what the data of their chunks makes up for.
+    private var overhead = 0
+    /// Size lines that are not worth their data, in bytes, before somebody is only keeping us busy.
+    private static let overheadLimit = 16_384
+    private static let fairOverhead = 16
 
     /// Takes what it can from `input`.
     mutating func read(
@@ -21,6 +28,10 @@ struct ChunkedBody: Sendable {
             case .size:
                 guard let line = try Self.line(&rest, limits.chunkLine) else { return used(rest) }
                 let size = try Self.size(line)
+                overhead = max(0, overhead + line.count - Self.fairOverhead - size)
+                guard overhead <= Self.overheadLimit else {
+                    throw HTTPError(400, "the chunks have more extensions than data")
+                }
                 guard bytes.count + size <= limits.bodyBytes else {
                     throw HTTPError(413, "the body is longer than \(limits.bodyBytes) bytes")
                 }
@@ -47,8 +58,9 @@ struct ChunkedBody: Sendable {
                 guard count + line.count <= limits.headerBytes, fields < limits.headerFields else {
                     throw HTTPError(431, "the trailer is longer than \(limits.headerBytes) bytes")
                 }
-                var lines = FieldLines(rest: line)
-                _ = try lines.fields(limits)
+                try Array(line).withBytes { (bytes) throws(HTTPError) in
+                    _ = try HTTPHeaders.field(bytes)
+                }
                 step = .trailers(bytes: count + line.count, fields: fields + 1)
             case .done: return (input.count - rest.count, true)
             }

@@ -1,125 +1,81 @@
 import Posix
 
-/// Answers one request: once, at any time, from any thread.
-package struct HTTPResponder: Sendable {
-    let connection: HTTPConnection
-    let number: UInt64
-    private var observe: (@Sendable (HTTPResponse) -> Void)?
-
-    init(connection: HTTPConnection, number: UInt64) {
-        self.connection = connection
-        self.number = number
-    }
-
-    /// A responder whose answer comes to `body` as well, on the loop, as soon as it is under way.
-    package func observed(by body: @escaping @Sendable (HTTPResponse) -> Void) -> HTTPResponder {
-        var responder = self
-        responder.observe = body
-        return responder
-    }
-
-    /// A second answer, and one to a client that is gone, go nowhere.
-    package func respond(_ response: HTTPResponse) {
-        connection.onLoop { connection, state in
-            if connection.respond(response, to: number, &state) { observe?(response) }
-        }
-    }
-
-    /// Runs `body` on the loop if the client leaves before it is answered.
-    package func onDisconnect(_ body: @escaping @Sendable () -> Void) {
-        connection.onLoop { connection, state in
-            guard state.current?.number == number else { return }
-            if state.isEnded { return body() }
-            state.onDisconnect = body
-        }
-    }
-}
-
-/// One client: reads requests, one at a time, and writes their answers in order.
+/// One client: reads requests, hands over one at a time, and writes their answers in order. All of
+/// it happens on the loop.
 final class HTTPConnection: Sendable {
+    struct Current: Sendable {
+        var number: UInt64
+        var isHead: Bool
+        var isKeptAlive: Bool
+        var isOld: Bool
+        var bodyBytes: Int
+    }
+
     struct State: Sendable {
         var parser: HTTPRequestParser
         var output: [UInt8] = []
         var written = 0
         var nextNumber: UInt64 = 1
         /// The request that is being answered.
-        var current: (number: UInt64, isHead: Bool, isKeptAlive: Bool)?
+        var current: Current?
         var onDisconnect: (@Sendable () -> Void)?
+        /// `run` is at work: whatever else happens on this connection is left to it.
+        var isRunning = false
         /// The next answer is the last one.
         var isLast = false
         /// The client has said its last word.
         var isEnded = false
-        /// Nothing more is read: the connection ends with what is still to be written.
+        /// No more requests: the connection ends with what is still to be written.
         var isClosing = false
         var isClosed = false
-        /// What the loop watches the socket for.
-        var interest: EventLoop.Interest = .read
-        /// When somebody will have waited too long, on the monotonic clock.
+        /// Our side has ended; what the client still says is read past.
+        var isLingering = false
+        /// What the loop watches for.
+        var watched = EventLoop.Interest.read
+        /// What the server was told that this connection holds, in bytes.
+        var held = 0
+        /// When somebody will have waited too long.
         var deadline: UInt64?
+        /// The tick after which the server looks at this connection; `max`: it does not.
+        var nextLook = UInt64.max
+        /// Since when there is a request that has not come whole, or bytes that are not taken.
+        var readingSince: UInt64?
+        var writingSince: UInt64?
     }
 
-    static let readSize = 65_536
-
-    private let socket: FileDescriptor
+    let socket: FileDescriptor
+    let service: HTTPService
+    let state: LoopConfined<State>
     private let remoteAddress: String
-    private let localPort: UInt16
-    private let loop: EventLoop
-    private let limits: HTTPLimits
-    private let refusal: HTTPServer.Refusal
-    private let handler: HTTPServer.Handler
-    private let state: LoopConfined<State>
-    private let onClose: @Sendable (CInt) -> Void
 
-    init(
-        _ socket: consuming FileDescriptor, localPort: UInt16, loop: EventLoop, limits: HTTPLimits,
-        refusal: @escaping HTTPServer.Refusal, handler: @escaping HTTPServer.Handler,
-        onClose: @escaping @Sendable (CInt) -> Void
-    ) {
+    init(_ socket: consuming FileDescriptor, _ service: HTTPService) {
         remoteAddress = Sockets.remoteAddress(of: socket)
-        self.localPort = localPort
         self.socket = socket
-        self.loop = loop
-        self.limits = limits
-        self.refusal = refusal
-        self.handler = handler
-        self.onClose = onClose
-        state = LoopConfined(State(parser: HTTPRequestParser(limits: limits)), loop: loop)
+        self.service = service
+        state = LoopConfined(
+            State(parser: HTTPRequestParser(limits: service.limits)), loop: service.loop)
     }
 
     var identifier: CInt { socket.rawValue }
 
     func start() throws(SystemError) {
-        state.with { $0.deadline = deadline(limits.readTimeout) }
-        try loop.watch(socket.rawValue, .read) { [self] readiness in
-            state.with { state in
-                if readiness.contains(.write), !state.output.isEmpty { flush(&state) }
-                if readiness.contains(.read) { read(&state) }
-            }
-        }
+        try service.loop.watch(identifier, .read) { [self] in ready($0) }
+        state.with { wait(service.limits.readTimeout, &$0) }
+    }
+
+    private func ready(_ readiness: EventLoop.Readiness) {
+        // Nobody is there to take an answer.
+        guard !readiness.contains(.hangUp) else { return close() }
+        if readiness.contains(.read) { state.with { read(&$0) } }
+        run()
     }
 
     /// Runs on the loop, at once if this is it.
-    fileprivate func onLoop(_ body: @escaping @Sendable (HTTPConnection, inout State) -> Void) {
-        if loop.isOnLoop {
-            state.with { body(self, &$0) }
-        } else {
-            loop.execute { [self] in state.with { body(self, &$0) } }
-        }
+    func onLoop(_ body: @escaping @Sendable () -> Void) {
+        if service.loop.isOnLoop { body() } else { service.loop.execute(body) }
     }
 
-    /// Closes if somebody has waited too long; on the loop.
-    func sweep(at now: UInt64) {
-        state.with { state in
-            guard let deadline = state.deadline, deadline <= now else { return }
-            if state.current == nil, state.parser.isInsideRequest, state.output.isEmpty {
-                refuse(HTTPError(408, "the request took too long to come"), &state)
-            } else {
-                close(&state)
-            }
-        }
-    }
-
-    /// Closes after the request that is being answered or sent; on the loop.
+    /// Closes after the request that is being answered or sent.
     func finish() {
         state.with { state in
             state.isLast = true
@@ -128,135 +84,114 @@ final class HTTPConnection: Sendable {
         }
     }
 
-    /// Closes at once; on the loop.
+    /// Closes at once.
     func close() { state.with { close(&$0) } }
 
-    private func deadline(_ patience: Duration) -> UInt64 {
-        SystemClock.monotonicNanoseconds() + patience.nanoseconds
+    // MARK: requests
+
+    /// Hands requests over until one waits for its answer, and writes what answers there are, all
+    /// at once. A handler that answers at once comes back into this object: it runs outside.
+    private func run() {
+        let isBusy = state.with { state in
+            defer { state.isRunning = true }
+            return state.isRunning || state.isClosed
+        }
+        guard !isBusy else { return }
+        var isHeldBack = true
+        while isHeldBack {
+            while let (request, number) = state.with({ take(&$0) }) {
+                service.handler(request, HTTPResponder(connection: self, number: number))
+            }
+            isHeldBack = state.with { settle(&$0) }
+        }
+        state.with { $0.isRunning = false }
     }
 
-    private func read(_ state: inout State) {
-        guard !state.isClosed, !state.isEnded else { return }
-        let transfer = withUnsafeTemporaryAllocation(byteCount: Self.readSize, alignment: 1) {
-            buffer -> Sockets.Transfer in
-            let transfer = Sockets.read(socket, into: buffer)
-            if case .bytes(let count) = transfer, !state.isClosing {
-                state.parser.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            }
-            return transfer
-        }
-        switch transfer {
-        case .wouldBlock: return
-        case .bytes: advance(&state)
-        case .closed:
-            state.isEnded = true
-            if let onDisconnect = state.onDisconnect {
-                state.onDisconnect = nil
-                loop.execute(onDisconnect)
-            }
-            // It may have ended its own side only, and still wait for the answer.
-            if state.current == nil, state.output.isEmpty { close(&state) } else { rewatch(&state) }
-        }
-    }
-
-    /// Takes requests out of the parser as long as nobody is being answered.
-    private func advance(_ state: inout State) {
-        while state.current == nil, !state.isClosing, !state.isClosed {
+    /// The next request; `nil` while there is none, and while its turn has not come.
+    private func take(_ state: inout State) -> (HTTPRequest, UInt64)? {
+        while state.current == nil, !state.isClosing, !state.isClosed,
+            state.output.count - state.written <= service.limits.pipelinedBytes
+        {
             do throws(HTTPError) {
                 switch try state.parser.next() {
-                case .continueExpected:
-                    state.output += HTTPResponse(100).serialized(isHead: false, closes: false)
-                    flush(&state)
+                case .continueExpected: state.output += HTTPResponse.continued
                 case .request(var request):
                     request.remoteAddress = remoteAddress
-                    request.localPort = localPort
+                    request.localPort = service.port
                     let number = state.nextNumber
                     state.nextNumber += 1
-                    state.current = (number, request.method == "HEAD", request.isKeptAlive)
-                    state.deadline = nil
-                    // The handler may answer at once, which touches this state.
-                    let responder = HTTPResponder(connection: self, number: number)
-                    loop.execute { [handler, request] in handler(request, responder) }
+                    state.readingSince = nil
+                    state.current = Current(
+                        number: number, isHead: request.method == "HEAD",
+                        isKeptAlive: request.isKeptAlive, isOld: request.isOld,
+                        bodyBytes: request.body.count)
+                    return (request, number)
                 case nil:
-                    let isInside = state.parser.isInsideRequest
-                    state.deadline = deadline(isInside ? limits.readTimeout : limits.idleTimeout)
-                    return rewatch(&state)
+                    // It may have ended its own side only, and had its answers now.
+                    state.isClosing = state.isEnded
+                    return nil
                 }
             } catch {
                 refuse(error, &state)
             }
         }
-        rewatch(&state)
+        return nil
     }
 
     private func refuse(_ error: HTTPError, _ state: inout State) {
-        state.output += refusal(error).serialized(isHead: false, closes: true)
+        service.refusal(error)
+            .write(to: &state.output, isHead: false, .closes, date: service.dateLine())
         state.isClosing = true
-        flush(&state)
     }
 
     /// - Returns: whether the request waited for it.
-    fileprivate func respond(
-        _ response: HTTPResponse, to number: UInt64, _ state: inout State
-    ) -> Bool {
-        guard let current = state.current, current.number == number, !state.isClosed else {
+    func respond(_ response: HTTPResponse, to number: UInt64) -> Bool {
+        let isAnswer = state.with { state in
+            guard let current = state.current, current.number == number, !state.isClosed else {
+                return false
+            }
+            state.current = nil
+            state.onDisconnect = nil
+            state.isClosing = !current.isKeptAlive || state.isLast
+            let response = response.isSendable ? response : HTTPResponse(500)
+            response.write(
+                to: &state.output, isHead: current.isHead,
+                state.isClosing ? .closes : current.isOld ? .staysForOldClient : .stays,
+                date: service.dateLine())
+            return true
+        }
+        if isAnswer { run() }
+        return isAnswer
+    }
+
+    func onDisconnect(of number: UInt64, _ body: @escaping @Sendable () -> Void) {
+        let isGone = state.with { state in
+            guard let current = state.current, current.number == number else { return false }
+            guard !state.isEnded, !state.isClosed else { return true }
+            state.onDisconnect = body
             return false
         }
-        state.current = nil
-        state.onDisconnect = nil
-        state.isClosing = !current.isKeptAlive || state.isEnded || state.isLast
-        state.output += response.serialized(isHead: current.isHead, closes: state.isClosing)
-        flush(&state)
-        if !state.isClosed, !state.isClosing { advance(&state) }
-        return true
+        if isGone { body() }
     }
 
-    private func flush(_ state: inout State) {
-        while state.written < state.output.count {
-            let transfer = state.output.withUnsafeBytes { bytes in
-                Sockets.write(socket, UnsafeRawBufferPointer(rebasing: bytes[state.written...]))
+    /// Looks whether somebody has waited too long, and when to look again.
+    func look(at now: UInt64) {
+        let isRefused = state.with { state in
+            // An entry that an earlier look has replaced.
+            guard state.nextLook <= now / DeadlineWheel.tick else { return false }
+            state.nextLook = .max
+            guard let deadline = state.deadline, !state.isClosed else { return false }
+            guard deadline <= now else {
+                look(by: deadline, &state)
+                return false
             }
-            switch transfer {
-            case .bytes(let count): state.written += count
-            case .wouldBlock:
-                state.deadline = deadline(limits.writeTimeout)
-                return rewatch(&state)
-            case .closed: return close(&state)
+            guard state.readingSince != nil, state.output.isEmpty, !state.isClosing else {
+                close(&state)
+                return false
             }
+            refuse(HTTPError(408, "the request took too long to come"), &state)
+            return true
         }
-        state.output.removeAll(keepingCapacity: state.output.count <= Self.readSize)
-        state.written = 0
-        if state.isClosing {
-            // The client reads to the end before it sees ours; `linger` bounds how long we wait.
-            Sockets.endWriting(socket)
-            if state.isEnded { return close(&state) }
-            state.deadline = deadline(HTTPServer.linger)
-        }
-        rewatch(&state)
-    }
-
-    private func rewatch(_ state: inout State) {
-        guard !state.isClosed else { return }
-        var interest: EventLoop.Interest = []
-        // A client that sends on and on while one request is answered has to wait.
-        if !state.isEnded, state.parser.bufferedBytes <= limits.bodyBytes + limits.headerBytes {
-            interest.insert(.read)
-        }
-        if !state.output.isEmpty { interest.insert(.write) }
-        guard interest != state.interest else { return }
-        state.interest = interest
-        loop.change(socket.rawValue, interest)
-    }
-
-    private func close(_ state: inout State) {
-        guard !state.isClosed else { return }
-        state.isClosed = true
-        if let onDisconnect = state.onDisconnect {
-            state.onDisconnect = nil
-            loop.execute(onDisconnect)
-        }
-        loop.unwatch(socket.rawValue)
-        Sockets.hangUp(socket)  // a responder may keep this object, but not the client waiting
-        onClose(socket.rawValue)
+        if isRefused { run() }
     }
 }

@@ -1,3 +1,5 @@
+import Posix
+
 /// Bytes to one response (RFC 9112 sections 4 and 6.3). Pure; however the bytes are cut, the
 /// response is the same.
 package struct HTTPResponseParser: Sendable {
@@ -76,11 +78,29 @@ package struct HTTPResponseParser: Sendable {
         guard words.count >= 2, line.starts(with: "HTTP/1.".utf8), words[1].count == 3,
             let status = Int(String(decoding: words[1], as: UTF8.self)), status >= 100
         else { throw HTTPError(502, "the answer is not HTTP/1.1") }
-        var fields = FieldLines(rest: head.dropFirst(line.count + 2))
-        response = HTTPResponse(status, headers: try fields.fields(limits))
+        response = HTTPResponse(
+            status, headers: try Self.fields(head.dropFirst(line.count + 2), limits))
         guard status >= 200 else { return true }
         step = try body(status)
         return true
+    }
+
+    private static func fields(
+        _ bytes: ArraySlice<UInt8>, _ limits: HTTPLimits
+    ) throws(HTTPError) -> HTTPHeaders {
+        var headers = HTTPHeaders()
+        for line in bytes.split(separator: 0x0A) {
+            guard headers.fields.count < limits.headerFields else {
+                throw HTTPError(502, "the answer has too many header fields")
+            }
+            // The last line's end is the head's.
+            let line = line.last == 0x0D ? line.dropLast() : line
+            try Array(line).withBytes { (bytes) throws(HTTPError) in
+                let (name, value) = try HTTPHeaders.field(bytes)
+                headers.append(name, value)
+            }
+        }
+        return headers
     }
 
     private func body(_ status: Int) throws(HTTPError) -> Step {
@@ -92,7 +112,9 @@ package struct HTTPResponseParser: Sendable {
             return .chunked(ChunkedBody())
         }
         guard let field = response.headers["Content-Length"] else { return .rest }
-        guard let length = Int(field), length >= 0 else {
+        guard field.utf8.allSatisfy({ 48 <= $0 && $0 <= 57 }), let length = Int(field),
+            response.headers.all("Content-Length").allSatisfy({ $0 == field })
+        else {
             throw HTTPError(502, "the answer's length is not a number")
         }
         guard length <= limits.bodyBytes else { throw tooLong }

@@ -9,12 +9,13 @@ package final class HTTPServer: Sendable {
 
     /// How long a refused client may go on sending before it is cut off.
     static let linger = Duration.seconds(1)
-    private static let sweepInterval = Duration.milliseconds(500)
+    private static let sweepInterval = Duration.nanoseconds(Int64(DeadlineWheel.tick))
     /// How long nobody is accepted after the system ran out of descriptors.
     private static let acceptPause = Duration.milliseconds(100)
+    /// How many are accepted before those who are there already have their turn.
+    private static let acceptsAtOnce = 256
 
     private struct State {
-        var connections: [CInt: HTTPConnection] = [:]
         var sweep: EventLoop.TimerID?
         var isStopped = false
         /// Runs when the last connection is gone.
@@ -25,9 +26,7 @@ package final class HTTPServer: Sendable {
     /// The port that it listens on, also where the system chose it.
     package let port: UInt16
     private let loop: EventLoop
-    private let limits: HTTPLimits
-    private let handler: Handler
-    private let refusal: Refusal
+    private let service: HTTPService
     private let listener: FileDescriptor
     private let state: LoopConfined<State>
 
@@ -38,14 +37,14 @@ package final class HTTPServer: Sendable {
         limits: HTTPLimits = HTTPLimits(), refusal: @escaping Refusal = HTTPServer.plainRefusal,
         handler: @escaping Handler
     ) throws(SystemError) {
-        self.refusal = refusal
         self.loop = loop
         self.host = host
-        self.limits = limits
-        self.handler = handler
         listener = try Sockets.listen(host: host, port: port)
         self.port = Sockets.port(of: listener)
+        service = HTTPService(
+            loop: loop, limits: limits, port: self.port, refusal: refusal, handler: handler)
         state = LoopConfined(State(), loop: loop)
+        service.follow { [weak self] in self?.reportIfFinished() }
         try loop.watch(listener.rawValue, .read) { [weak self] _ in self?.accept() }
     }
 
@@ -71,53 +70,44 @@ package final class HTTPServer: Sendable {
     package func finish(completion: @escaping @Sendable () -> Void) {
         loop.execute { [self] in
             state.with { $0.onFinished = completion }
-            for connection in endListening(isSweeping: true) { connection.finish() }
+            for connection in endListening() { connection.finish() }
             reportIfFinished()
         }
     }
 
-    private func endListening(isSweeping: Bool = false) -> [HTTPConnection] {
+    private func endListening() -> [HTTPConnection] {
         loop.unwatch(listener.rawValue)
         Sockets.hangUp(listener)
-        return state.with { state in
-            state.isStopped = true
-            if !isSweeping, let sweep = state.sweep { loop.cancel(sweep) }
-            return Array(state.connections.values)
-        }
+        state.with { $0.isStopped = true }
+        return service.connections
     }
 
     private func reportIfFinished() {
-        let report = state.with { state -> (@Sendable () -> Void)? in
-            guard state.connections.isEmpty, let report = state.onFinished else { return nil }
-            state.onFinished = nil
-            return report
+        guard service.connectionCount == 0 else { return }
+        let report = state.with { state in
+            defer { state.onFinished = nil }
+            return state.onFinished
         }
         report?()
     }
 
     private func accept() {
-        state.with { state in
-            guard !state.isStopped else { return }
-            while state.connections.count < limits.connections {
-                do throws(SystemError) {
-                    guard let socket = try Sockets.accept(listener) else { break }
-                    let connection = HTTPConnection(
-                        socket, localPort: port, loop: loop, limits: limits, refusal: refusal,
-                        handler: handler,
-                        onClose: { [weak self] identifier in self?.forget(identifier) })
-                    try connection.start()
-                    state.connections[connection.identifier] = connection
-                } catch {
-                    return pause(&state)
-                }
+        guard !state.with({ $0.isStopped }) else { return }
+        for _ in 0..<Self.acceptsAtOnce {
+            guard service.connectionCount < service.limits.connections else { return pause() }
+            do throws(SystemError) {
+                guard let socket = try Sockets.accept(listener) else { break }
+                try service.add(HTTPConnection(socket, service))
+            } catch {
+                return pause()
             }
-            if state.connections.count >= limits.connections { pause(&state) }
-            scheduleSweep(&state)
         }
+        scheduleSweep()
     }
 
     /// Out of descriptors or connections: whoever waits will be accepted later.
-    private func pause(_ state: inout State) {
+    private func pause() {
+        scheduleSweep()
         loop.change(listener.rawValue, [])
         loop.schedule(after: Self.acceptPause) { [weak self] in
             guard let self, !self.state.with({ $0.isStopped }) else { return }
@@ -125,26 +115,17 @@ package final class HTTPServer: Sendable {
         }
     }
 
-    private func forget(_ identifier: CInt) {
-        // A close may come from inside `with`.
-        loop.execute { [weak self] in
-            self?.state.with { $0.connections[identifier] = nil }
-            self?.reportIfFinished()
-        }
-    }
-
-    private func scheduleSweep(_ state: inout State) {
-        guard state.sweep == nil, !state.connections.isEmpty else { return }
-        guard !state.isStopped || state.onFinished != nil else { return }
-        state.sweep = loop.schedule(after: Self.sweepInterval) { [weak self] in
-            guard let self else { return }
-            let connections = self.state.with { state in
-                state.sweep = nil
-                return state.connections.values
+    /// Goes on as long as there are connections, also once nobody is accepted any more.
+    private func scheduleSweep() {
+        guard service.connectionCount > 0 else { return }
+        state.with { state in
+            guard state.sweep == nil else { return }
+            state.sweep = loop.schedule(after: Self.sweepInterval) { [weak self] in
+                guard let self else { return }
+                self.state.with { $0.sweep = nil }
+                service.sweep()
+                scheduleSweep()
             }
-            let now = SystemClock.monotonicNanoseconds()
-            for connection in connections { connection.sweep(at: now) }
-            self.state.with { self.scheduleSweep(&$0) }
         }
     }
 }

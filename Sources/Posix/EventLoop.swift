@@ -11,6 +11,8 @@ package final class EventLoop: Sendable {
         package init(rawValue: UInt8) { self.rawValue = rawValue }
         package static let read = Interest(rawValue: 1)
         package static let write = Interest(rawValue: 2)
+        /// Both directions are over, or the descriptor is broken: reported, whatever is asked for.
+        package static let hangUp = Interest(rawValue: 4)
     }
 
     /// What a descriptor is ready for; a hang-up or an error makes it ready for everything, so that
@@ -35,8 +37,7 @@ package final class EventLoop: Sendable {
 
     private let shared = Mutex(Shared())
     private let poller: Poller
-    private let handlers = Mutex<[CInt: (generation: UInt64, handler: Handler)]>([:])
-    private let generations = Atomic<UInt64>(1)
+    private let handlers = Mutex<[CInt: Handler]>([:])
     private let thread = Mutex<Thread?>(nil)
     private let threadIdentifier = Atomic<Thread.Identifier>(0)
 
@@ -92,8 +93,7 @@ package final class EventLoop: Sendable {
     package func watch(
         _ descriptor: CInt, _ interest: Interest, _ event: @escaping @Sendable (Readiness) -> Void
     ) throws(SystemError) {
-        let generation = generations.add(1, ordering: .relaxed).newValue
-        handlers.withLock { $0[descriptor] = (generation, event) }
+        handlers.withLock { $0[descriptor] = event }
         do throws(SystemError) {
             try poller.add(descriptor, interest)
         } catch {
@@ -125,10 +125,9 @@ package final class EventLoop: Sendable {
     private func run() {
         threadIdentifier.store(Thread.current, ordering: .releasing)
         while true {
-            let ready = poller.wait(milliseconds: patience())
-            for (descriptor, readiness) in ready {
+            poller.wait(milliseconds: patience()) { descriptor, readiness in
                 // An earlier callback of this round may have closed this one.
-                let handler = handlers.withLock { $0[descriptor]?.handler }
+                let handler = handlers.withLock { $0[descriptor] }
                 handler?(readiness)
             }
             runTimers()

@@ -2,10 +2,13 @@ import HTTP
 import Testing
 
 @Suite struct RequestParserTests {
-    /// What a parser makes of `text`, cut into pieces of `size` bytes.
-    private func events(_ text: String, size: Int, limits: HTTPLimits = HTTPLimits()) -> [String] {
+    /// What a parser makes of `bytes`, cut into pieces of these sizes, the last one again and again.
+    private func events(
+        _ bytes: [UInt8], _ sizes: [Int], limits: HTTPLimits = HTTPLimits()
+    ) -> [String] {
         var parser = HTTPRequestParser(limits: limits)
-        var rest = Array(text.utf8)[...]
+        var rest = bytes[...]
+        var sizes = sizes[...]
         var events: [String] = []
         while true {
             do throws(HTTPError) {
@@ -25,9 +28,16 @@ import Testing
                 return events + ["\(error.status)"]
             }
             guard !rest.isEmpty else { return events }
+            let size = sizes.count > 1 ? sizes.removeFirst() : sizes.first ?? 1
             parser.append(rest.prefix(size))
             rest = rest.dropFirst(size)
         }
+    }
+
+    private func events(
+        _ text: String, size: Int, limits: HTTPLimits = HTTPLimits()
+    ) -> [String] {
+        events(Array(text.utf8), [size], limits: limits)
     }
 
     static let requests: [(text: String, events: [String])] = [
@@ -52,7 +62,83 @@ import Testing
         ("GET / HTTP/1.0\r\n\r\n", ["GET /   close"]),
         ("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", ["GET / Connection=keep-alive  keep"]),
         ("GET / HTTP/1.1\r\nHost: a\r\nX: \t b c \t\r\n\r\n", ["GET / Host=a;X=b c  keep"]),
+        (
+            "\r\nGET /a HTTP/1.1\r\nHost: a\r\n\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n",
+            ["GET /a Host=a  keep", "GET /b Host=a  keep"]
+        ),
+        ("GET / HTTP/1.1\r\nHost: [::1]:4566\r\n\r\n", ["GET / Host=[::1]:4566  keep"]),
+        ("GET / HTTP/1.1\r\nHost:\r\n\r\n", ["GET / Host=  keep"]),
+        // An absolute target is the path that it means, of the host that it names.
+        ("GET http://a/b?c HTTP/1.1\r\nHost: A\r\n\r\n", ["GET /b?c Host=A  keep"]),
+        ("GET HTTP://a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", ["GET / Host=a:80  keep"]),
+        ("GET http://a?b HTTP/1.1\r\nHost: a\r\n\r\n", ["GET /?b Host=a  keep"]),
+        ("OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\n", ["OPTIONS * Host=a  keep"]),
+        ("GET http://evil/ HTTP/1.0\r\n\r\n", ["GET / Host=evil  close"]),
+        ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", ["OPTIONS * Host=a  keep"]),
+        (
+            "GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Close\r\n\r\n",
+            ["GET / Host=a;Connection=keep-alive, Close  close"]
+        ),
+        (
+            "POST / HTTP/1.0\r\nExpect: tea\r\nContent-Length: 1\r\n\r\nx",
+            ["POST / Expect=tea;Content-Length=1 x close"]
+        ),
+        // Trailers are not header fields: they cannot say anything about the next request.
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n1\r\nx\r\n0\r\n"
+                + "Content-Length: 9\r\nHost: b\r\n\r\nGET / HTTP/1.1\r\nHost: c\r\n\r\n",
+            ["POST / Host=a;Transfer-Encoding=Chunked x keep", "GET / Host=c  keep"]
+        ),
         // What must be refused.
+        ("\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", ["400"]),
+        ("\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", ["400"]),
+        ("GET http://evil/ HTTP/1.1\r\nHost: a\r\n\r\n", ["400"]),
+        ("GET http://a:81/ HTTP/1.1\r\nHost: a\r\n\r\n", ["400"]),
+        ("GET http://evil@a/ HTTP/1.1\r\nHost: a\r\n\r\n", ["400"]),
+        ("GET http:///a HTTP/1.1\r\nHost: a\r\n\r\n", ["400"]),
+        ("GET https://a/ HTTP/1.1\r\nHost: a\r\n\r\n", ["400"]),
+        ("GET * HTTP/1.1\r\nHost: a\r\n\r\n", ["400"]),
+        ("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", ["501"]),
+        ("CONNECT / HTTP/1.1\r\nHost: a\r\n\r\n", ["501"]),
+        ("GET /#a HTTP/1.1\r\nHost: a\r\n\r\n", ["400"]),
+        ("GET /\u{E9} HTTP/1.1\r\nHost: a\r\n\r\n", ["400"]),
+        ("GET\t/ HTTP/1.1\r\nHost: a\r\n\r\n", ["400"]),
+        ("GET / HTTP/1.1 \r\nHost: a\r\n\r\n", ["400"]),
+        (" GET / HTTP/1.1\r\nHost: a\r\n\r\n", ["400"]),
+        ("GET /\r\n\r\n", ["400"]),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", ["505"]),
+        ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", ["400"]),
+        ("GET / HTTP/1.1\r\nHost: a,b\r\n\r\n", ["400"]),
+        ("GET / HTTP/1.1\r\nHost: a@b\r\n\r\n", ["400"]),
+        ("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", ["400"]),
+        ("GET / HTTP/1.1\r\nHost: a:b\r\n\r\n", ["400"]),
+        ("GET / HTTP/1.1\r\nHost: [a\r\n\r\n", ["400"]),
+        ("GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", ["400"]),
+        ("GET / HTTP/1.1\r\n Host: a\r\n\r\n", ["400"]),
+        ("GET / HTTP/1.1\r\nHost: a\r\nX: a\r\n\tfolded\r\n\r\n", ["400"]),
+        ("GET / HTTP/1.1\r\nHost: a\r\nX\r\n\r\n", ["400"]),
+        ("GET / HTTP/1.1\r\nHost: a\r\nX\u{0}: b\r\n\r\n", ["400"]),
+        ("GET / HTTP/1.1\r\nHost: a\r\nX: b\r\r\n\r\n", ["400"]),
+        ("GET / HTTP/1.1\r\nHost: a\r\nX: b\n\r\n", ["400"]),
+        ("GET / HTTP/1.1\r\nHost: a\r\n\n", ["400"]),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n", ["400"]),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", ["400"]),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x3\r\n\r\n", ["400"]),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1 2\r\n\r\n", ["400"]),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\n", ["400"]),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length : 3\r\n\r\n", ["400"]),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+            ["400"]
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+                + "Transfer-Encoding: chunked\r\n\r\n", ["501"]
+        ),
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n", ["501"]),
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n", ["501"]),
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \u{B}chunked\r\n\r\n", ["400"]),
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n\r\n", ["501"]),
         ("GET / HTTP/1.1\r\n\r\n", ["400"]),
         ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", ["400"]),
         ("GET / HTTP/1.1\nHost: a\n\n\r\n\r\n", ["400"]),
@@ -86,14 +172,20 @@ import Testing
     @Test("however it is cut", arguments: requests.indices)
     func cut(index: Int) {
         let (text, expected) = Self.requests[index]
-        for size in 1...text.utf8.count { #expect(events(text, size: size) == expected) }
+        let bytes = Array(text.utf8)
+        for size in 1...bytes.count { #expect(events(bytes, [size]) == expected) }
+        for first in 0...bytes.count { #expect(events(bytes, [first, bytes.count]) == expected) }
     }
 
     @Test(
         "bad chunks",
         arguments: [
             "x\r\n", "\r\n", "-1\r\n", "0x1\r\n", "3\nabc", "3\r\nabcd\r\n", "FFFFFFFFF\r\n",
-            "3 3\r\nabc\r\n", "1;\u{1}\r\na\r\n0\r\n\r\n", "0\r\nbad\r\n\r\n",
+            "3 3\r\nabc\r\n", "3\r\nab\r\n\r\n", "3;\nx\r\nabc\r\n", "3\rabc\r\n", " 3\r\nabc\r\n",
+            "1\r\na\r\n0\r\nX: \u{0}\r\n\r\n", "0\r\nX : y\r\n\r\n", "0\r\n\n", "+1\r\na\r\n",
+            String(repeating: "1;\(String(repeating: "x", count: 200))\r\na\r\n", count: 200),
+            "1;\(String(repeating: "x", count: 300))\r\na\r\n", "1;\u{1}\r\na\r\n0\r\n\r\n",
+            "0\r\nbad\r\n\r\n",
         ])
     func chunks(body: String) {
         let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -39,20 +39,21 @@ struct Poller: Sendable {
         _ = Glibc.write(alarm, &one, 8)
     }
 
-    /// - Parameter milliseconds: -1 waits for ever.
-    func wait(milliseconds: Int32) -> [(descriptor: CInt, readiness: EventLoop.Readiness)] {
+    /// - Parameters:
+    ///   - milliseconds: -1 waits for ever.
+    ///   - event: gets each descriptor that is ready.
+    func wait(milliseconds: Int32, _ event: (CInt, EventLoop.Readiness) -> Void) {
         withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: Self.eventsPerWait) {
             events in
             let count = epoll_wait(
                 poll, events.baseAddress, CInt(Self.eventsPerWait), milliseconds)
-            guard count > 0 else { return [] }
-            return events.prefix(Int(count)).compactMap { event in
-                guard event.data.fd != alarm else {
+            for ready in events.prefix(max(0, Int(count))) {
+                guard ready.data.fd != alarm else {
                     var value: UInt64 = 0
                     _ = Glibc.read(alarm, &value, 8)
-                    return nil
+                    continue
                 }
-                return (event.data.fd, Self.readiness(event.events))
+                event(ready.data.fd, Self.readiness(ready.events))
             }
         }
     }
@@ -74,7 +75,9 @@ struct Poller: Sendable {
     }
 
     private static func readiness(_ events: UInt32) -> EventLoop.Readiness {
-        if events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 { return [.read, .write] }
+        if events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 {
+            return [.read, .write, .hangUp]
+        }
         var readiness: EventLoop.Readiness = []
         if events & EPOLLIN.rawValue != 0 { readiness.insert(.read) }
         if events & EPOLLOUT.rawValue != 0 { readiness.insert(.write) }

@@ -1,0 +1,197 @@
+import Posix
+
+/// The head of a request as far as it has been read, and what its fields say of the body.
+struct HTTPHead: Sendable {
+    enum Body: Equatable, Sendable {
+        case length(Int)
+        case chunked
+    }
+
+    var request = HTTPRequest(method: "", target: "")
+    /// All fields with their line ends.
+    private(set) var fieldBytes = 0
+    var expectsContinue = false
+    private var isNew = true
+    private var length: Int?
+    private var codings: [String] = []
+    private var hasHost = false
+    private var saysClose = false
+    private var saysKeepAlive = false
+    private var isExpectationKnown = true
+    /// The host that an absolute target names.
+    private var authority: String?
+
+    // MARK: request line
+
+    mutating func readRequestLine(_ line: UnsafeRawBufferPointer) throws(HTTPError) {
+        guard let first = line.firstIndex(of: 0x20, from: 0), (1...32).contains(first),
+            line[..<first].allSatisfy(\.isTokenCharacter),
+            let second = line.firstIndex(of: 0x20, from: first + 1), second > first + 1,
+            line[(first + 1)..<second].allSatisfy({ 0x21 <= $0 && $0 <= 0x7E }),
+            line.firstIndex(of: 0x20, from: second + 1) == nil
+        else { throw HTTPError(400, "the request line is not 'METHOD TARGET HTTP/1.1'") }
+        try readVersion(String(decoding: line[(second + 1)...], as: UTF8.self))
+        request.method = String(decoding: line[..<first], as: UTF8.self)
+        guard request.method != "CONNECT" else {
+            throw HTTPError(501, "this server is no proxy")
+        }
+        try readTarget(String(decoding: line[(first + 1)..<second], as: UTF8.self))
+    }
+
+    private mutating func readVersion(_ version: String) throws(HTTPError) {
+        guard version != "HTTP/1.1" else { return }
+        isNew = false
+        guard version != "HTTP/1.0" else { return }
+        throw version.hasPrefix("HTTP/") && version.utf8.count == 8
+            ? HTTPError(505, "the versions known are HTTP/1.1 and HTTP/1.0")
+            : HTTPError(400, "the request line does not end in HTTP/1.1")
+    }
+
+    /// RFC 9112 section 3.2. An absolute target becomes the path that it means.
+    private mutating func readTarget(_ target: String) throws(HTTPError) {
+        guard !target.utf8.contains(UInt8(ascii: "#")) else {
+            throw HTTPError(400, "a request target has no fragment")
+        }
+        request.target = target
+        if target.utf8.first == UInt8(ascii: "/") { return }
+        if target == "*", request.method == "OPTIONS" { return }
+        let scheme = "http://"
+        guard target.prefix(scheme.count).lowercased() == scheme else {
+            throw HTTPError(400, "the request target is not a path")
+        }
+        let rest = target.dropFirst(scheme.count)
+        let name = rest.prefix { $0 != "/" && $0 != "?" }
+        guard !name.isEmpty, Self.isHost(name.utf8) else {
+            throw HTTPError(400, "the request target names no host")
+        }
+        authority = String(name)
+        let path = rest.dropFirst(name.count)
+        if path.isEmpty {
+            request.target = request.method == "OPTIONS" ? "*" : "/"
+        } else {
+            request.target = path.first == "/" ? String(path) : "/\(path)"
+        }
+    }
+
+    // MARK: fields
+
+    mutating func readField(
+        _ line: UnsafeRawBufferPointer, _ limits: HTTPLimits
+    ) throws(HTTPError) {
+        let count = request.headers.fields.count
+        guard count < limits.headerFields else {
+            throw HTTPError(431, "there are more than \(limits.headerFields) header fields")
+        }
+        if count == 0 { request.headers.reserveCapacity(12) }
+        fieldBytes += line.count + 2
+        let (name, value) = try HTTPHeaders.field(line)
+        // Fields that say where a request ends, and whom it is for, by their names' lengths.
+        switch name.utf8.count {
+        case 4 where HTTPHeaders.isSame(name, "Host"):
+            guard !hasHost, Self.isHost(value.utf8) || value.isEmpty else { throw Self.badHost }
+            hasHost = true
+        case 6 where HTTPHeaders.isSame(name, "Expect"):
+            isExpectationKnown =
+                isExpectationKnown && HTTPHeaders.isSame(value, "100-continue")
+            expectsContinue = true
+        case 10 where HTTPHeaders.isSame(name, "Connection"):
+            for option in value.split(separator: ",") {
+                saysClose = saysClose || HTTPHeaders.isSame(option.trimmed, "close")
+                saysKeepAlive = saysKeepAlive || HTTPHeaders.isSame(option.trimmed, "keep-alive")
+            }
+        case 14 where HTTPHeaders.isSame(name, "Content-Length"):
+            guard length == nil, (1...18).contains(value.utf8.count),
+                value.utf8.allSatisfy({ 48 <= $0 && $0 <= 57 }), let number = Int(value)
+            else { throw HTTPError(400, "Content-Length is not one decimal number") }
+            length = number
+        case 17 where HTTPHeaders.isSame(name, "Transfer-Encoding"):
+            codings.append(value)
+        default: break
+        }
+        request.headers.append(name, value)
+    }
+
+    // MARK: end
+
+    /// The empty line has come: what follows?
+    mutating func end(_ limits: HTTPLimits) throws(HTTPError) -> Body {
+        try checkHost()
+        request.isKeptAlive = !saysClose && (isNew || saysKeepAlive)
+        request.isOld = !isNew
+        let body = try body(limits)
+        // HTTP/1.0 knows no expectations (RFC 9110 section 10.1.1).
+        if !isNew || body == .length(0) { expectsContinue = false }
+        guard isExpectationKnown || !isNew else {
+            throw HTTPError(417, "the only expectation known is 100-continue")
+        }
+        return body
+    }
+
+    private mutating func checkHost() throws(HTTPError) {
+        guard hasHost || !isNew else { throw Self.badHost }
+        guard let authority else { return }
+        guard let host = request.headers["Host"] else {
+            request.headers.append("Host", authority)
+            return
+        }
+        guard HTTPHeaders.isSame(host, authority) else {
+            throw HTTPError(400, "the request target and Host name different hosts")
+        }
+    }
+
+    private func body(_ limits: HTTPLimits) throws(HTTPError) -> Body {
+        guard codings.isEmpty else {
+            guard length == nil, isNew else {
+                throw HTTPError(400, "Transfer-Encoding does not go with this request")
+            }
+            guard codings.count == 1, HTTPHeaders.isSame(codings[0], "chunked") else {
+                throw HTTPError(501, "the only transfer coding known is chunked")
+            }
+            return .chunked
+        }
+        guard (length ?? 0) <= limits.bodyBytes else {
+            throw HTTPError(413, "the body is longer than \(limits.bodyBytes) bytes")
+        }
+        return .length(length ?? 0)
+    }
+
+    private static let badHost = HTTPError(400, "exactly one Host field is needed, naming a host")
+
+    /// A name or an address, with or without a port; nothing that needs decoding.
+    private static func isHost(_ text: some Collection<UInt8>) -> Bool {
+        var rest = text[...]
+        if rest.first == UInt8(ascii: "[") {
+            rest = rest.dropFirst()
+            let address = rest.prefix(while: \.isAddressCharacter)
+            rest = rest.dropFirst(address.count)
+            guard !address.isEmpty, rest.first == UInt8(ascii: "]") else { return false }
+            rest = rest.dropFirst()
+        } else {
+            let name = rest.prefix { $0.isNameCharacter }
+            guard !name.isEmpty else { return false }
+            rest = rest.dropFirst(name.count)
+        }
+        guard let colon = rest.first else { return true }
+        let port = rest.dropFirst()
+        return colon == UInt8(ascii: ":") && port.count <= 5
+            && port.allSatisfy { 48 <= $0 && $0 <= 57 }
+    }
+}
+
+extension UInt8 {
+    fileprivate var isNameCharacter: Bool {
+        switch self {
+        case 48...57, 65...90, 97...122: true
+        case 45, 46, 95, 126: true  // - . _ ~
+        default: false
+        }
+    }
+
+    /// Of an IPv6 address, which may end in an IPv4 one.
+    fileprivate var isAddressCharacter: Bool {
+        switch self {
+        case 46, 48...58, 65...70, 97...102: true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,30 @@
+/// Answers one request: once, at any time, from any thread.
+package struct HTTPResponder: Sendable {
+    let connection: HTTPConnection
+    let number: UInt64
+    private var observe: (@Sendable (HTTPResponse) -> Void)?
+
+    init(connection: HTTPConnection, number: UInt64) {
+        self.connection = connection
+        self.number = number
+    }
+
+    /// A responder whose answer comes to `body` as well, on the loop, as soon as it is under way.
+    package func observed(by body: @escaping @Sendable (HTTPResponse) -> Void) -> HTTPResponder {
+        var responder = self
+        responder.observe = body
+        return responder
+    }
+
+    /// A second answer, and one to a client that is gone, go nowhere.
+    package func respond(_ response: HTTPResponse) {
+        connection.onLoop { [self] in
+            if connection.respond(response, to: number) { observe?(response) }
+        }
+    }
+
+    /// Runs `body` on the loop if the client leaves before it is answered.
+    package func onDisconnect(_ body: @escaping @Sendable () -> Void) {
+        connection.onLoop { [self] in connection.onDisconnect(of: number, body) }
+    }
+}

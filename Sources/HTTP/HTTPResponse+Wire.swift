@@ -1,0 +1,122 @@
+extension HTTPResponse {
+    /// What becomes of the connection after a response, as its client must be told.
+    enum Ending: Sendable {
+        /// It stays, which an HTTP/1.1 client assumes.
+        case stays
+        case staysForOldClient
+        case closes
+    }
+
+    static let continued = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
+
+    /// Appends the bytes for the wire (RFC 9112 section 4). A field that is the server's own to
+    /// send, or whose name is none, is left out: two readers could see different responses.
+    ///
+    /// - Parameter date: the whole `Date` line.
+    func write(to output: inout [UInt8], isHead: Bool, _ ending: Ending, date: [UInt8]) {
+        if output.isEmpty { output.reserveCapacity(512 + (isHead ? 0 : body.count)) }
+        let mayHaveBody = status != 204 && status != 304
+        output.append(contentsOf: "HTTP/1.1 ".utf8)
+        Self.append(status, to: &output)
+        output.append(0x20)
+        output.append(contentsOf: (Self.reasons[status] ?? "Status").utf8)
+        output.append(contentsOf: "\r\n".utf8)
+        output.append(contentsOf: date)
+        for (name, value) in headers.fields where Self.isForHandlers(name) {
+            output.append(contentsOf: name.utf8)
+            output.append(contentsOf: ": ".utf8)
+            // A line break in a value would end the field, and begin another.
+            let start = output.count
+            output.append(contentsOf: value.utf8)
+            for index in start..<output.count
+            where output[index] < 0x20 && output[index] != 0x09 || output[index] == 0x7F {
+                output[index] = 0x20
+            }
+            output.append(contentsOf: "\r\n".utf8)
+        }
+        if mayHaveBody {
+            output.append(contentsOf: "Content-Length: ".utf8)
+            Self.append(body.count, to: &output)
+            output.append(contentsOf: "\r\n".utf8)
+        }
+        switch ending {
+        case .stays: output.append(contentsOf: "\r\n".utf8)
+        case .staysForOldClient: output.append(contentsOf: "Connection: keep-alive\r\n\r\n".utf8)
+        case .closes: output.append(contentsOf: "Connection: close\r\n\r\n".utf8)
+        }
+        if mayHaveBody, !isHead { output.append(contentsOf: body) }
+    }
+
+    /// A final status (RFC 9110 section 15) that has a place on the wire.
+    var isSendable: Bool { 200 <= status && status <= 599 }
+
+    private static func append(_ number: Int, to output: inout [UInt8]) {
+        if number >= 10 { append(number / 10, to: &output) }
+        output.append(UInt8(48 + number % 10))
+    }
+
+    private static func isForHandlers(_ name: String) -> Bool {
+        guard !name.isEmpty, name.utf8.allSatisfy(\.isTokenCharacter) else { return false }
+        // By length first: it is asked for every field of every response.
+        let own: String
+        switch name.utf8.count {
+        case 4: own = "Date"
+        case 7: return !HTTPHeaders.isSame(name, "Trailer") && !HTTPHeaders.isSame(name, "Upgrade")
+        case 10: return !["Connection", "Keep-Alive"].contains { HTTPHeaders.isSame(name, $0) }
+        case 14: own = "Content-Length"
+        case 17: own = "Transfer-Encoding"
+        default: return true
+        }
+        return !HTTPHeaders.isSame(name, own)
+    }
+
+    /// Reason phrases are for people (RFC 9110 section 15).
+    private static let reasons: [Int: String] = [
+        100: "Continue",
+        200: "OK",
+        201: "Created",
+        202: "Accepted",
+        203: "Non-Authoritative Information",
+        204: "No Content",
+        205: "Reset Content",
+        206: "Partial Content",
+        300: "Multiple Choices",
+        301: "Moved Permanently",
+        302: "Found",
+        303: "See Other",
+        304: "Not Modified",
+        307: "Temporary Redirect",
+        308: "Permanent Redirect",
+        400: "Bad Request",
+        401: "Unauthorized",
+        402: "Payment Required",
+        403: "Forbidden",
+        404: "Not Found",
+        405: "Method Not Allowed",
+        406: "Not Acceptable",
+        408: "Request Timeout",
+        409: "Conflict",
+        410: "Gone",
+        411: "Length Required",
+        412: "Precondition Failed",
+        413: "Content Too Large",
+        414: "URI Too Long",
+        415: "Unsupported Media Type",
+        417: "Expectation Failed",
+        421: "Misdirected Request",
+        422: "Unprocessable Content",
+        425: "Too Early",
+        426: "Upgrade Required",
+        428: "Precondition Required",
+        429: "Too Many Requests",
+        431: "Request Header Fields Too Large",
+        451: "Unavailable For Legal Reasons",
+        500: "Internal Server Error",
+        501: "Not Implemented",
+        502: "Bad Gateway",
+        503: "Service Unavailable",
+        504: "Gateway Timeout",
+        505: "HTTP Version Not Supported",
+        507: "Insufficient Storage",
+    ]
+}
