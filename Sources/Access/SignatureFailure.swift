@@ -12,6 +12,17 @@ package enum SignatureFailure: Error, Equatable, Sendable {
     /// Signed too long ago, too far ahead, or for too long.
     case expired(String)
 
+    /// As services of AWS's JSON and REST protocols spell them (IAM User Guide, *Troubleshoot
+    /// Signature Version 4*); SQS has codes of its own.
+    package var exception: String {
+        switch self {
+        case .missing: "MissingAuthenticationTokenException"
+        case .incomplete: "IncompleteSignatureException"
+        case .unknownKey: "UnrecognizedClientException"
+        case .mismatch, .wrongScope, .expired: "InvalidSignatureException"
+        }
+    }
+
     package var message: String {
         switch self {
         case .missing: "Missing Authentication Token"

@@ -80,6 +80,26 @@ package struct RouteTable: Sendable {
     /// Every route of the path that a request means, whatever its method.
     package func routes(at path: Substring) -> [Int] { best(at: path).map(\.route) }
 
+    /// A path as policies name it, without the slash that it begins with. Spellings that routes
+    /// take for the same are the same here: else an escape would lead around a policy. A slash that
+    /// was escaped stays so, since it parts nothing.
+    ///
+    /// - Parameter path: without the stage, still percent-encoded.
+    package static func resource(_ path: Substring, kind: APIKind) -> String {
+        words(of: path, kind).map { word in
+            PercentDecoding.decode(word)
+                .replacing("%", with: "%25").replacing("/", with: "%2F")
+        }.joined(separator: "/")
+    }
+
+    /// A path's segments, still encoded.
+    private static func words(of path: Substring, _ kind: APIKind) -> [Substring] {
+        var path = path
+        if kind == .rest { while path.hasSuffix("/") { path = path.dropLast() } }
+        guard !path.isEmpty, path != "/" else { return [] }
+        return path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+    }
+
     private struct Candidate {
         var route: Int
         var method: String
@@ -88,11 +108,7 @@ package struct RouteTable: Sendable {
     }
 
     private func candidates(at path: Substring) -> [Candidate] {
-        var path = path
-        if kind == .rest { while path.hasSuffix("/") { path = path.dropLast() } }
-        let words =
-            path.isEmpty || path == "/"
-            ? [] : path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+        let words = Self.words(of: path, kind)
         return entries.compactMap { entry in
             entry.key.path.match(words).map { variables in
                 let isLate = kind == .http && entry.key.path.isGreedy

@@ -113,4 +113,18 @@ import Testing
         let path = Substring(String(repeating: "/a", count: 4000))
         #expect(table.match(method: "GET", path: path)?.variables["proxy"]?.count == 7999)
     }
+
+    @Test(
+        "policies see a path as routes do",
+        arguments: [
+            ("/orders", "orders"), ("/%6frders", "orders"), ("/orders/", "orders"), ("/", ""),
+            ("/a%20b/%C3%A4", "a b/ä"), ("/a%2Fb", "a%2Fb"), ("/a%252Fb", "a%252Fb"),
+            ("/50%", "50%25"), ("//a", "/a"),
+        ])
+    func resource(path: String, named: String) {
+        #expect(RouteTable.resource(path[...], kind: .rest) == named)
+    }
+
+    @Test("a slash at the end of an HTTP API's path counts for policies, too")
+    func slash() { #expect(RouteTable.resource("/orders/", kind: .http) == "orders/") }
 }

@@ -72,6 +72,28 @@ import Testing
         #expect(fixture.events.count == 1)
     }
 
+    @Test("no spelling of a path leads around a policy")
+    func spelling() throws {
+        let fixture = try GatewayFixture(
+            routes: [
+                "POST /orders": ["lambda": "F", "authorization": "iam"],
+                "POST /payments": ["lambda": "F", "authorization": "iam"],
+            ],
+            policies: [
+                ["Effect": "Allow", "Action": "*", "Resource": "*"],
+                ["Effect": "Deny", "Action": "*", "Resource": "arn:aws:execute-api:*/payments"],
+            ])
+        let key = try fixture.key("Orders")
+        func status(_ path: String) throws -> Int {
+            try fixture.send("POST", path, body: Self.order, signedBy: key).status
+        }
+        #expect(try status("/prod/%6frders") == 200)
+        for path in ["/prod/payments", "/prod/%70ayments", "/prod/payments/"] {
+            #expect(try status(path) == 403, "\(path)")
+        }
+        #expect(fixture.events.count == 1)
+    }
+
     @Test("a stack that only watches, and one that does not ask")
     func modes() throws {
         let routes: JSONValue = ["POST /orders": ["lambda": "F", "authorization": "iam"]]

@@ -84,7 +84,7 @@ final class GatewayFixture: Sendable {
 
     init(
         api: JSONValue = [:], routes: JSONValue, mode: IAMMode = .enforce,
-        hasTokens: Bool = true, in folder: TemporaryFolder? = nil,
+        hasTokens: Bool = true, in folder: TemporaryFolder? = nil, policies: [JSONValue]? = nil,
         _ function: @escaping Function = { _, _ in .result("{}") }
     ) throws {
         self.folder = try folder ?? TemporaryFolder("gateway")
@@ -96,7 +96,7 @@ final class GatewayFixture: Sendable {
             "lambdas": [
                 "F": [
                     "functionName": "Orders", "runtime": "python3", "handler": "h.f", "code": "c",
-                    "policies": [allowed],
+                    "policies": .array(policies ?? [allowed]),
                 ],
                 "G": ["runtime": "python3", "handler": "h.f", "code": "c"],
             ], "queues": [:], "api": api, "routes": routes, "name": "shop",

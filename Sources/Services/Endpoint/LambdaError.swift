@@ -80,13 +80,7 @@ struct LambdaError: Error, Equatable {
         404, "UnknownOperationException", ["Message": "The operation is not known."])
 
     init(_ failure: SignatureFailure) {
-        let (exception, status) =
-            switch failure {
-            case .missing: ("MissingAuthenticationTokenException", 403)
-            case .incomplete: ("IncompleteSignatureException", 400)
-            case .unknownKey: ("UnrecognizedClientException", 403)
-            case .mismatch, .wrongScope, .expired: ("InvalidSignatureException", 403)
-            }
-        self.init(status, exception, ["message": .string(failure.message)])
+        let status = if case .incomplete = failure { 400 } else { 403 }
+        self.init(status, failure.exception, ["message": .string(failure.message)])
     }
 }

@@ -70,7 +70,7 @@ struct GatewayAuthorization: Sendable {
 
     /// `arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/METHOD/PATH`.
     private func resource(_ request: GatewayRequest) -> String {
-        let path = Gateway.path(of: request, in: api) ?? "/"
+        let path = RouteTable.resource(Gateway.path(of: request, in: api) ?? "/", kind: api.kind)
         return "arn:aws:execute-api:\(region):\(accountID):\(api.id)/\(api.stage)/"
             + "\(request.method)/\(path.drop { $0 == "/" })"
     }
@@ -79,13 +79,6 @@ struct GatewayAuthorization: Sendable {
 extension GatewayFailure {
     /// As API Gateway answers what Signature V4 finds (docs/gateway.md).
     fileprivate init(_ failure: SignatureFailure) {
-        let code =
-            switch failure {
-            case .missing: "MissingAuthenticationTokenException"
-            case .incomplete: "IncompleteSignatureException"
-            case .unknownKey: "UnrecognizedClientException"
-            case .mismatch, .wrongScope, .expired: "InvalidSignatureException"
-            }
-        self = .signature(code: code, message: failure.message)
+        self = .signature(code: failure.exception, message: failure.message)
     }
 }

@@ -155,16 +155,7 @@ package final class UserPoolEndpoint: Sendable {
 }
 
 extension UserPoolError {
-    /// As services of the JSON protocol spell them (IAM User Guide, *Troubleshoot Signature
-    /// Version 4*).
     fileprivate init(_ failure: SignatureFailure) {
-        let name =
-            switch failure {
-            case .missing: "MissingAuthenticationTokenException"
-            case .incomplete: "IncompleteSignatureException"
-            case .unknownKey: "UnrecognizedClientException"
-            case .mismatch, .wrongScope, .expired: "InvalidSignatureException"
-            }
-        self.init(name, failure.message)
+        self.init(failure.exception, failure.message)
     }
 }
