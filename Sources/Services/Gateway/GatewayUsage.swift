@@ -13,6 +13,8 @@ package final class GatewayUsage: Sendable {
     private struct State {
         var admission = Admission()
         var isDirty = false
+        /// Somebody was asked to save.
+        var isSaveAsked = false
     }
 
     private let path: String
@@ -45,9 +47,10 @@ package final class GatewayUsage: Sendable {
     ) throws(GatewayFailure) -> Bool {
         try state.withLock { state throws(GatewayFailure) in
             try state.admission.admit(demands, quota: quota, at: now)
-            guard quota != nil, !state.isDirty else { return false }
+            guard quota != nil else { return false }
             state.isDirty = true
-            return true
+            defer { state.isSaveAsked = true }
+            return !state.isSaveAsked
         }
     }
 
@@ -55,6 +58,7 @@ package final class GatewayUsage: Sendable {
     package func save() throws(SystemError) {
         try saving.withLock { _ throws(SystemError) in
             let json = state.withLock { state -> JSONValue? in
+                state.isSaveAsked = false
                 guard state.isDirty else { return nil }
                 state.isDirty = false
                 return state.admission.json
