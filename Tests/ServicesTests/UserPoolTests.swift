@@ -342,4 +342,19 @@ import Testing
         #expect(try keys() == [new])
         #expect(!isTaken(old))
     }
+
+    @Test("a user has so many attributes, however many calls bring them")
+    func manyAttributes() throws {
+        let fixture = try Fixture()
+        _ = try fixture.pool.create("ana", temporaryPassword: Fixture.password, attributes: [])
+        func set(_ range: Range<Int>) throws {
+            try fixture.pool.setAttributes(
+                "ana", range.map { ("custom:a\($0)", "x") }, mayVerify: false)
+        }
+        try set(0..<40)
+        #expect(throws: UserPoolError.self) { try set(40..<80) }
+        #expect(try fixture.pool.store.user("ana")?.attributes.count == 40)
+        try set(0..<75)
+        try set(10..<20)  // those that are there
+    }
 }

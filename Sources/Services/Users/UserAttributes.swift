@@ -35,6 +35,13 @@ enum UserAttributes {
         }
     }
 
+    /// What is known of a user after a change: many changes make no more of it than one may.
+    static func check(total user: User) throws(UserPoolError) {
+        guard user.attributes.count <= limitCount else {
+            throw .invalidParameter("A user has at most \(limitCount) attributes.")
+        }
+    }
+
     /// 1 to 128 letters, marks, symbols, digits and punctuation marks.
     static func check(username: String) throws(UserPoolError) {
         let isFine = username.unicodeScalars.allSatisfy { scalar in

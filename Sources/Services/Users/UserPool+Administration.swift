@@ -88,6 +88,7 @@ extension UserPool {
                 }
                 user.set(name, value)
             }
+            try UserAttributes.check(total: user)
         }
     }
 

@@ -111,6 +111,7 @@ package final class UserPool: Sendable {
                 changed.modifiedAt.milliseconds == content["changed"]?.intValue
             else { throw invalid }
             for (name, value) in attributes { changed.set(name, value) }
+            try UserAttributes.check(total: changed)
             changed.password = hash
             changed.passwordExpiresAt = nil
             changed.status = .confirmed
