@@ -181,4 +181,25 @@ import Testing
         #expect(serve.end(by: SIGTERM) == 0)
         #expect(try run(["metrics", "WorkerService"]).output.contains("AsyncEventsDropped"))
     }
+
+    @Test("an event that no concurrency is left for tells its destination; later ones run")
+    func stopped() throws {
+        let more = #", "reservedConcurrency": 0, "onFailure": "Failures""#
+        try deploy(more: more, iam: "off")
+        let serve = try RunningServe(in: folder.path)
+        #expect(try event(#"{"order": 7}"#, serve).status == 202)
+        let polled = try run(["poll", "Failures", "--wait", "20", "--output", "json"]).output
+        let body = try JSONValue.parse(polled)["Body"]?.stringValue ?? ""
+        #expect(try JSONValue.parse(body)["requestPayload"] == ["order": 7])
+        try deploy(iam: "off")
+        let isReplaced = eventually { serve.words.contains("took over") }
+        #expect(isReplaced)
+        let id = try #require(
+            try event(#"{"Records": []}"#, serve).headers["x-amzn-RequestId"])
+        let isRun = eventually {
+            ((try? run(["logs", "WorkerService"]).output) ?? "").contains("END RequestId: \(id)")
+        }
+        #expect(isRun, "\(serve.words)")
+        #expect(serve.end(by: SIGTERM) == 0)
+    }
 }

@@ -109,7 +109,7 @@ package final class EventInvoker: Sendable {
                     interruption.wait(milliseconds: Self.damagePause)
                 }
                 _ = state.withLock { $0.pollers.remove(name) }
-                if isKnown(name) { poll(name) }  // again since just now
+                if target(name) != nil { poll(name) }  // again since just now
             }
             thread.detach()
         } catch {
@@ -118,20 +118,20 @@ package final class EventInvoker: Sendable {
         }
     }
 
-    private func isKnown(_ name: String) -> Bool {
-        runtime().deployment.stack.functions.contains { $0.functionName == name }
+    /// What runs a function's events now; `nil` until a deployment brings it back.
+    private func target(_ name: String) -> (runtime: StackRuntime, function: FunctionDefinition)? {
+        let runtime = runtime()
+        return runtime.deployment.stack.functions.first { $0.functionName == name }
+            .map { (runtime, $0) }
     }
 
     private var isStopped: Bool { state.withLock { $0.isStopped } }
 
     /// - Returns: whether to go on.
     private func deliverNext(_ name: String) throws -> Bool {
-        let runtime = runtime()
-        let functions = runtime.deployment.stack.functions
-        guard let function = functions.first(where: { $0.functionName == name }) else {
-            return false  // until a deployment brings it back
-        }
-        let limit = runtime.environmentLimit(of: function)
+        guard let (runtime, function) = target(name) else { return false }
+        // A function without concurrency gets its events all the same: it refuses, and they end.
+        let limit = max(1, runtime.environmentLimit(of: function))
         let room = state.wait { state -> Int? in
             if state.isStopped { return 0 }
             let room = limit - (state.running[name] ?? 0)
@@ -143,12 +143,14 @@ package final class EventInvoker: Sendable {
             wait: .seconds(20), isCounted: false, interruption: interruption,
             isCancelled: { self.isStopped })
         state.withLock { $0.running[name, default: 0] += deliveries.count }
+        // Another deployment may have taken over while nothing came.
+        let target = target(name) ?? (runtime, function)
         for delivery in deliveries {
             let event = Event(
                 id: delivery.received.entry.messageID, handle: delivery.received.handle.text,
                 payload: delivery.body, accepted: delivery.received.entry.sent,
                 receiveCount: Int64(delivery.received.receiveCount))
-            run(event, function, runtime)
+            run(event, target.function, target.runtime)
         }
         return true
     }
