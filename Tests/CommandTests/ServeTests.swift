@@ -21,7 +21,10 @@ import Testing
     }
 
     /// One function, and the queue that it takes messages from.
-    func deploy(handler: String = "handle", timeout: Int = 20, security: String = "") throws {
+    func deploy(
+        handler: String = "handle", timeout: Int = 20, security: String = "",
+        authorization: String = "none"
+    ) throws {
         let stack = """
             {"lambdas": {"Worker": {"runtime": "python3", "handler": "handler.\(handler)",
               "code": "\(Self.worker)", "timeout": \(timeout),
@@ -29,7 +32,7 @@ import Testing
               "triggers": [{"queue": "Work"}]}},
              "queues": {"Work": {"visibilityTimeout": 30}, "Free": {},
               "Giver": {"redrive": {"deadLetterQueue": "Dead", "maxReceiveCount": 5}}, "Dead": {}},
-             "routes": {"POST /work": {"lambda": "Worker"}}\(security)}
+             "routes": {"POST /work": {"lambda": "Worker", "authorization": "\(authorization)"}}\(security)}
             """
         try FileSystem.replace(folder.path + "/stack.json", with: Array(stack.utf8))
         let result = try run(["deploy", "--quiet"])
@@ -120,6 +123,25 @@ import Testing
         let open = try run(["serve", "--host", "0.0.0.0", "--port", "0"])
         #expect(open.status == 4 && open.error.contains("security.iam is audit"), "\(open)")
         #expect(try run(["serve", "--iam", "of"]).error.contains("Did you mean off?"))
+    }
+
+    @Test("no deployment opens a door to other machines that its serve would not have opened")
+    func opening() throws {
+        try deploy(authorization: "iam")
+        let open = try run(["serve", "--host", "0.0.0.0", "--iam", "audit", "--port", "0"])
+        #expect(open.status == 4 && open.error.contains("security.iam is audit"), "\(open)")
+        let serve = try RunningServe(in: folder.path, ["--host", "0.0.0.0"])
+        #expect(try serve.get("/?Action=ListQueues").status == 403)
+        for (security, authorization, word) in [
+            (#", "security": {"iam": "off"}"#, "iam", "security.iam is off"),
+            ("", "none", "such as 'POST /work'"),
+        ] {
+            try deploy(security: security, authorization: authorization)
+            let isTold = eventually { serve.words.contains(word) }
+            #expect(isTold, "\(serve.words)")
+            #expect(try serve.get("/?Action=ListQueues").status == 403)
+        }
+        #expect(serve.end(by: SIGTERM) == 0)
     }
 
     @Test("messages are delivered as they come, whoever sends them")

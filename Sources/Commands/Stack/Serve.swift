@@ -70,33 +70,22 @@ extension Command {
             throw CommandError(
                 .usage, "--host must be an address, such as 127.0.0.1 or ::1, not \(options.host).")
         }
-        try refuseOpenDoors(options, stack, isMeant: invocation.has("insecure"))
-        return options
-    }
-
-    /// Other machines get in only where everybody says who they are.
-    private static func refuseOpenDoors(
-        _ options: ServerOptions, _ stack: Stack, isMeant: Bool
-    ) throws {
-        guard !HostAddress.isLoopback(options.host), !isMeant else { return }
-        let mode = options.iamMode ?? stack.iamMode
-        guard mode == .enforce else {
+        options.isOpen = invocation.has("insecure")
+        switch OpenDoor(stack, options) {
+        case nil: return options
+        case .endpoint(let mode)?:
             throw CommandError(
                 .refused,
                 "Other machines could use the stack by \(options.host) without a signature: "
                     + "security.iam is \(mode.rawValue).",
                 hint: "--iam enforce demands signatures; --insecure says that it is meant.")
+        case .routes(let count, let example)?:
+            throw CommandError(
+                .refused,
+                "Other machines could call \(count) routes by \(options.host) without saying "
+                    + "who they are, such as '\(example)'.",
+                hint: "Give them an \"authorization\", or say --insecure if it is meant.")
         }
-        let open = (stack.json["routes"]?.objectValue?.members ?? []).filter {
-            $0.value["authorization"]?.stringValue ?? "none" == "none"
-                && $0.value["apiKeyRequired"]?.boolValue != true
-        }
-        guard let route = open.first else { return }
-        throw CommandError(
-            .refused,
-            "Other machines could call \(open.count) routes by \(options.host) without saying "
-                + "who they are, such as '\(route.key)'.",
-            hint: "Give them an \"authorization\", or say --insecure if it is meant.")
     }
 
     /// Says that it is ready, wherever somebody waits for that.

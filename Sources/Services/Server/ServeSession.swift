@@ -10,6 +10,7 @@ package final class ServeSession: Sendable {
     package let record: ServerRecord
     package let server: StackServer
     private let stateDirectory: String
+    private let options: ServerOptions
     private let folder: RunFolder
     private let watch: Mutex<DeploymentWatch?>
     private let housekeeping: Housekeeping
@@ -17,12 +18,13 @@ package final class ServeSession: Sendable {
     private let reloading = Mutex(())
 
     /// Serves from here on.
-    /// - Throws: `ServerError`; `nil` deployments are the caller's to refuse.
+    /// - Throws: `ServerError`, and whatever keeps the deployment from running.
     package init(
         _ deployment: Deployment, queues: QueueDirectory, options: ServerOptions,
         guardExecutable: String, monitor: Monitor, warn: @escaping @Sendable (String) -> Void
     ) throws {
         stateDirectory = deployment.stateDirectory
+        self.options = options
         folder = try RunFolder(stateDirectory)
         server = try StackServer(
             deployment, queues: queues, options: options, guardExecutable: guardExecutable,
@@ -69,6 +71,7 @@ package final class ServeSession: Sendable {
                 guard let deployment = try Deployment.load(stateDirectory),
                     deployment.deployedAt != server.runtime.deployment.deployedAt
                 else { return }
+                if let door = OpenDoor(deployment.stack, options) { throw door }
                 try server.replace(by: deployment)
                 server.host.warn("The deployment of \(deployment.deployedAt.iso8601) took over.")
             } catch {

@@ -13,6 +13,8 @@ package struct ServerOptions: Sendable {
     package var allowedHosts: [String] = []
     /// Instead of the stack's own `security.iam`.
     package var iamMode: IAMMode?
+    /// Whether other machines may get in without saying who they are.
+    package var isOpen = false
     /// Whether what is asked on the ports is written to `requests/`.
     package var logsRequests = false
     /// Whether triggers deliver, also those of later deployments.
