@@ -53,13 +53,13 @@ import Testing
         }
         #expect(
             try files() == [
-                "2027-01-15.003.jsonl", "2027-01-15.004.jsonl", "2027-01-15.jsonl",
+                "2027-01-15.000003.jsonl", "2027-01-15.000004.jsonl", "2027-01-15.jsonl",
             ])
         clock.step(.seconds(86_400))
         log.record(HTTPResponse(200), to: request, after: 0)
         log.flush()
         #expect(
-            try files() == ["2027-01-15.004.jsonl", "2027-01-15.jsonl", "2027-01-16.jsonl"])
+            try files() == ["2027-01-15.000004.jsonl", "2027-01-15.jsonl", "2027-01-16.jsonl"])
         let last = try FileSystem.read(folder.path + "/requests/2027-01-15.jsonl")
         #expect(try JSONValue.parse(last)["status"] == 205)
     }

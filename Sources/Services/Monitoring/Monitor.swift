@@ -25,6 +25,9 @@ package final class Monitor: Sendable {
     /// Log lines wait no longer than this, so that others can follow them.
     private static let logInterval = Duration.milliseconds(200)
 
+    /// Lines that wait for a disk that is full; the oldest go first.
+    static let waitingLines = 10_000
+
     private let clock: StackClock
     private let metricStore: MetricStore
     private let logStore: LogStore
@@ -163,7 +166,7 @@ package final class Monitor: Sendable {
         do throws(SystemError) {
             try logStore.append(lines)
         } catch {
-            state.withLock { $0.lines = lines + $0.lines }
+            state.withLock { $0.lines = Array((lines + $0.lines).suffix(Self.waitingLines)) }
             throw error
         }
     }

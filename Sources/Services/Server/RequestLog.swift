@@ -15,16 +15,24 @@ final class RequestLog: Sendable {
 
     /// Requests that wait to be written; further ones are only counted.
     private static let waitingLimit = 100_000
+    /// Of an operation that nobody took: it is the client's own word.
+    private static let operationLength = 64
+    /// Of a file's number, so that names sort as numbers do.
+    private static let numberDigits = 6
     /// How long they wait, so that others can follow them.
     private static let interval = Duration.milliseconds(200)
 
+    /// Only what is written: headers may be large, and many entries wait.
     fileprivate struct Entry {
         var time: Timestamp
-        var request: HTTPRequest
+        var port: UInt16
+        var sender: String
+        var method: String
+        var path: String
+        var operation: String?
         var status: Int
         var sentBytes: Int
         var nanoseconds: UInt64
-        var operation: String?
         var principal: String?
         var requestID: String?
     }
@@ -65,11 +73,15 @@ final class RequestLog: Sendable {
 
     /// - Parameter nanoseconds: how long the answer took.
     func record(_ response: HTTPResponse, to request: HTTPRequest, after nanoseconds: UInt64) {
+        let target = request.headers["X-Amz-Target"]?.split(separator: ".").last
         add(
             Entry(
-                time: clock.now(), request: request, status: response.status,
-                sentBytes: response.body.count, nanoseconds: nanoseconds,
-                operation: response.operation, principal: response.principal,
+                time: clock.now(), port: request.localPort, sender: request.remoteAddress,
+                method: request.method, path: String(request.path),
+                operation: response.operation
+                    ?? target.map { String($0.prefix(Self.operationLength)) },
+                status: response.status, sentBytes: response.body.count,
+                nanoseconds: nanoseconds, principal: response.principal,
                 requestID: response.headers["x-amzn-RequestId"]
                     ?? response.headers["Apigw-Requestid"]))
     }
@@ -117,13 +129,14 @@ final class RequestLog: Sendable {
         try FileSystem.append(bytes, to: path)
     }
 
-    /// `DATE.001.jsonl` is older than `DATE.002.jsonl`, and that than `DATE.jsonl`.
+    /// `DATE.000001.jsonl` is older than `DATE.000002.jsonl`, and that than `DATE.jsonl`.
     private func putAside(_ path: String, _ day: String) throws(SystemError) {
         let names = try FileSystem.list(folder)
         let last = names.last { $0.hasPrefix("\(day).") && $0 != "\(day).jsonl" }
         let number = last.flatMap { Int($0.split(separator: ".")[1]) } ?? 0
         let digits = String(number + 1)
-        let padded = String(repeating: "0", count: max(0, 3 - digits.count)) + digits
+        let padded =
+            String(repeating: "0", count: max(0, Self.numberDigits - digits.count)) + digits
         try FileSystem.rename(path, to: "\(folder)/\(day).\(padded).jsonl")
     }
 
@@ -146,12 +159,11 @@ extension RequestLog.Entry {
             JSONWriter.appendInteger(value, to: &bytes)
         }
         member("{\"time\":", time.iso8601)
-        member(",\"port\":", Int(request.localPort))
-        member(",\"from\":", request.remoteAddress)
-        member(",\"method\":", request.method)
-        member(",\"path\":", String(request.path))
-        let target = request.headers["X-Amz-Target"]?.split(separator: ".").last.map(String.init)
-        member(",\"operation\":", operation ?? target)
+        member(",\"port\":", Int(port))
+        member(",\"from\":", sender)
+        member(",\"method\":", method)
+        member(",\"path\":", path)
+        member(",\"operation\":", operation)
         member(",\"status\":", status)
         member(",\"bytes\":", sentBytes)
         let microseconds = nanoseconds / 1000
