@@ -1,3 +1,5 @@
+import JSON
+
 /// A request as Signature Version 4 sees it: what came over the wire, untouched.
 package struct SignedRequest: Equatable, Sendable {
     package var method: String
@@ -76,9 +78,11 @@ package enum PercentEncoding {
         var rest = Array(text.utf8)[...]
         while let byte = rest.popFirst() {
             if byte == UInt8(ascii: "%"), rest.count >= 2,
-                let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+                // Not `UInt8(_:radix:)`, which takes a sign: two spellings would be signed as one.
+                let high = JSONText.hexValue(rest[rest.startIndex]),
+                let low = JSONText.hexValue(rest[rest.startIndex + 1])
             {
-                output.append(value)
+                output.append(high << 4 | low)
                 rest = rest.dropFirst(2)
             } else {
                 output.append(byte)

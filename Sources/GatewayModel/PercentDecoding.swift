@@ -1,3 +1,5 @@
+import JSON
+
 /// Percent-encoding as URLs carry it. What is not an escape stays as it is; bytes that are not
 /// UTF-8 become U+FFFD.
 enum PercentDecoding {
@@ -9,8 +11,8 @@ enum PercentDecoding {
         var rest = Array(text.utf8)[...]
         while let byte = rest.popFirst() {
             if byte == UInt8(ascii: "%"), rest.count >= 2,
-                let high = hexValue(rest[rest.startIndex]),
-                let low = hexValue(rest[rest.startIndex + 1])
+                let high = JSONText.hexValue(rest[rest.startIndex]),
+                let low = JSONText.hexValue(rest[rest.startIndex + 1])
             {
                 output.append(high << 4 | low)
                 rest = rest.dropFirst(2)
@@ -19,14 +21,5 @@ enum PercentDecoding {
             }
         }
         return String(decoding: output, as: UTF8.self)
-    }
-
-    private static func hexValue(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
-        }
     }
 }

@@ -215,7 +215,8 @@ package enum JSONText {
         }
     }
 
-    private static func hexValue(_ byte: UInt8) -> UInt8? {
+    /// What a hexadecimal digit counts; `nil` for any other byte.
+    package static func hexValue(_ byte: UInt8) -> UInt8? {
         switch byte {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
         case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10

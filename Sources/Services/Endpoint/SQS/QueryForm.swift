@@ -1,4 +1,4 @@
-import Access
+import JSON
 import QueueModel
 
 /// The parameters of a Query request: those of the address, then those of the body.
@@ -39,8 +39,8 @@ struct QueryForm: Sendable {
             switch byte {
             case UInt8(ascii: "+"): output.append(0x20)
             case UInt8(ascii: "%"):
-                guard at + 1 < bytes.endIndex, let high = digit(bytes[at]),
-                    let low = digit(bytes[at + 1])
+                guard at + 1 < bytes.endIndex, let high = JSONText.hexValue(bytes[at]),
+                    let low = JSONText.hexValue(bytes[at + 1])
                 else { throw .malformedQuery }
                 output.append(high << 4 | low)
                 at += 2
@@ -49,15 +49,6 @@ struct QueryForm: Sendable {
         }
         guard let text = String(validating: output, as: UTF8.self) else { throw .malformedQuery }
         return text
-    }
-
-    private static func digit(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
-        }
     }
 }
 
