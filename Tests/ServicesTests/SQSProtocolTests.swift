@@ -81,6 +81,10 @@ import Testing
             (#"{"Entries":{}}"#, "MalformedInput"), (#"{"Attributes":[]}"#, "MalformedInput"),
             (#"{"AttributeNames":[1]}"#, "MalformedInput"), ("[]", "MalformedInput"),
             (#"{"QueueUrl":"a"} x"#, "MalformedInput"), ("", "MalformedInput"),
+            (
+                #"{"Entries":["# + String(repeating: "{},", count: 1000) + "{}]}",
+                "MalformedInput"
+            ),
         ])
     func malformedJSON(json: String, code: String) throws {
         let error = #expect(throws: SQSError.self) { try SQSInput(json: Array(json.utf8)) }

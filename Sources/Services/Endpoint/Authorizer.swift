@@ -102,7 +102,7 @@ package struct Caller: Sendable {
 
     package var isAnonymous: Bool { principal == nil }
     package var arn: String { principal?.arn ?? AccessRequest.anonymous }
-    /// As SQS's SenderId and STS's UserId name it.
+    /// As STS's UserId names it.
     package var userID: String { principal?.userID ?? AccessRequest.anonymous }
 }
 

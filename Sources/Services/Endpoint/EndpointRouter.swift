@@ -1,6 +1,7 @@
 import Access
 import HTTP
 import JSON
+import Posix
 import StackModel
 import Synchronization
 
@@ -11,12 +12,14 @@ package final class EndpointRouter: Sendable {
     private let lambda: LambdaEndpoint
     private let invoke: InvokeEndpoint
     private let users: UserPoolEndpoint?
+    private let workers: WorkerPool
     private let control: ControlEndpoint
     /// The keys of the functions' roles.
     private let roleKeys: Set<String>
 
     init(_ runtime: StackRuntime, control: ControlEndpoint, events: EventInvoker) {
         self.control = control
+        workers = runtime.host.pool
         sqs = SQSEndpoint(
             region: runtime.deployment.stack.region,
             accountID: runtime.deployment.stack.accountID, host: runtime.host,
@@ -45,7 +48,10 @@ package final class EndpointRouter: Sendable {
             return lambda.handle(request, responder)
         }
         if let users, users.takes(request) { return users.handle(request, responder) }
-        if STSEndpoint.takes(request) { return responder.respond(sts.respond(to: request)) }
+        if STSEndpoint.takes(request) {
+            // Not on the loop: the body may be large, and is hashed whole.
+            return workers.execute { [sts] in responder.respond(sts.respond(to: request)) }
+        }
         sqs.handle(request, responder)
     }
 

@@ -57,6 +57,8 @@ extension SQSInput {
     private struct ValueReader {
         /// Of a map; no queue has so many attributes or tags.
         private static let pairLimit = 200
+        /// Of a batch; ten are allowed, and whoever sends some more is told how many they were.
+        private static let entryLimit = 1000
 
         var failure: SQSError?
 
@@ -172,6 +174,11 @@ extension SQSInput {
             try scanner.array { (scanner) throws(JSONError) in
                 guard scanner.nextByte == UInt8(ascii: "{") else {
                     return try refuse(name, "a list of objects", &scanner)
+                }
+                guard list.count < Self.entryLimit else {
+                    if failure == nil { failure = .serialization(name, "smaller") }
+                    _ = try scanner.skipValue()
+                    return
                 }
                 var entry = Entry()
                 try scanner.object { (key, scanner) throws(JSONError) in

@@ -37,7 +37,7 @@ struct SQSWire: Sendable {
         }
     }
 
-    /// - Parameter isSenders: whether it is the caller's mistake.
+    /// Whose mistake it is, the status says.
     func failure(_ error: SQSError) -> HTTPResponse {
         let type = error.status >= 500 ? "Receiver" : "Sender"
         switch format {
