@@ -22,10 +22,11 @@ extension SQSEndpoint {
         // It runs on when the call is answered. Should this process end first, whoever runs the
         // queue's tasks next goes on with it.
         let queues = queues
-        _ = try Thread(name: "move") {
+        let thread = try Thread(name: "move") {
             _ = try? queues.runMoveTask(
                 of: source, isCancelled: { Signals.termination != nil }, progress: { _ in })
         }
+        thread.detach()
         return .taskHandle(handle(task, source))
     }
 
