@@ -86,6 +86,16 @@ import Testing
         }
         #expect(isNotified, "the order went its way through both queues")
         #expect(serve.end(by: SIGTERM) == 0)
+        let folder = folder.path + "/.msorch/requests"
+        let lines = try FileSystem.list(folder).flatMap {
+            try FileSystem.read("\(folder)/\($0)").split(separator: 0x0A)
+        }
+        let log = try lines.map { try JSONValue.parse(Array($0)) }
+            .filter { $0["path"]?.stringValue == "/prod/orders" }
+        #expect(log.map { $0["status"]?.intValue } == [200, 403, 403])
+        #expect(log.first?["operation"] == "POST /orders")
+        #expect(log.first?["principal"] == "arn:aws:iam::123456789012:user/developer")
+        #expect(log.first?["requestId"]?.stringValue?.count == 36)
         let metrics = try msorch(
             "metrics", "OrderProcessingAPI", "--stat", "Sum", "--output", "json")
         let rows = try JSONValue.parse(metrics.output).arrayValue ?? []
