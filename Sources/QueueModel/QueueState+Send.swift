@@ -49,11 +49,11 @@ extension QueueState {
         _ entries: [SendEntry], at now: Timestamp, n: UInt64, messageIDs: [String],
         heldWaiting: Int = QueueLimits.heldWaiting,
         earlier: (_ key: String) throws -> SentMessage?
-    ) rethrows -> (record: QueueRecord?, outcomes: [Result<SentMessage, SQSError>]) {
+    ) rethrows -> (record: QueueRecord?, outcomes: [Outcome<SentMessage>]) {
         precondition(entries.count <= QueueLimits.batchEntries, "checked by the caller")
         precondition(messageIDs.count == entries.count, "an identifier for each")
         var new: [QueueRecord.NewMessage] = []
-        var outcomes: [Result<SentMessage, SQSError>] = []
+        var outcomes: [Outcome<SentMessage>] = []
         var known: [String: SentMessage] = [:]
         new.reserveCapacity(entries.count)
         outcomes.reserveCapacity(entries.count)
@@ -90,7 +90,7 @@ extension QueueState {
     package func send(
         _ entries: [SendEntry], at now: Timestamp, n: UInt64, messageIDs: [String],
         heldWaiting: Int = QueueLimits.heldWaiting
-    ) -> (record: QueueRecord?, outcomes: [Result<SentMessage, SQSError>]) {
+    ) -> (record: QueueRecord?, outcomes: [Outcome<SentMessage>]) {
         send(entries, at: now, n: n, messageIDs: messageIDs, heldWaiting: heldWaiting) { _ in nil }
     }
 

@@ -104,11 +104,11 @@ struct QueueBench {
         return serial
     }
 
-    mutating func send(_ entries: SendEntry...) -> [Result<SentMessage, SQSError>] {
+    mutating func send(_ entries: SendEntry...) -> [Outcome<SentMessage>] {
         send(entries)
     }
 
-    mutating func send(_ entries: [SendEntry]) -> [Result<SentMessage, SQSError>] {
+    mutating func send(_ entries: [SendEntry]) -> [Outcome<SentMessage>] {
         let ids = entries.map { _ in "m\(fresh())" }
         let (record, outcomes) = state.send(
             entries, at: now, n: UInt64(log.count), messageIDs: ids, heldWaiting: heldWaiting)

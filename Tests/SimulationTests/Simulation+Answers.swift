@@ -34,7 +34,7 @@ extension Simulation {
     }
 
     private func check(
-        _ entries: [Operation.Entry], _ results: [Result<SentMessage, SQSError>], _ frame: Frame
+        _ entries: [Operation.Entry], _ results: [Outcome<SentMessage>], _ frame: Frame
     ) {
         for (entry, result) in zip(entries, results) {
             guard case .success = result else { return fail("\(entry) was refused: \(result)") }
@@ -80,7 +80,7 @@ extension Simulation {
     }
 
     private func check(
-        _ handles: [String], _ results: [Result<Void, SQSError>], _ frame: Frame
+        _ handles: [String], _ results: [Outcome<Void>], _ frame: Frame
     ) {
         guard let operation = frame.operation, let queue = tracks[operation.queue]?.current
         else { return }

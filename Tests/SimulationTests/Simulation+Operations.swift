@@ -6,9 +6,9 @@ import QueueModel
 /// What the steps do to queues, and what they are told.
 extension Simulation {
     enum Answer {
-        case sent([Result<SentMessage, SQSError>])
+        case sent([Outcome<SentMessage>])
         case received([Queue.Delivery])
-        case deleted([Result<Void, SQSError>])
+        case deleted([Outcome<Void>])
         case done
     }
 

@@ -192,7 +192,7 @@ struct SendTally {
     private(set) var failed = 0
     private var first: (line: Int, error: SQSError)?
 
-    mutating func count(_ outcome: Result<SentMessage, SQSError>, line: Int) {
+    mutating func count(_ outcome: Outcome<SentMessage>, line: Int) {
         switch outcome {
         case .success: sent += 1
         case .failure(let error):

@@ -11,7 +11,7 @@ extension Queue {
     /// Sends up to 10 entries as one record.
     package func submitSend(
         _ entries: [SendEntry],
-        completion: @escaping Completion<[Result<SentMessage, SQSError>]>
+        completion: @escaping Completion<[Outcome<SentMessage>]>
     ) {
         let entries = packed(entries)
         submit { [self] session in
@@ -82,7 +82,7 @@ extension Queue {
 
     /// Deletes by receipt handle; each handle's outcome.
     package func submitDelete(
-        _ handles: [String], completion: @escaping Completion<[Result<Void, SQSError>]>
+        _ handles: [String], completion: @escaping Completion<[Outcome<Void>]>
     ) {
         submit(isDurable: { $0.isFIFO }) { session in
             try Self.delete(handles, &session)
@@ -95,12 +95,12 @@ extension Queue {
     /// Changes how long received messages stay hidden; each handle's outcome.
     package func submitVisibility(
         _ changes: [(handle: String, seconds: Int64)],
-        completion: @escaping Completion<[Result<Void, SQSError>]>
+        completion: @escaping Completion<[Outcome<Void>]>
     ) {
         submit(isDurable: { _ in false }) { session in
             try session.sweepExpired()
             var decided: [(place: Place, visibleAt: Timestamp)] = []
-            let outcomes = changes.map { change -> Result<Void, SQSError> in
+            let outcomes = changes.map { change -> Outcome<Void> in
                 do throws(SQSError) {
                     decided.append(
                         try session.state.queue.changeVisibility(

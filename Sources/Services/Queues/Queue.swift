@@ -92,7 +92,7 @@ package final class Queue: Sendable {
     }
 
     /// Sends up to 10 entries each as one record; acknowledged when this returns.
-    package func send(_ entries: [SendEntry]) throws -> [Result<SentMessage, SQSError>] {
+    package func send(_ entries: [SendEntry]) throws -> [Outcome<SentMessage>] {
         let (outcomes, failure) = try sendBatches([entries])
         if let failure { throw failure }
         return outcomes[0]
@@ -106,7 +106,7 @@ package final class Queue: Sendable {
     /// - Parameter each: gets every entry's outcome, in order. Where the journal refuses in the
     ///   middle, those before it are sent, and come here before the error is thrown.
     package func sendBulk(
-        _ entries: [SendEntry], each: (Result<SentMessage, SQSError>) throws -> Void
+        _ entries: [SendEntry], each: (Outcome<SentMessage>) throws -> Void
     ) throws {
         var batches: [[SendEntry]] = []
         var start = 0
@@ -132,10 +132,10 @@ package final class Queue: Sendable {
     /// first that the journal refuses.
     private func sendBatches(
         _ batches: [[SendEntry]]
-    ) throws -> (outcomes: [[Result<SentMessage, SQSError>]], failure: (any Error)?) {
+    ) throws -> (outcomes: [[Outcome<SentMessage>]], failure: (any Error)?) {
         let batches = batches.map(packed)
         let result = try commit { session in
-            var outcomes: [[Result<SentMessage, SQSError>]] = []
+            var outcomes: [[Outcome<SentMessage>]] = []
             for batch in batches {
                 do {
                     outcomes.append(try send(batch, &session))
@@ -151,7 +151,7 @@ package final class Queue: Sendable {
 
     func send(
         _ entries: [SendEntry], _ session: inout JournalSession<QueueJournalState>
-    ) throws -> [Result<SentMessage, SQSError>] {
+    ) throws -> [Outcome<SentMessage>] {
         try session.sweepExpired()
         var ids: [String] = []
         ids.reserveCapacity(entries.count)
@@ -166,7 +166,7 @@ package final class Queue: Sendable {
         return outcomes
     }
 
-    func observeSent(_ entries: [SendEntry], _ outcomes: [Result<SentMessage, SQSError>]) {
+    func observeSent(_ entries: [SendEntry], _ outcomes: [Outcome<SentMessage>]) {
         var sizes: [Int] = []
         sizes.reserveCapacity(entries.count)
         for index in outcomes.indices {
@@ -184,7 +184,7 @@ package final class Queue: Sendable {
     }
 
     /// Deletes by receipt handle; each handle's outcome.
-    package func delete(_ handles: [String]) throws -> [Result<Void, SQSError>] {
+    package func delete(_ handles: [String]) throws -> [Outcome<Void>] {
         let outcomes = try commit(isDurable: { $0.isFIFO }) { session in
             try Self.delete(handles, &session)
         }
@@ -194,10 +194,10 @@ package final class Queue: Sendable {
 
     static func delete(
         _ handles: [String], _ session: inout JournalSession<QueueJournalState>
-    ) throws -> [Result<Void, SQSError>] {
+    ) throws -> [Outcome<Void>] {
         try session.sweepExpired()
         var places: [Place] = []
-        let outcomes = handles.map { handle -> Result<Void, SQSError> in
+        let outcomes = handles.map { handle -> Outcome<Void> in
             do throws(SQSError) {
                 if let place = try session.state.queue.delete(handle, at: session.now),
                     !places.contains(place)
@@ -213,7 +213,7 @@ package final class Queue: Sendable {
         return outcomes
     }
 
-    func observeDeleted(_ outcomes: [Result<Void, SQSError>]) {
+    func observeDeleted(_ outcomes: [Outcome<Void>]) {
         let count = outcomes.count { outcome in
             if case .success = outcome { true } else { false }
         }
@@ -309,6 +309,17 @@ package final class Queue: Sendable {
                 guard let now = session.state.queue.held[entry.place]?.entry else { return nil }
                 return try Self.messages([now], session)[0]
             }
+        }
+    }
+
+    /// What `statistics` tells of the messages alone.
+    func depth() throws -> (
+        counts: QueueState.Counts, oldestSent: Timestamp?, groups: QueueState.GroupCounts?
+    ) {
+        let now = environment.clock.now()
+        return try journal.read { session in
+            let (counts, oldest) = try session.liveCounts(at: now)
+            return (counts, oldest, session.state.queue.groupCounts(at: now))
         }
     }
 

@@ -85,7 +85,7 @@ extension SQSEndpoint {
             }
         }
         let batch = try call.input.batch(call.operation)
-        var changes: [(id: String, change: Result<(handle: String, seconds: Int64), SQSError>)] = []
+        var changes: [(id: String, change: Outcome<(handle: String, seconds: Int64)>)] = []
         for (id, entry) in batch {
             do throws(SQSError) {
                 changes.append((id, .success(try Self.change(entry))))
@@ -119,7 +119,7 @@ extension SQSEndpoint {
     }
 
     private static func reply(
-        _ operation: SQSOperation, _ ids: [String], _ outcomes: [Result<Void, SQSError>]
+        _ operation: SQSOperation, _ ids: [String], _ outcomes: [Outcome<Void>]
     ) -> SQSReply {
         var reply = BatchReply(operation)
         for (id, outcome) in zip(ids, outcomes) { reply.entries.append((id, outcome.map { nil })) }

@@ -62,7 +62,7 @@ extension SQSEndpoint {
 
     func sendMessageBatch(_ exchange: SQSExchange, _ queue: Queue) throws(SQSError) {
         let operation = exchange.call.operation
-        var drafts: [(id: String, draft: Result<Draft, SQSError>)] = []
+        var drafts: [(id: String, draft: Outcome<Draft>)] = []
         for (id, input) in try exchange.call.input.batch(operation) {
             do throws(SQSError) {
                 drafts.append((id, .success(try Draft(input))))
@@ -81,7 +81,7 @@ extension SQSEndpoint {
         {
             throw .noDeduplicationID
         }
-        let answer: @Sendable ([Result<SentMessage, SQSError>]) -> SQSReply = { [drafts] outcomes in
+        let answer: @Sendable ([Outcome<SentMessage>]) -> SQSReply = { [drafts] outcomes in
             var reply = BatchReply(operation)
             var rest = outcomes[...]
             for (id, draft) in drafts {

@@ -69,7 +69,7 @@ struct SentReply: Sendable {
 struct BatchReply: Sendable {
     /// The element of the XML that tells of one success.
     let element: StaticString
-    var entries: [(id: String, outcome: Result<SentReply?, SQSError>)] = []
+    var entries: [(id: String, outcome: Outcome<SentReply?>)] = []
 
     init(_ operation: SQSOperation) {
         element =

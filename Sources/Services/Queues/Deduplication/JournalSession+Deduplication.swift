@@ -6,7 +6,7 @@ extension JournalSession where State == QueueJournalState {
     /// What a send to a FIFO queue would do.
     mutating func decideSend(
         _ entries: [SendEntry], _ messageIDs: [String], heldWaiting: Int
-    ) throws -> (record: QueueRecord?, outcomes: [Result<SentMessage, SQSError>]) {
+    ) throws -> (record: QueueRecord?, outcomes: [Outcome<SentMessage>]) {
         let queue = state.queue
         return try queue.send(
             entries, at: now, n: nextN, messageIDs: messageIDs, heldWaiting: heldWaiting
