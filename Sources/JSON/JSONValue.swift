@@ -61,7 +61,11 @@ package indirect enum JSONValue: Equatable, Sendable {
 /// An object whose members keep the order they came in. A later duplicate wins, in the first's
 /// place.
 package struct JSONObject: Sendable, ExpressibleByDictionaryLiteral {
+    /// Up to here looking through all of them beats a hash table, and making one.
+    private static let fewMembers = 24
+
     package private(set) var members: [(key: String, value: JSONValue)] = []
+    /// Of every member once there are many; empty before.
     private var places: [String: Int] = [:]
 
     package init() {}
@@ -77,21 +81,35 @@ package struct JSONObject: Sendable, ExpressibleByDictionaryLiteral {
     package var count: Int { members.count }
 
     package subscript(key: String) -> JSONValue? {
-        get { places[key].map { members[$0].value } }
+        get { place(of: key).map { members[$0].value } }
         set {
-            if let place = places[key] {
+            if let place = place(of: key) {
                 if let newValue {
                     members[place].value = newValue
                 } else {
                     members.remove(at: place)
-                    places = [:]
-                    for (place, member) in members.enumerated() { places[member.key] = place }
+                    notePlaces()
                 }
             } else if let newValue {
-                places[key] = members.count
                 members.append((key, newValue))
+                if members.count == Self.fewMembers + 1 {
+                    notePlaces()
+                } else if members.count > Self.fewMembers {
+                    places[key] = members.count - 1
+                }
             }
         }
+    }
+
+    private func place(of key: String) -> Int? {
+        members.count > Self.fewMembers
+            ? places[key] : members.firstIndex { $0.key == key }
+    }
+
+    private mutating func notePlaces() {
+        guard members.count > Self.fewMembers else { return }
+        places = [:]
+        for (place, member) in members.enumerated() { places[member.key] = place }
     }
 }
 

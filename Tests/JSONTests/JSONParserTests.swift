@@ -115,6 +115,26 @@ struct BadText: Sendable, CustomTestStringConvertible {
         #expect(object == ["d": 5, "c": 4, "b": 1])
     }
 
+    @Test("an object of any size finds its members", arguments: [1, 24, 25, 26, 200])
+    func members(count: Int) {
+        var object = JSONObject((0..<count).map { (key: "k\($0)", value: .int($0)) })
+        #expect(object == JSONObject((0..<count).reversed().map { ("k\($0)", .int($0)) }))
+        for round in 1...2 {
+            for index in 0..<count {
+                let key = "k\(index)"
+                #expect(object[key] == .int(index * round))
+                object[key] = .int(index * (round + 1))
+            }
+            #expect(object.count == count && object["k\(count)"] == nil)
+        }
+        for index in stride(from: 0, to: count, by: 3) { object["k\(index)"] = nil }
+        for index in 0..<count {
+            #expect(object["k\(index)"] == (index % 3 == 0 ? nil : .int(index * 3)))
+        }
+        object["new"] = true
+        #expect(object["new"] == true && object.keys.last == "new")
+    }
+
     @Test func pretty() {
         let value: JSONValue = ["a": [1, []], "b": JSONValue.object([:])]
         #expect(
