@@ -18,31 +18,61 @@ package struct Datapoint: Equatable, Sendable {
         self.init(metric, unit, time, StatisticSet(value))
     }
 
-    /// The members in CloudWatch's words. `values` and `counts` are left out where all values are
-    /// one and the same.
-    package var json: JSONValue {
-        var dimensions = JSONObject()
-        for dimension in metric.dimensions { dimensions[dimension.name] = .string(dimension.value) }
-        var object: JSONObject = [
-            "timestamp": .int(time.milliseconds),
-            "namespace": .string(metric.namespace),
-            "metric": .string(metric.name),
-            "dimensions": .object(dimensions),
-            "unit": .string(unit.rawValue),
-            "count": .double(values.count),
-            "sum": .double(values.sum),
-            "min": .double(values.minimum),
-            "max": .double(values.maximum),
-        ]
+    /// Appends the members in CloudWatch's words, as JSON. `values` and `counts` are left out where
+    /// all values are one and the same.
+    package func append(to output: inout [UInt8]) {
+        JSONWriter.append("{\"timestamp\":", &output)
+        JSONWriter.appendInteger(time.milliseconds, to: &output)
+        JSONWriter.append(",\"namespace\":", &output)
+        JSONWriter.appendString(metric.namespace, to: &output)
+        JSONWriter.append(",\"metric\":", &output)
+        JSONWriter.appendString(metric.name, to: &output)
+        JSONWriter.append(",\"dimensions\":{", &output)
+        for (index, dimension) in metric.dimensions.enumerated() {
+            if index > 0 { output.append(UInt8(ascii: ",")) }
+            JSONWriter.appendString(dimension.name, to: &output)
+            output.append(UInt8(ascii: ":"))
+            JSONWriter.appendString(dimension.value, to: &output)
+        }
+        JSONWriter.append("},\"unit\":", &output)
+        JSONWriter.appendString(unit.rawValue, to: &output)
+        JSONWriter.append(",\"count\":", &output)
+        Self.append(values.count, to: &output)
+        JSONWriter.append(",\"sum\":", &output)
+        Self.append(values.sum, to: &output)
+        JSONWriter.append(",\"min\":", &output)
+        Self.append(values.minimum, to: &output)
+        JSONWriter.append(",\"max\":", &output)
+        Self.append(values.maximum, to: &output)
         if values.minimum != values.maximum {
             let histogram = values.histogram
-            object["values"] = .array(histogram.map { .double($0.value) })
-            object["counts"] = .array(histogram.map { .double($0.count) })
+            JSONWriter.append(",\"values\":[", &output)
+            Self.append(histogram.lazy.map(\.value), to: &output)
+            JSONWriter.append("],\"counts\":[", &output)
+            Self.append(histogram.lazy.map(\.count), to: &output)
+            output.append(UInt8(ascii: "]"))
         }
-        return .object(object)
+        output.append(UInt8(ascii: "}"))
     }
 
-    /// What `json` wrote; `nil` for anything else.
+    private static func append(_ numbers: some Sequence<Double>, to output: inout [UInt8]) {
+        var isFirst = true
+        for number in numbers {
+            if !isFirst { output.append(UInt8(ascii: ",")) }
+            isFirst = false
+            append(number, to: &output)
+        }
+    }
+
+    private static func append(_ number: Double, to output: inout [UInt8]) {
+        if let whole = Int64(exactly: number) {
+            JSONWriter.appendInteger(whole, to: &output)
+        } else {
+            output.append(contentsOf: JSONNumber(number).text.utf8)
+        }
+    }
+
+    /// What `append` wrote; `nil` for anything else.
     package init?(json: JSONValue) {
         guard let milliseconds = json["timestamp"]?.intValue,
             let namespace = json["namespace"]?.stringValue,

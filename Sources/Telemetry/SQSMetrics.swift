@@ -3,9 +3,10 @@ import JSON
 /// The namespace `AWS/SQS`: what happens to a queue, and what lies in it.
 package enum SQSMetrics {
     package static let namespace = "AWS/SQS"
+    package static let queueDimension = "QueueName"
 
     package static func metric(_ name: String, queue: String) -> Metric {
-        Metric(namespace, name, [Dimension("QueueName", queue)])
+        Metric(namespace, name, [Dimension(queueDimension, queue)])
     }
 
     /// Messages taken in, with their sizes. A redrive to a dead-letter queue is not a send.

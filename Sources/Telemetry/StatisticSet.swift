@@ -13,7 +13,13 @@ package struct StatisticSet: Equatable, Sendable {
     package private(set) var sum = 0.0
     package private(set) var minimum = Double.infinity
     package private(set) var maximum = -Double.infinity
-    private var buckets: [Int32: Double] = [:]
+    /// Sorted by their keys.
+    private var buckets: [Bucket] = []
+
+    private struct Bucket: Equatable {
+        var key: Int32
+        var count: Double
+    }
 
     package init() {}
 
@@ -36,15 +42,13 @@ package struct StatisticSet: Equatable, Sendable {
         if values.isEmpty {
             // A statistic set without its values: the best that is known is where they end.
             if minimum == maximum {
-                buckets[Self.bucket(of: minimum)] = count
+                add(count, to: Self.bucket(of: minimum))
             } else {
-                buckets[Self.bucket(of: minimum), default: 0] += count / 2
-                buckets[Self.bucket(of: maximum), default: 0] += count / 2
+                add(count / 2, to: Self.bucket(of: minimum))
+                add(count / 2, to: Self.bucket(of: maximum))
             }
         } else {
-            for (value, count) in zip(values, counts) {
-                buckets[Self.bucket(of: value), default: 0] += count
-            }
+            for (value, count) in zip(values, counts) { add(count, to: Self.bucket(of: value)) }
         }
     }
 
@@ -59,7 +63,7 @@ package struct StatisticSet: Equatable, Sendable {
         sum += value * times
         minimum = Swift.min(minimum, value)
         maximum = Swift.max(maximum, value)
-        buckets[Self.bucket(of: value), default: 0] += times
+        add(times, to: Self.bucket(of: value))
     }
 
     /// As if every value of `other` had been added here.
@@ -69,7 +73,25 @@ package struct StatisticSet: Equatable, Sendable {
         sum += other.sum
         minimum = Swift.min(minimum, other.minimum)
         maximum = Swift.max(maximum, other.maximum)
-        buckets.merge(other.buckets, uniquingKeysWith: +)
+        if buckets.isEmpty { buckets = other.buckets } else { merge(other.buckets) }
+    }
+
+    private mutating func merge(_ others: [Bucket]) {
+        for bucket in others { add(bucket.count, to: bucket.key) }
+    }
+
+    private mutating func add(_ count: Double, to key: Int32) {
+        var low = 0
+        var high = buckets.count
+        while low < high {
+            let middle = (low + high) / 2
+            if buckets[middle].key < key { low = middle + 1 } else { high = middle }
+        }
+        if low < buckets.count, buckets[low].key == key {
+            buckets[low].count += count
+        } else {
+            buckets.insert(Bucket(key: key, count: count), at: low)
+        }
     }
 
     /// The value below or at which `percent` of the values lie (nearest rank), within
@@ -80,11 +102,11 @@ package struct StatisticSet: Equatable, Sendable {
         if rank <= 0 { return minimum }
         if percent >= 100 { return maximum }
         var passed = 0.0
-        for (bucket, count) in buckets.sorted(by: { $0.key < $1.key }) {
-            passed += count
+        for bucket in buckets {
+            passed += bucket.count
             // A hair of room: 0.999 times 1000 may come out a little above 999.
             if passed >= rank - 1e-9 * self.count {
-                return Swift.min(Swift.max(Self.value(of: bucket), minimum), maximum)
+                return Swift.min(Swift.max(Self.value(of: bucket.key), minimum), maximum)
             }
         }
         return maximum
@@ -92,7 +114,7 @@ package struct StatisticSet: Equatable, Sendable {
 
     /// The histogram as values and their counts, ascending: CloudWatch's `Values` and `Counts`.
     package var histogram: [(value: Double, count: Double)] {
-        buckets.sorted { $0.key < $1.key }.map { (Self.value(of: $0.key), $0.value) }
+        buckets.map { (Self.value(of: $0.key), $0.count) }
     }
 
     private static let droppedBits: UInt64 = 52 - 7

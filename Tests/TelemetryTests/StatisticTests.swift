@@ -26,12 +26,56 @@ import Testing
         var set = StatisticSet()
         for value in [0.25, 7, 7, 1e6] { set.add(value) }
         let datapoint = Datapoint(
-            LambdaMetrics.metric("Duration", function: "F"), .milliseconds,
+            LambdaMetrics.metric("Duration", function: "F\"1"), .milliseconds,
             Timestamp(milliseconds: 5000), set)
-        let read = try #require(Datapoint(json: datapoint.json))
+        var line: [UInt8] = []
+        datapoint.append(to: &line)
+        #expect(
+            String(decoding: line, as: UTF8.self)
+                == #"{"timestamp":5000,"namespace":"AWS/Lambda","metric":"Duration","#
+                + #""dimensions":{"FunctionName":"F\"1"},"unit":"Milliseconds","count":4,"#
+                + #""sum":1000014.25,"min":0.25,"max":1000000,"values":[0.25,7,999424],"#
+                + #""counts":[1,2,1]}"#)
+        let read = try #require(Datapoint(json: JSONValue.parse(line)))
         #expect(read.metric == datapoint.metric && read.time == datapoint.time)
         #expect(read.values.sum == set.sum && read.values.maximum == 1e6)
         #expect(read.values.percentile(50) == set.percentile(50))
+    }
+
+    @Test("buckets are the same in whatever order values come")
+    func buckets() {
+        let values = [300, -5, 0, 7, 1e-9, 7, -1e12, 300]
+        var forward = StatisticSet()
+        var merged = StatisticSet()
+        for value in values { forward.add(value) }
+        for value in values.reversed() { merged.merge(StatisticSet(value)) }
+        #expect(forward.histogram.map(\.value) == merged.histogram.map(\.value))
+        #expect(forward.histogram.map(\.count) == [1, 1, 1, 1, 2, 2])
+        #expect(forward.histogram.map(\.count) == merged.histogram.map(\.count))
+        #expect(forward.histogram.map(\.value) == forward.histogram.map(\.value).sorted())
+    }
+
+    @Test("a batch keeps metrics apart, few or many", arguments: [1, 16, 17, 40])
+    func batches(queues: Int) {
+        var batch = MetricBatch()
+        let names = (0..<queues).map { "Q\(100 + $0)" }
+        for second in [0, 1, 0] as [Int64] {
+            for name in names {
+                let time = Timestamp(milliseconds: second * 1000 + 7)
+                for datapoint in SQSMetrics.received(queue: name, messages: 2, time: time) {
+                    batch.record(datapoint)
+                }
+                batch.record(Metric("Mine", "M", []), 1, .count, at: time)
+            }
+        }
+        #expect(batch.values(of: "QueueName", in: "AWS/SQS") == names)
+        #expect(batch.values(of: "QueueName", in: "Mine").isEmpty)
+        #expect(batch.count == 2 * queues + 2)
+        let drained = batch.drain()
+        #expect(batch.isEmpty)
+        #expect(drained.map(\.time) == drained.map(\.time).sorted())
+        let sums = drained.filter { $0.metric.namespace == "AWS/SQS" }.map(\.values.sum)
+        #expect(sums == names.map { _ in 4 } + names.map { _ in 2 })
     }
 
     @Test(

@@ -16,6 +16,7 @@ package struct LogStore: Sendable {
 
     /// Appends whole lines, in one write a stream.
     package func append(_ lines: [FunctionLogLine]) throws(SystemError) {
+        guard !lines.isEmpty else { return }
         var files: [String: [UInt8]] = [:]
         for line in lines {
             let name = LogStreamName(line.stream, time: line.time)

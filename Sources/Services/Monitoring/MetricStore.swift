@@ -8,15 +8,17 @@ package struct MetricStore: Sendable {
 
     package init(stateDirectory: String) { folder = "\(stateDirectory)/metrics" }
 
-    /// Appends whole lines, in one write a day.
+    /// Appends whole lines, in one write for those of a day that stand together.
     package func append(_ datapoints: [Datapoint]) throws(SystemError) {
         guard !datapoints.isEmpty else { return }
         try FileSystem.makeDirectory(folder)
-        for (day, datapoints) in Dictionary(grouping: datapoints, by: \.time.date) {
+        var rest = datapoints[...]
+        while let day = rest.first?.time.date {
             var bytes: [UInt8] = []
-            for datapoint in datapoints {
-                datapoint.json.append(to: &bytes)
+            while let datapoint = rest.first, datapoint.time.date == day {
+                datapoint.append(to: &bytes)
                 bytes.append(0x0A)
+                rest.removeFirst()
             }
             try FileSystem.append(bytes, to: "\(folder)/\(day).jsonl")
         }

@@ -10,8 +10,6 @@ package final class Monitor: Sendable {
     private struct State {
         var metrics = MetricBatch()
         var lines: [FunctionLogLine] = []
-        /// Queues that something happened to since the last flush.
-        var queues: Set<String> = []
         var lastFlush: UInt64 = 0
         var schedule: Schedule?
         /// A flush is on its way.
@@ -56,7 +54,6 @@ package final class Monitor: Sendable {
             }
         state.withLock { state in
             for datapoint in datapoints { state.metrics.record(datapoint) }
-            state.queues.insert(queue)
         }
     }
 
@@ -126,20 +123,20 @@ package final class Monitor: Sendable {
     /// Writes everything, and how deep the queues are that something happened to.
     package func flush(_ queues: QueueDirectory) throws {
         try flushLogs()
-        let touched = state.withLock { state in
-            defer { state.queues = [] }
-            return state.queues
+        var metrics = state.withLock { state in
+            defer { state.metrics = MetricBatch() }
+            return state.metrics
         }
-        for name in touched.sorted() {
+        for name in metrics.values(of: SQSMetrics.queueDimension, in: SQSMetrics.namespace) {
             // A queue may have gone meanwhile; its counts are no longer anybody's business.
-            guard let statistics = try? queues.queue(name).statistics() else { continue }
+            guard let known = try? queues.queue(name).depth() else { continue }
             let now = clock.now()
             var depth = SQSMetrics.depth(
-                queue: name, visible: Int(clamping: statistics.counts.visible),
-                notVisible: Int(clamping: statistics.counts.inFlight),
-                delayed: Int(clamping: statistics.counts.delayed),
-                oldestAge: statistics.oldestSent.map { now - $0 }, time: now)
-            switch statistics.groups {
+                queue: name, visible: Int(clamping: known.counts.visible),
+                notVisible: Int(clamping: known.counts.inFlight),
+                delayed: Int(clamping: known.counts.delayed),
+                oldestAge: known.oldestSent.map { now - $0 }, time: now)
+            switch known.groups {
             case .fair(let noisy, let visible, let inFlight):
                 depth += SQSMetrics.fairness(
                     queue: name, noisyGroups: noisy,
@@ -149,11 +146,9 @@ package final class Monitor: Sendable {
                 depth += SQSMetrics.groupsInFlight(queue: name, groups: inFlight, time: now)
             case nil: break
             }
-            state.withLock { state in
-                for datapoint in depth { state.metrics.record(datapoint) }
-            }
+            for datapoint in depth { metrics.record(datapoint) }
         }
-        try metricStore.append(state.withLock { $0.metrics.drain() })
+        try metricStore.append(metrics.drain())
     }
 
     private func flushLogs() throws(SystemError) {
