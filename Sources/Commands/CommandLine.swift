@@ -37,7 +37,7 @@ package enum CommandLineTool {
         Signals.ignoreFailedWrites()
         var output = Output()
         do {
-            switch try CommandLineParser(commands: commands).parse(arguments) {
+            switch try CommandLineParser().parse(arguments) {
             case .version: try output.data("msorch \(version)")
             case .help(let command):
                 try output.data(command.map(Help.text) ?? Help.overview(commands))
@@ -59,5 +59,24 @@ package enum CommandLineTool {
             return error.exitCode.rawValue
         }
         return Signals.termination.map { 128 + $0 } ?? ExitCode.success.rawValue
+    }
+}
+
+extension Command {
+    /// What scripts call most, found without making all the others.
+    static func frequent(_ words: [String]) -> Command? {
+        switch words.first {
+        case "send": .send
+        case "poll": .poll
+        case "queue" where words.count > 1:
+            switch words[1] {
+            case "send": .queueSend
+            case "receive": .queueReceive
+            case "delete": .queueDelete
+            case "stats": .queueStatistics
+            default: nil
+            }
+        default: nil
+        }
     }
 }

@@ -84,8 +84,8 @@ package struct Command: Sendable {
 /// One call of a command: what was typed, checked.
 package struct Invocation: Sendable {
     package var arguments: [String]
-    package var values: [String: String]
-    package var repeated: [String: [String]]
+    /// What was given of the options, in order; a flag's value is empty.
+    package var options: [(name: String, value: String)]
     package var output: Output
     package var stackFile: String
     package var stateDirectory: String
@@ -93,10 +93,12 @@ package struct Invocation: Sendable {
     package let monitor: Monitor
     package let queueDirectory: QueueDirectory
 
-    package func has(_ flag: String) -> Bool { values[flag] != nil }
-    package func text(_ option: String) -> String? { values[option] }
+    package func has(_ flag: String) -> Bool { text(flag) != nil }
+    package func text(_ option: String) -> String? { options.last { $0.name == option }?.value }
     /// Every value of an option that may be repeated.
-    package func texts(_ option: String) -> [String] { repeated[option] ?? [] }
+    package func texts(_ option: String) -> [String] {
+        options.filter { $0.name == option }.map(\.value)
+    }
     /// A number that the parser has found to be in its range.
-    package func number(_ option: String) -> Int64? { values[option].flatMap { Int64($0) } }
+    package func number(_ option: String) -> Int64? { text(option).flatMap { Int64($0) } }
 }

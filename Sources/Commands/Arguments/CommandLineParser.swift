@@ -5,8 +5,6 @@ import StackModel
 
 /// Turns typed words into a checked call.
 struct CommandLineParser {
-    let commands: [Command]
-
     enum Parsed {
         case run(Command, Invocation)
         case help(Command?)
@@ -21,8 +19,7 @@ struct CommandLineParser {
             return .help(words.count > 1 ? try command(Array(words.dropFirst())).command : nil)
         }
         let (command, rest) = try command(words)
-        var values: [String: String] = [:]
-        var repeated: [String: [String]] = [:]
+        var options: [(name: String, value: String)] = []
         var arguments: [String] = []
         var index = 0
         var endsOptions = false
@@ -43,7 +40,7 @@ struct CommandLineParser {
                 guard inlined == nil else {
                     throw CommandError(.usage, "\(option.dashed) takes no value.")
                 }
-                values[option.name] = ""
+                options.append((option.name, ""))
                 continue
             }
             guard let value = inlined ?? (index < rest.count ? rest[index] : nil) else {
@@ -52,38 +49,38 @@ struct CommandLineParser {
             }
             if inlined == nil { index += 1 }
             try check(value, option, command)
-            if option.isRepeated { repeated[option.name, default: []].append(value) }
-            let isSecond = values.updateValue(value, forKey: option.name) != nil
-            guard !isSecond || option.isRepeated else {
+            guard option.isRepeated || !options.contains(where: { $0.name == option.name }) else {
                 throw CommandError(
                     .usage, "\(option.dashed) is given twice.", hint: "Leave one of them out.")
             }
+            options.append((option.name, value))
         }
         try check(arguments, command)
-        if let folder = values["C"], !FileSystem.isDirectory(folder) {
+        func value(_ name: String) -> String? { options.first { $0.name == name }?.value }
+        if let folder = value("C"), !FileSystem.isDirectory(folder) {
             throw CommandError(
                 .notFound, "There is no folder '\(folder)'.",
                 hint: "-C names the folder to work in.")
         }
-        var invocation = invocation(arguments, values)
-        invocation.repeated = repeated
-        return .run(command, invocation)
+        return .run(command, invocation(arguments, options, value))
     }
 
-    private func invocation(_ arguments: [String], _ values: [String: String]) -> Invocation {
+    private func invocation(
+        _ arguments: [String], _ options: [(name: String, value: String)],
+        _ value: (String) -> String?
+    ) -> Invocation {
         var output = Output()
-        output.format = values["output"].flatMap(Output.Format.init) ?? .text
-        output.isQuiet = values["quiet"] != nil
-        let stack = values["stack"] ?? "stack.json"
-        let folder = values["C"].map { "\($0)/" } ?? ""
+        output.format = value("output").flatMap(Output.Format.init) ?? .text
+        output.isQuiet = value("quiet") != nil
+        let stack = value("stack") ?? "stack.json"
+        let folder = value("C").map { "\($0)/" } ?? ""
         let stackFile = stack.hasPrefix("/") ? stack : folder + stack
         let state =
-            values["state-dir"] ?? ProcessEnvironment.value("MSORCH_STATE_DIR")
+            value("state-dir") ?? ProcessEnvironment.value("MSORCH_STATE_DIR")
             ?? "\(FileSystem.parent(of: stackFile))/.msorch"
         let monitor = Monitor(stateDirectory: state)
         return Invocation(
-            arguments: arguments, values: values, repeated: [:], output: output,
-            stackFile: stackFile,
+            arguments: arguments, options: options, output: output, stackFile: stackFile,
             stateDirectory: state, monitor: monitor,
             queueDirectory: QueueDirectory(
                 stateDirectory: state, options: Self.journalOptions, observe: monitor.observe))
@@ -115,6 +112,10 @@ struct CommandLineParser {
     private func command(
         _ words: [String]
     ) throws(CommandError) -> (command: Command, rest: [String]) {
+        if let command = Command.frequent(words) {
+            return (command, Array(words.dropFirst(command.path.count)))
+        }
+        let commands = CommandLineTool.commands
         let matches = commands.filter { words.starts(with: $0.path) }
         if let command = matches.max(by: { $0.path.count < $1.path.count }) {
             return (command, Array(words.dropFirst(command.path.count)))

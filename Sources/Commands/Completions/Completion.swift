@@ -60,8 +60,8 @@ package enum Completion {
         let argument = command.arguments[index]
         if let choices = argument.choices { return choices }
         guard
-            let parsed = try? CommandLineParser(commands: CommandLineTool.commands)
-                .parse(command.path + command.arguments.map(\.name) + located(words)),
+            let parsed = try? CommandLineParser().parse(
+                command.path + command.arguments.map(\.name) + located(words)),
             case .run(_, let invocation) = parsed
         else { return [] }
         switch argument.name {

@@ -10,11 +10,36 @@ package final class QueueDirectory: Sendable {
     let environment: QueueEnvironment
     private let options: JournalOptions
     private let observe: QueueActivity.Observer
-    private let open = Mutex<[String: Slot]>([:])
+    private let open = Mutex(OpenQueues())
 
     /// One queue that is open, or being opened: others are not kept waiting for it.
     private final class Slot: Sendable {
         let queue = Mutex<Queue?>(nil)
+    }
+
+    /// The slots by name. A command opens one queue or two, and is spared the hash table.
+    private struct OpenQueues {
+        private static let limitOfFew = 16
+
+        private var few: [(name: String, slot: Slot)] = []
+        /// All of them, once there are many.
+        private var many: [String: Slot] = [:]
+
+        subscript(name: String) -> Slot? {
+            get { many.isEmpty ? few.first { $0.name == name }?.slot : many[name] }
+            set {
+                guard many.isEmpty else {
+                    many[name] = newValue
+                    return
+                }
+                few.removeAll { $0.name == name }
+                guard let newValue else { return }
+                few.append((name, newValue))
+                guard few.count > Self.limitOfFew else { return }
+                for (name, slot) in few { many[name] = slot }
+                few = []
+            }
+        }
     }
 
     /// - Parameters:
