@@ -7,6 +7,17 @@ enum CommitWaiter: Sendable {
     case callback(any JournalWork)
 }
 
+/// For each lane that somebody has: the record up to which it will sync.
+struct Lanes {
+    private var first: UInt64?
+    private var second: UInt64?
+
+    subscript(lane: Int) -> UInt64? {
+        get { lane == 0 ? first : second }
+        set { if lane == 0 { first = newValue } else { second = newValue } }
+    }
+}
+
 /// Group commit: one `fdatasync` for everybody who waits. Two may be under way at a time, each in a
 /// lane of its own, so that the disk is not idle while answers are given. Whoever has a lane syncs
 /// all that is appended by then; those who come meanwhile are served by the next sync.
@@ -39,8 +50,7 @@ extension Journal {
     /// Who syncs, and who waits for it.
     struct Commit {
         var reach = Reach()
-        /// For each lane that somebody has: the record up to which it will sync.
-        var lanes: [UInt64?] = [nil, nil]
+        var lanes = Lanes()
         var waiters: [(n: UInt64, waiter: CommitWaiter)] = []
         /// The highest that was ever waited for.
         var lastAwaited: UInt64 = 0
@@ -55,8 +65,8 @@ extension Journal {
         /// A lane for who needs record `n` synced; `nil` if another sync will do, or must end
         /// before.
         mutating func takeLane(for n: UInt64) -> Int? {
-            guard !lanes.contains(where: { ($0 ?? 0) >= n }),
-                let lane = lanes.firstIndex(of: nil)
+            guard max(lanes[0] ?? 0, lanes[1] ?? 0) < n,
+                let lane = lanes[0] == nil ? 0 : lanes[1] == nil ? 1 : nil
             else { return nil }
             lanes[lane] = reach.appended
             if lane > 0 { wantsTwin = true }
@@ -65,8 +75,7 @@ extension Journal {
 
         /// The first of those whom no other lane will serve.
         func next(for lane: Int) -> Int? {
-            let others = lanes.enumerated().lazy.compactMap { $0.offset == lane ? nil : $0.element }
-            let covered = others.max() ?? 0
+            let covered = lanes[1 - lane] ?? 0
             return waiters.firstIndex { $0.n > covered }
         }
     }

@@ -100,7 +100,7 @@ extension QueueState {
                 messages: count(compressed[0]), bytesBefore: count(compressed[1]),
                 bytesAfter: count(compressed[2]))
         }
-        held.reserveCapacity(messages.count)
+        if !messages.isEmpty { held.reserveCapacity(messages.count) }
         for message in messages { held[message.entry.place] = message }
         rebuildIndex(at: time)
         delayed = DelayedBacklog(json: json["delayed"])

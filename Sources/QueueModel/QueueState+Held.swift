@@ -217,11 +217,11 @@ extension QueueState {
 
     /// Sorts everything anew: after a base record, and when the redrive policy changes.
     mutating func rebuildIndex(at time: Timestamp) {
-        let places = held.keys.sorted()
         let share = fair
         index = HeldIndex()
         index.settled = time
         index.sentTimes = SentTimes(retentionSeconds: settings.retentionSeconds)
+        let places = held.isEmpty ? [] : held.keys.sorted()
         for place in places {
             guard var message = held[place] else { continue }
             message.isHidden = message.visibleAt > time
