@@ -92,7 +92,7 @@ extension Simulation {
             guard messages.count > QueueLimits.batchEntries else {
                 return .sent(try queue.send(messages))
             }
-            var results: [Result<SentMessage, SQSError>] = []
+            var results: [Outcome<SentMessage>] = []
             try queue.sendBulk(messages) { results.append($0) }
             return .sent(results)
         case .receive(let limit, let seconds, let attempt):
