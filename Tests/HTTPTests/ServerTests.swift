@@ -23,41 +23,11 @@ import Testing
             HTTPResponse(200, type: "text/plain", Array(request.target.utf8) + request.body))
     }
 
-    /// Sends, and reads until `count` bytes came or the server ended.
-    private func exchange(
-        _ port: UInt16, _ pieces: [String], until end: String? = nil, endsWriting: Bool = false
-    ) throws -> String {
-        let socket = try Sockets.connect(host: "127.0.0.1", port: port)
-        let deadline = SystemClock.monotonicNanoseconds() + 10_000_000_000
-        var rest = pieces
-        var answer = ""
-        while SystemClock.monotonicNanoseconds() < deadline {
-            if let piece = rest.first {
-                let sent = Array(piece.utf8).withUnsafeBytes { Sockets.write(socket, $0) }
-                if case .bytes(let count) = sent {
-                    rest[0] = String(decoding: Array(piece.utf8)[count...], as: UTF8.self)
-                    if rest[0].isEmpty { rest.removeFirst() }
-                    if rest.isEmpty, endsWriting { Sockets.endWriting(socket) }
-                }
-            }
-            var buffer = [UInt8](repeating: 0, count: 4096)
-            let transfer = buffer.withUnsafeMutableBytes { Sockets.read(socket, into: $0) }
-            switch transfer {
-            case .bytes(let count):
-                answer += String(decoding: buffer[..<count], as: UTF8.self)
-                if let end, answer.hasSuffix(end) { return answer }
-            case .closed where Sockets.connectError(socket) == nil && !answer.isEmpty: return answer
-            case .closed, .wouldBlock: SystemClock.pause(microseconds: 200)
-            }
-        }
-        return answer + "(deadline)"
-    }
-
     @Test("requests in one piece, one after the other, are answered in order")
     func pipelining() throws {
         try withServer(Self.echo) { port in
             let text = (0..<50).map { "GET /\($0) HTTP/1.1\r\nHost: a\r\n\r\n" }.joined()
-            let answer = try exchange(
+            let answer = try TestServer.exchange(
                 port, [text + "GET /end HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"])
             let paths = answer.split(separator: "\r\n\r\n").dropFirst().map {
                 $0.split(separator: "HTTP/1.1").first.map(String.init) ?? ""
@@ -72,7 +42,7 @@ import Testing
         try withServer({ request, responder in
             pool.execute { responder.respond(HTTPResponse(200, body: request.body)) }
         }) { port in
-            let answer = try exchange(
+            let answer = try TestServer.exchange(
                 port, ["POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n", "late"],
                 until: "late")
             #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n"))
@@ -83,7 +53,7 @@ import Testing
     @Test("a client that ended its side still gets its answer")
     func halfClosed() throws {
         try withServer(Self.echo) { port in
-            let answer = try exchange(
+            let answer = try TestServer.exchange(
                 port, ["GET /half HTTP/1.1\r\nHost: a\r\n\r\n"], endsWriting: true)
             #expect(answer.hasSuffix("/half"))
         }
@@ -95,7 +65,7 @@ import Testing
             let text = "\(request.remoteAddress) \(request.localPort)"
             responder.respond(HTTPResponse(200, type: "text/plain", Array(text.utf8)))
         }) { port in
-            let answer = try exchange(
+            let answer = try TestServer.exchange(
                 port, ["GET / HTTP/1.1\r\nHost: a\r\n\r\n"], endsWriting: true)
             #expect(answer.hasSuffix("\r\n\r\n127.0.0.1 \(port)"))
         }
@@ -106,7 +76,7 @@ import Testing
         try withServer(Self.echo) { port in
             let head =
                 "POST /c HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
-            let asked = try exchange(port, [head], until: "Continue\r\n\r\n")
+            let asked = try TestServer.exchange(port, [head], until: "Continue\r\n\r\n")
             #expect(asked == "HTTP/1.1 100 Continue\r\n\r\n")
         }
     }
@@ -114,7 +84,7 @@ import Testing
     @Test("what is refused is answered, and ends the connection")
     func refused() throws {
         try withServer(Self.echo) { port in
-            let answer = try exchange(port, ["GET / HTTP/1.1\r\n\r\n"])
+            let answer = try TestServer.exchange(port, ["GET / HTTP/1.1\r\n\r\n"])
             #expect(answer.hasPrefix("HTTP/1.1 400 Bad Request\r\n"))
             #expect(answer.contains("Connection: close\r\n"))
         }
@@ -125,7 +95,7 @@ import Testing
         var limits = HTTPLimits()
         limits.readTimeout = .milliseconds(50)
         try withServer(limits: limits, Self.echo) { port in
-            let answer = try exchange(port, ["GET / HTTP/1.1\r\nHos"])
+            let answer = try TestServer.exchange(port, ["GET / HTTP/1.1\r\nHos"])
             #expect(answer.hasPrefix("HTTP/1.1 408 "))
         }
     }

@@ -1,0 +1,144 @@
+import HTTP
+import Posix
+import Synchronization
+import Testing
+
+/// Clients that are slow, greedy, or say one thing and do another.
+@Suite struct HostileClientTests {
+    private static let echo: HTTPServer.Handler = { request, responder in
+        responder.respond(
+            HTTPResponse(200, type: "text/plain", Array(request.target.utf8) + request.body))
+    }
+
+    private static let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+    @Test("what was asked before its side ended is answered, all of it")
+    func halfClosedPipeline() throws {
+        let server = try TestServer(handler: Self.echo)
+        defer { server.end() }
+        let text = (0..<3).map { "GET /\($0) HTTP/1.1\r\nHost: a\r\n\r\n" }.joined()
+        let answer = try server.exchange([text, "GET /cut"], endsWriting: true)
+        #expect(answer.contains("\r\n\r\n/0HTTP"))
+        #expect(answer.contains("\r\n\r\n/1HTTP"))
+        #expect(answer.hasSuffix("\r\n\r\n/2"))
+    }
+
+    @Test(
+        "a byte now and then does not make a request",
+        arguments: [
+            "GET / HTTP/1.1\r\nX: ", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nFFFF\r\n",
+        ])
+    func dripping(head: String) throws {
+        var limits = HTTPLimits()
+        limits.readTimeout = .milliseconds(50)
+        limits.minimumRate = 1_000_000
+        let server = try TestServer(limits: limits, handler: Self.echo)
+        defer { server.end() }
+        let drops = [String](repeating: "a", count: 50_000)
+        let answer = try server.exchange([head] + drops)
+        #expect(answer.hasPrefix("HTTP/1.1 408 "))
+    }
+
+    @Test("who asks and asks and never reads is held back, and given up")
+    func neverReads() throws {
+        var limits = HTTPLimits()
+        limits.writeTimeout = .milliseconds(50)
+        let count = Atomic<Int>(0)
+        let body = [UInt8](repeating: 0x61, count: 100_000)
+        let server = try TestServer(limits: limits) { _, responder in
+            count.add(1, ordering: .relaxed)
+            responder.respond(HTTPResponse(200, body: body))
+        }
+        defer { server.end() }
+        let requests = 1_000
+        let socket = try Sockets.connect(host: "127.0.0.1", port: server.port)
+        let text = Array(String(repeating: Self.get, count: requests).utf8)
+        var sent = 0
+        while sent < text.count, Sockets.wait(socket, .write, milliseconds: 10_000) {
+            let transfer = text.withUnsafeBytes {
+                Sockets.write(socket, UnsafeRawBufferPointer(rebasing: $0[sent...]))
+            }
+            guard case .bytes(let count) = transfer else { break }
+            sent += count
+        }
+        // It is given up once the write has waited too long.
+        let deadline = SystemClock.monotonicNanoseconds() + 10_000_000_000
+        while text.withUnsafeBytes({ Sockets.write(socket, $0) }) != .closed {
+            guard SystemClock.monotonicNanoseconds() < deadline else {
+                Issue.record("the connection stays")
+                break
+            }
+            SystemClock.pause(microseconds: 200)
+        }
+        #expect(count.load(ordering: .relaxed) < requests)
+    }
+
+    @Test("all requests together have a bound")
+    func heldBytes() throws {
+        var limits = HTTPLimits()
+        limits.heldBytes = 100_000
+        let server = try TestServer(limits: limits, handler: Self.echo)
+        defer { server.end() }
+        let head = "POST /held HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n"
+        let socket = try Sockets.connect(host: "127.0.0.1", port: server.port)
+        let bytes = Array((head + String(repeating: "a", count: 199_999)).utf8)
+        var sent = 0
+        var isClosed = false
+        while !isClosed, Sockets.wait(socket, .write, milliseconds: 10_000) {
+            let rest = sent < bytes.count ? Array(bytes[sent...]) : Array("".utf8)
+            if rest.isEmpty { break }
+            switch rest.withUnsafeBytes({ Sockets.write(socket, $0) }) {
+            case .bytes(let count): sent += count
+            case .closed: isClosed = true
+            case .wouldBlock: break
+            }
+        }
+        server.finish()  // nothing is left that could keep it
+        let isReset = try server.isReset(socket)
+        #expect(isReset)
+    }
+
+    @Test("handlers cannot say where their answers end")
+    func framing() throws {
+        let server = try TestServer { _, responder in
+            responder.respond(
+                HTTPResponse(
+                    200,
+                    headers: [
+                        "Transfer-Encoding": "chunked", "content-length": "999",
+                        "Connection": "upgrade", "Upgrade": "x", "Date": "never",
+                        "X\r\nEvil": "1", "X-Value": "a\r\nEvil: b", "X-Kept": "yes",
+                    ], body: Array("hi".utf8)))
+        }
+        defer { server.end() }
+        let answer = try server.exchange([Self.get], endsWriting: true)
+        let lines = answer.split(separator: "\r\n").map(String.init)
+        let kept = lines.filter { !$0.hasPrefix("Date: ") }
+        #expect(
+            kept == [
+                "HTTP/1.1 200 OK", "X-Value: a  Evil: b", "X-Kept: yes", "Content-Length: 2", "hi",
+            ])
+        let dates = lines.filter { $0.hasPrefix("Date: ") }
+        #expect(dates.count == 1 && dates.allSatisfy { $0.hasSuffix(" GMT") })
+    }
+
+    @Test("a status that is none is not sent", arguments: [0, 100, 101, 600, -1])
+    func status(number: Int) throws {
+        let server = try TestServer { _, responder in responder.respond(HTTPResponse(number)) }
+        defer { server.end() }
+        let answer = try server.exchange([Self.get], endsWriting: true)
+        #expect(answer.hasPrefix("HTTP/1.1 500 "))
+    }
+
+    @Test("old clients are told that a connection stays; HEAD has no body")
+    func oldClients() throws {
+        let server = try TestServer(handler: Self.echo)
+        defer { server.end() }
+        let answer = try server.exchange(
+            ["HEAD /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /b HTTP/1.0\r\n\r\n"])
+        #expect(answer.contains("Connection: keep-alive\r\n\r\nHTTP/1.1 200"))
+        #expect(answer.hasSuffix("Connection: close\r\n\r\n/b"))
+        #expect(answer.split(separator: "Content-Length: 2").count == 3)
+    }
+}
