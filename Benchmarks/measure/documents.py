@@ -30,9 +30,17 @@ def results(figures, is_quick):
     return "\n".join(parts)
 
 
+# What stands between which marks of the page.
+places = {"results": ["durable", "operations", "commands", "recovery", "scale", "functions", "costs", "curves"],
+          "endpoint": ["endpoint"]}
+
+
 def write(figures, is_quick):
-    """Replaces what stands between the page's marks, and the picture."""
-    replace("results", results(figures, is_quick))
+    """Replaces what stands between the page's marks, and the picture, where all of it was measured."""
+    measured = {figure.subject for figure in figures.list} | ({"curves"} if figures.curves else set())
+    for mark, subjects in places.items():
+        if measured.issuperset(subjects):
+            replace(mark, results(figures.of(subjects), is_quick))
     if figures.curves:
         picture.parent.mkdir(exist_ok=True)
         picture.write_text(curves.picture(figures.curves))

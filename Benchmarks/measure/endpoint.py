@@ -218,12 +218,12 @@ def tables(figures, series, rates, waits):
     for operation in operations:
         rows = [[one.name, *(middle(rates.get((one.name, operation, count), [])) for count in connections)]
                 for one in series if (one.name, operation, connections[0]) in rates]
-        figures.tables.append((f"{operation} a second, by connections:", ["", *map(str, connections)], rows))
+        figures.add_table(f"{operation} a second, by connections:", ["", *map(str, connections)], rows)
     rows = []
     for one in series:
         if (one.name, connections[0]) in waits:
             seen = [[pair for pair in waits[one.name, count] if pair] for count in connections]
             rows.append([one.name, *(f"{middle(p[0] for p in pairs)} / {middle(p[1] for p in pairs)}"
                                      for pairs in seen)])
-    figures.tables.append(("From a send to a receive that waited for it, median / 99 %, us, by receivers:",
-                           ["", *map(str, connections)], rows))
+    figures.add_table("From a send to a receive that waited for it, median / 99 %, us, by receivers:",
+                      ["", *map(str, connections)], rows)

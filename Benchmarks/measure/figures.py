@@ -62,6 +62,15 @@ class Figures:
         print(f"  {name}: {figure.shown}" + (f"   goal {figure.goal}: {figure.verdict}" if figure.is_goal else ""),
               flush=True, file=sys.stderr)
 
+    def of(self, subjects):
+        """Those of some subjects alone."""
+        part = Figures()
+        part.list = [figure for figure in self.list if figure.subject in subjects]
+        part.tables = [table for table in self.tables if table[0] in subjects]
+        part.curves = self.curves if "curves" in subjects else {}
+        part.costs = self.costs if "costs" in subjects else []
+        return part
+
     def table(self):
         """Markdown, which also reads well on a terminal."""
         rows = [("what", "figure", "goal", "")]
@@ -71,10 +80,13 @@ class Figures:
         lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
         return "\n".join(lines)
 
+    def add_table(self, heading, columns, rows):
+        self.tables.append((self.subject, heading, columns, rows))
+
     def more_tables(self):
         """Those that a subject made itself."""
         lines = []
-        for heading, columns, rows in self.tables:
+        for _, heading, columns, rows in self.tables:
             lines += [heading, "", *("| " + " | ".join(row) + " |" for row in
                                      [columns, ["---"] + ["---:"] * (len(columns) - 1), *rows]), ""]
         return "\n".join(lines)
@@ -84,7 +96,7 @@ class Figures:
             "machine": machine,
             "figures": [{**asdict(f), "holds": f.holds} for f in self.list],
             "tables": [{"heading": heading, "columns": columns, "rows": rows}
-                       for heading, columns, rows in self.tables],
+                       for _, heading, columns, rows in self.tables],
             "curves": self.curves,
             "costs": [{"operation": name, "nanoseconds": time, "parts": parts} for name, time, parts in self.costs],
             "failures": self.failures,

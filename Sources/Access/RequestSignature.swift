@@ -27,7 +27,7 @@ struct RequestSignature: Equatable {
         }
         let parts = Self.parts(of: header.utf8.dropFirst(algorithm.count))
         func required(_ name: String) throws(SignatureFailure) -> String {
-            guard let value = parts.last(where: { $0.name == name })?.value else {
+            guard let value = Self.value(of: name, in: parts) else {
                 throw .incomplete("Authorization header requires '\(name)' parameter.")
             }
             return value
@@ -48,8 +48,9 @@ struct RequestSignature: Equatable {
     static func keyID(of request: SignedRequest) -> String? {
         let credential =
             if let header = request.header("authorization") {
-                parts(of: header.utf8.dropFirst(SignatureV4.algorithm.utf8.count))
-                    .last { $0.name == "Credential" }?.value
+                value(
+                    of: "Credential",
+                    in: parts(of: header.utf8.dropFirst(SignatureV4.algorithm.utf8.count)))
             } else {
                 request.parameters.first { $0.name == "X-Amz-Credential" }?.value
             }
@@ -59,14 +60,24 @@ struct RequestSignature: Equatable {
         return String(credential[..<end])
     }
 
+    private typealias Part = (name: Substring.UTF8View, value: Substring.UTF8View)
+
     /// `Name=value` between commas. By bytes: this is read for every request.
-    private static func parts(of text: Substring.UTF8View) -> [(name: String, value: String)] {
+    private static func parts(of text: Substring.UTF8View) -> [Part] {
         text.split(separator: UInt8(ascii: ",")).compactMap { part in
-            guard let equals = part.firstIndex(of: UInt8(ascii: "=")) else { return nil }
-            let name = unspaced(part[..<equals])
-            let value = unspaced(part[part.index(after: equals)...])
-            return name.isEmpty || value.isEmpty ? nil : (name, value)
+            part.firstIndex(of: UInt8(ascii: "=")).map { equals in
+                (part[..<equals], part[part.index(after: equals)...])
+            }
         }
+    }
+
+    /// The last of that name; `nil` if it is empty.
+    private static func value(of name: String, in parts: [Part]) -> String? {
+        let part = parts.last { part in
+            part.name.count >= name.utf8.count && unspaced(part.name) == name
+        }
+        let value = part.map { unspaced($0.value) }
+        return value?.isEmpty == false ? value : nil
     }
 
     private static func unspaced(_ text: Substring.UTF8View) -> String {

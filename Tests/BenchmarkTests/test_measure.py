@@ -39,9 +39,21 @@ class FigureTests(unittest.TestCase):
 
     def test_more_tables(self):
         seen = figures.Figures()
-        seen.tables.append(("Sends:", ["", "1", "16"], [["msorch", "1", "2"]]))
+        seen.subject = "endpoint"
+        seen.add_table("Sends:", ["", "1", "16"], [["msorch", "1", "2"]])
         self.assertEqual(seen.more_tables(), "Sends:\n\n|  | 1 | 16 |\n| --- | ---: | ---: |\n| msorch | 1 | 2 |\n")
         self.assertIn("| msorch | 1 | 2 |", documents.results(seen, True))
+        self.assertNotIn("msorch", documents.results(seen.of(["scale"]), True))
+
+    def test_only_what_was_measured_whole_is_written(self):
+        seen = figures.Figures()
+        with mock.patch("builtins.print"), mock.patch.object(documents, "replace") as replaced:
+            for seen.subject in ["endpoint", "scale"]:
+                seen.add(f"{seen.subject}'s", 1.0)
+            documents.write(seen, True)
+        self.assertEqual([call.args[0] for call in replaced.call_args_list], ["endpoint"])
+        self.assertIn("endpoint's", replaced.call_args.args[1])
+        self.assertNotIn("scale's", replaced.call_args.args[1])
 
 
 class SoakTests(unittest.TestCase):
@@ -113,8 +125,9 @@ class PictureTests(unittest.TestCase):
 
     def test_page_has_its_place(self):
         page = documents.page.read_text()
-        self.assertIn("<!-- results: begin -->", page)
-        self.assertIn("<!-- results: end -->", page)
+        for mark in documents.places:
+            self.assertIn(f"<!-- {mark}: begin -->", page)
+            self.assertIn(f"<!-- {mark}: end -->", page)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,9 @@ final class RequestLog: Sendable {
         var nanoseconds: UInt64
         var principal: String?
         var requestID: String?
+
+        /// Days since the epoch.
+        var day: Int64 { time.milliseconds / 86_400_000 }
     }
 
     private struct State {
@@ -109,13 +112,16 @@ final class RequestLog: Sendable {
             }
             guard !entries.isEmpty else { return }
             try? FileSystem.makeDirectory(folder)
-            for (day, entries) in Dictionary(grouping: entries, by: \.time.date) {
+            var rest = entries[...]
+            while let first = rest.first {
+                let entries = rest.prefix { $0.day == first.day }
+                rest = rest.dropFirst(entries.count)
                 var bytes: [UInt8] = []
                 for entry in entries { entry.append(to: &bytes) }
                 if dropped > 0 {
                     bytes += "{\"time\":\"\(clock.now().iso8601)\",\"dropped\":\(dropped)}\n".utf8
                 }
-                try? write(bytes, day)
+                try? write(bytes, first.time.date)
             }
         }
     }
