@@ -168,10 +168,16 @@ def latency(bench, series):
         for count in connections:
             for one in series:
                 seen = attempt(bench, one, lambda: load.run(
-                    bench, "wake", one.server, one.server.queue(f"{one.queue}-wake"), connections=count, warmup=warmup,
+                    bench, "wake", one.server, wake_queue(one, turn, count), connections=count, warmup=warmup,
                     seconds=max(1, bench.scope.seconds)))
                 waits.setdefault((one.name, count), []).append(seen and (seen["p50"], seen["p99"]))
     return waits
+
+
+def wake_queue(one, turn, count):
+    """An empty one. Peers do not see that a receiver is gone, and give it what comes later: each run has its own."""
+    name = "wake" if isinstance(one.server, servers.Msorch) else f"wake-{turn}-{count}"
+    return one.server.queue(f"{one.queue}-{name}")
 
 
 def drains(bench, ours):
