@@ -103,7 +103,8 @@ let package = Package(
                 "Access", "HTTP", "Posix", "JSON", "Crypto",
             ]),
         tests("CommandsTests", ["Commands", "StackModel", "JSON"]),
-        tests("CommandTests", ["HTTP", "JSON", "Posix", "msorch"]),
+        tests(
+            "CommandTests", ["Services", "QueueModel", "HTTP", "JSON", "Posix", "msorch"]),
         tests("CrashTests", ["JSON", "Posix", "msorch"]),
         tests("SimulationTests", ["Services", "Journal", "QueueModel", "Posix", "JSON"]),
         tests("TidyTests", []),

@@ -1,6 +1,8 @@
 import Foundation
 import JSON
 import Posix
+import QueueModel
+import Services
 import TestSupport
 import Testing
 
@@ -62,6 +64,46 @@ import Testing
         try write("f/handler.py", "def handle(event, context):\n    return 2\n")
         #expect(try msorch("deploy").output.contains("codeSha256"))
         #expect(try msorch("invoke", "F").output == "2\n")
+    }
+
+    @Test("a queue that was removed, or told otherwise, since the deploy is among the changes")
+    func drift() throws {
+        try stack(queues: #""A": {"visibilityTimeout": 60, "tags": {}}, "B": {"delay": 5}"#)
+        #expect(try msorch("deploy").status == 0)
+        #expect(try msorch("queue", "rm", "B", "--force").status == 0)
+        let state = QueueDirectory(stateDirectory: folder.path + "/.msorch")
+        try state.change("A") {
+            $0.visibilityTimeoutSeconds = 7
+            $0.keptAttributes["Policy"] = "{}"
+            $0.tags["team"] = "a"
+        }
+        let plan = try msorch("deploy", "--plan", "--output", "json")
+        #expect(plan.status == 10)
+        #expect(
+            try JSONValue.parse(plan.output)["changes"] == [
+                [
+                    "resource": "queue", "name": "A", "action": "change",
+                    "changes": [
+                        ["path": "visibilityTimeout", "from": 7, "to": 60],
+                        ["path": "tags.team", "from": "a", "to": nil],
+                        ["path": "keptAttributes", "from": ["Policy": "{}"], "to": nil],
+                    ],
+                ],
+                ["resource": "queue", "name": "B", "action": "create"],
+            ])
+        #expect(try msorch("queue", "ls").output == "A\n", "a plan changes nothing")
+        let deploy = try msorch("deploy")
+        #expect(deploy.output.contains("visibilityTimeout: 7 → 60\n"), "\(deploy)")
+        #expect(deploy.output.hasSuffix("+ queue B\n"), "\(deploy)")
+        #expect(try state.queue("A").settings.visibilityTimeoutSeconds == 60)
+        #expect(try state.queue("B").settings.delaySeconds == 5)
+        #expect(try msorch("deploy", "--plan").status == 0)
+
+        // Somebody set it by hand, and then wrote it down.
+        try state.change("A") { $0.visibilityTimeoutSeconds = 9 }
+        try stack(queues: #""A": {"visibilityTimeout": 9, "tags": {}}, "B": {"delay": 5}"#)
+        #expect(try msorch("deploy").output.contains("visibilityTimeout: 60 → 9\n"))
+        #expect(try msorch("deploy", "--plan").status == 0)
     }
 
     @Test("a queue that holds messages is removed by force only")

@@ -10,7 +10,7 @@ package struct Deployer: ~Copyable {
     private static let lockPause: UInt32 = 20_000
 
     private let stateDirectory: String
-    private let queues: QueueDirectory
+    let queues: QueueDirectory
     private let clock: StackClock
     private let lock: FileDescriptor?
     package let current: Deployment?
@@ -92,7 +92,7 @@ package struct Deployer: ~Copyable {
         let before = (current?.stack.queues.map(\.name) ?? []) + (current?.removing ?? [])
         let existing = try Set(queues.names())
         return Plan(
-            stack: stack, diff: StackDiff(from: current?.stack, to: stack),
+            stack: stack, diff: StackDiff(from: try present(beside: stack), to: stack),
             interpreters: interpreters, folders: folders,
             removing: before.filter { !wanted.contains($0) && existing.contains($0) })
     }
