@@ -19,13 +19,14 @@ package struct RequestGuard: Sendable {
 
     /// - Returns: what a request is answered with that goes no further; `nil` for all others.
     package func refusal(of request: HTTPRequest) -> HTTPResponse? {
-        let host = request.headers["Host"] ?? ""
-        guard isOwn(host) else {
+        // HTTP/1.0, which no browser speaks, does without.
+        let host = request.headers["Host"]
+        if let host, !isOwn(host) {
             return Self.refuse(421, "This server does not answer for the host '\(host)'.")
         }
         guard refusesOtherOrigins else { return nil }
         if let origin = request.headers["Origin"],
-            origin.lowercased() != "http://\(host.lowercased())"
+            origin.lowercased() != "http://\(host?.lowercased() ?? "")"
         {
             return Self.refuse(403, "Requests of another origin are not answered.")
         }
@@ -39,18 +40,39 @@ package struct RequestGuard: Sendable {
     /// Whether a name cannot have been made to point here by somebody else: an address, a name of
     /// this machine, or one of AWS's, which SDKs ask for when they are redirected.
     private func isOwn(_ field: String) -> Bool {
-        let host = Self.name(field).lowercased()
-        guard !host.isEmpty else { return field.isEmpty }  // HTTP/1.0, which no browser speaks
+        guard let host = Self.name(field)?.lowercased() else { return false }
         return host == "localhost" || host.hasSuffix(".localhost") || HostAddress.isNumeric(host)
             || host.hasSuffix(".amazonaws.com") || allowedHosts.contains(host)
     }
 
-    /// A `Host` field without its port, an IPv6 address without its brackets.
-    private static func name(_ field: String) -> Substring {
-        if field.hasPrefix("["), let end = field.firstIndex(of: "]") {
-            return field[field.index(after: field.startIndex)..<end]
-        }
-        return field.prefix { $0 != ":" }
+    /// A `Host` field without its port, an IPv6 address without its brackets; `nil` for what is no
+    /// host (RFC 9112 section 3.2), whatever it ends in.
+    private static func name(_ field: String) -> Substring? {
+        let end = field.firstIndex(of: "]").flatMap { field.hasPrefix("[") ? $0 : nil }
+        let name =
+            end.map { field[field.index(after: field.startIndex)..<$0] }
+            ?? field.prefix { $0 != ":" }
+        let rest = field[name.endIndex...].dropFirst(end == nil ? 0 : 1)
+        let isHost = end == nil ? isName(name) : HostAddress.isNumeric(String(name))
+        guard isHost, isPort(rest) else { return nil }
+        return name
+    }
+
+    /// Letters, digits and `-._`: nothing that anybody could read as the end of a name.
+    private static func isName(_ name: Substring) -> Bool {
+        !name.isEmpty
+            && name.utf8.allSatisfy { byte in
+                switch byte {
+                case 45, 46, 48...57, 65...90, 95, 97...122: true
+                default: false
+                }
+            }
+    }
+
+    /// Nothing, or a colon and digits.
+    private static func isPort(_ rest: Substring) -> Bool {
+        rest.isEmpty
+            || (rest.first == ":" && rest.dropFirst().utf8.allSatisfy { 48 <= $0 && $0 <= 57 })
     }
 
     private static func refuse(_ status: Int, _ message: String) -> HTTPResponse {
