@@ -28,6 +28,12 @@ package struct FileDescriptor: ~Copyable, Sendable {
 
     package init(owning rawValue: CInt) { self.rawValue = rawValue }
 
+    /// Whether a number that somebody names stands for something open that can be written to.
+    package static func isWritable(_ number: CInt) -> Bool {
+        let flags = fcntl(number, F_GETFL)
+        return flags >= 0 && flags & O_ACCMODE != O_RDONLY
+    }
+
     /// Opens for reading and writing; `creating` makes the file with owner-only permissions.
     package init(updating path: String, creating: Bool) throws(SystemError) {
         let flags = O_RDWR | O_CLOEXEC | (creating ? O_CREAT : 0)

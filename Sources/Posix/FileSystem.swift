@@ -17,6 +17,9 @@ package enum FileSystem {
         access(path, X_OK) == 0 && !isDirectory(path)
     }
 
+    /// Whether this process may write to a file, or make files in a folder.
+    package static func isWritable(_ path: String) -> Bool { access(path, W_OK) == 0 }
+
     package static func isDirectory(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR

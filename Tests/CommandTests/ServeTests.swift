@@ -144,6 +144,27 @@ import Testing
         #expect(serve.end(by: SIGTERM) == 0)
     }
 
+    @Test("what says that it is ready is looked at before anything starts, and named as typed")
+    func readySignal() throws {
+        try deploy()
+        for (arguments, words) in [
+            (["--ready-file", "nowhere/ready"], "--ready-file nowhere/ready cannot be written"),
+            (["--ready-file", "/proc/ready"], "--ready-file /proc/ready cannot be written"),
+            (["--ready-file", "."], "--ready-file . is a folder"),
+            (["--ready-fd", "977"], "--ready-fd 977 is not open for writing"),
+        ] {
+            let result = try run(["serve", "--port", "0", "--gateway-port", "0"] + arguments)
+            #expect(result.error.contains(words) && !result.error.contains(".new-"), "\(result)")
+            #expect(result.output.isEmpty, "nobody is told of ports that are gone")
+            // Only when it is tried root hears of a file system that refuses.
+            #expect((arguments[1] == "/proc/ready" ? [2, 74] : [2]).contains(result.status))
+        }
+        let shell = try BuiltExecutable.run(
+            "/bin/sh", ["-c", "msorch serve --port 0 --gateway-port 0 --ready-fd 3 3<stack.json"],
+            in: folder.path)
+        #expect(shell.status == 2 && shell.error.contains("--ready-fd 3 is not open for writing"))
+    }
+
     @Test("messages are delivered as they come, whoever sends them")
     func delivery() throws {
         try deploy()

@@ -32,6 +32,8 @@ extension Command {
             "msorch serve --ready-file ready.json &",
         ],
         run: { invocation in
+            let signal = try ReadySignal(
+                file: invocation.text("ready-file"), descriptor: invocation.number("ready-fd"))
             let deployment = try invocation.deployment()
             let options = try options(invocation, deployment.stack)
             try Signals.allowHurry()
@@ -41,7 +43,11 @@ extension Command {
                 guardExecutable: ProcessEnvironment.executable, monitor: invocation.monitor,
                 warn: invocation.output.note)
             do {
-                try announce(session.record, invocation)
+                let record = session.record
+                try signal.send(record.json)
+                try invocation.output.result(record.json) {
+                    "endpoint  \(record.endpointURL)\ngateway   \(record.gatewayURL)\nready"
+                }
                 Signals.wait(for: 1)
                 invocation.output.note("Stopping; a second signal hurries.")
             } catch {
@@ -85,25 +91,6 @@ extension Command {
                 "Other machines could call \(count) routes by \(options.host) without saying "
                     + "who they are, such as '\(example)'.",
                 hint: "Give them an \"authorization\", or say --insecure if it is meant.")
-        }
-    }
-
-    /// Says that it is ready, wherever somebody waits for that.
-    private static func announce(_ record: ServerRecord, _ invocation: Invocation) throws {
-        let line = Array((record.json.serialized() + "\n").utf8)
-        try invocation.output.result(record.json) {
-            "endpoint  \(record.endpointURL)\ngateway   \(record.gatewayURL)\nready"
-        }
-        if let path = invocation.text("ready-file") { try FileSystem.replace(path, with: line) }
-        if let number = invocation.number("ready-fd") {
-            let descriptor = FileDescriptor(owning: Int32(number))
-            do throws(SystemError) {
-                try line.withBytes { bytes throws(SystemError) in try descriptor.writeAll(bytes) }
-            } catch {
-                throw CommandError(
-                    .usage, "--ready-fd \(number) cannot be written to: \(error.reason).",
-                    hint: "For example: msorch serve --ready-fd 3 3>ready.json")
-            }
         }
     }
 }

@@ -1,0 +1,58 @@
+import JSON
+import Posix
+
+/// Where `serve` says that it is ready, for those who do not read its output.
+struct ReadySignal {
+    private let file: String?
+    private let descriptor: Int32?
+
+    /// Looks whether it can be given, before anything has begun.
+    /// - Throws: `CommandError` of a usage that cannot work.
+    init(file: String?, descriptor: Int64?) throws {
+        self.file = file
+        self.descriptor = descriptor.map { Int32(clamping: $0) }
+        if let file {
+            let folder = FileSystem.parent(of: file)
+            guard FileSystem.isDirectory(folder), !FileSystem.isDirectory(file) else {
+                throw CommandError(
+                    .usage,
+                    FileSystem.isDirectory(file)
+                        ? "--ready-file \(file) is a folder."
+                        : "--ready-file \(file) cannot be written: there is no folder \(folder).",
+                    hint: Self.nothingDone)
+            }
+            guard FileSystem.isWritable(folder) else {
+                throw CommandError(
+                    .usage,
+                    "--ready-file \(file) cannot be written: \(folder) takes no files of yours.",
+                    hint: Self.nothingDone)
+            }
+        }
+        if let number = self.descriptor, !FileDescriptor.isWritable(number) {
+            throw CommandError(
+                .usage, "--ready-fd \(number) is not open for writing.",
+                hint: "For example: msorch serve --ready-fd 3 3>ready.json")
+        }
+    }
+
+    private static let nothingDone = "Nothing was started."
+
+    /// - Throws: `CommandError` that names what the user named.
+    func send(_ json: JSONValue) throws {
+        let line = Array((json.serialized() + "\n").utf8)
+        do throws(SystemError) {
+            if let file { try FileSystem.replace(file, with: line) }
+        } catch {
+            throw CommandError(
+                .inputOutput, "--ready-file \(file ?? "") cannot be written: \(error.reason).")
+        }
+        guard let descriptor else { return }
+        do throws(SystemError) {
+            let descriptor = FileDescriptor(owning: descriptor)
+            try line.withBytes { bytes throws(SystemError) in try descriptor.writeAll(bytes) }
+        } catch {
+            throw CommandError(
+                .inputOutput, "--ready-fd \(descriptor) cannot be written to: \(error.reason).")
+        }
+    }
+}
