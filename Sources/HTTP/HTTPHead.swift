@@ -29,7 +29,7 @@ struct HTTPHead: Sendable {
             let second = line.firstIndex(of: 0x20, from: first + 1), second > first + 1,
             line[(first + 1)..<second].allSatisfy({ 0x21 <= $0 && $0 <= 0x7E }),
             line.firstIndex(of: 0x20, from: second + 1) == nil
-        else { throw HTTPError(400, "the request line is not 'METHOD TARGET HTTP/1.1'") }
+        else { throw Self.badRequestLine }
         try readVersion(String(decoding: line[(second + 1)...], as: UTF8.self))
         request.method = String(decoding: line[..<first], as: UTF8.self)
         guard request.method != "CONNECT" else {
@@ -155,6 +155,8 @@ struct HTTPHead: Sendable {
         return .length(length ?? 0)
     }
 
+    static let badRequestLine = HTTPError(
+        400, "the request line is not 'METHOD TARGET HTTP/1.1'")
     private static let badHost = HTTPError(400, "exactly one Host field is needed, naming a host")
 
     /// A name or an address, with or without a port; nothing that needs decoding.

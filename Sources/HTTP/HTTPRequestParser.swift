@@ -58,6 +58,7 @@ package struct HTTPRequestParser: Sendable {
         while true {
             switch stage {
             case .requestLine:
+                try checkFirstByte()
                 guard let line = try nextLine(limits.requestLine, Self.tooLongLine) else {
                     return nil
                 }
@@ -98,6 +99,13 @@ package struct HTTPRequestParser: Sendable {
                 return take()
             }
         }
+    }
+
+    /// Who does not speak HTTP, such as a client that begins TLS, may never send a line's end.
+    private func checkFirstByte() throws(HTTPError) {
+        guard start < buffer.count else { return }
+        let isLineEnd = buffer[start] == 0x0D || buffer[start] == 0x0A
+        guard isLineEnd || buffer[start].isTokenCharacter else { throw HTTPHead.badRequestLine }
     }
 
     private mutating func take() -> Event {

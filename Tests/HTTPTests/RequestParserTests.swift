@@ -89,7 +89,12 @@ import Testing
                 + "Content-Length: 9\r\nHost: b\r\n\r\nGET / HTTP/1.1\r\nHost: c\r\n\r\n",
             ["POST / Host=a;Transfer-Encoding=Chunked x keep", "GET / Host=c  keep"]
         ),
-        // What must be refused.
+        // What must be refused, before a line's end if it never comes.
+        ("\u{16}\u{3}\u{1}\u{2}", ["400"]),
+        ("\u{0}", ["400"]),
+        ("{", ["400"]),
+        (":", ["400"]),
+        ("\n", ["400"]),
         ("\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", ["400"]),
         ("\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", ["400"]),
         ("GET http://evil/ HTTP/1.1\r\nHost: a\r\n\r\n", ["400"]),
