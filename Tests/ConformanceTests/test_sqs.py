@@ -426,7 +426,7 @@ def test_attribute_errors(call, name, attributes, code, message):
 
 def test_tags(call):
     queue = url('Plain')
-    none, _, some, _, one, _, rest, many = call(
+    none, _, some, _, one, _, rest, many, reserved, value = call(
         ('list_queue_tags', {'QueueUrl': queue}),
         ('tag_queue', {'QueueUrl': queue, 'Tags': {'a': '1', 'b': 'ü&<', 'c': ''}}),
         ('list_queue_tags', {'QueueUrl': queue}),
@@ -434,11 +434,14 @@ def test_tags(call):
         ('list_queue_tags', {'QueueUrl': queue}),
         ('untag_queue', {'QueueUrl': queue, 'TagKeys': ['b']}),
         ('list_queue_tags', {'QueueUrl': queue}),
-        ('tag_queue', {'QueueUrl': queue, 'Tags': {str(n): 'x' for n in range(51)}}))
+        ('tag_queue', {'QueueUrl': queue, 'Tags': {str(n): 'x' for n in range(51)}}),
+        ('tag_queue', {'QueueUrl': queue, 'Tags': {'aws:team': 'x'}}),
+        ('create_queue', {'QueueName': 'Reserved', 'tags': {'team': 'aws:x'}}))
     assert none.get('Tags', {}) == {} and rest.get('Tags', {}) == {}
     assert some['Tags'] == {'a': '1', 'b': 'ü&<', 'c': ''}
     assert one['Tags'] == {'b': 'ü&<'}
-    assert many['error']['Code'] == 'InvalidParameterValue'
+    for refused in (many, reserved, value):
+        assert refused['error']['Code'] == 'InvalidParameterValue'
 
 
 def test_permissions(call):

@@ -152,6 +152,11 @@ extension SQSEndpoint {
                 throw .invalidParameter(
                     "Tag keys must be 1 to 128 characters long, and values up to 256.")
             }
+            // Developer Guide, *quotas-queues*.
+            guard !key.hasPrefix("aws:"), !value.hasPrefix("aws:") else {
+                throw .invalidParameter(
+                    "Tag keys and values must not begin with 'aws:', which is reserved.")
+            }
             tags[key] = value
         }
         guard tags.count <= QueueLimits.tags else {
