@@ -53,6 +53,62 @@ package struct JSONScanner {
         }
     }
 
+    // MARK: text in the one spelling that we write ourselves
+
+    /// Steps over exactly these bytes, if they stand next.
+    package mutating func steps(over literal: StaticString) -> Bool {
+        let count = literal.utf8CodeUnitCount
+        guard at + count <= bytes.count else { return false }
+        for index in 0..<count where bytes[at + index] != literal.utf8Start[index] { return false }
+        at += count
+        return true
+    }
+
+    /// The number whose digits stand next, 18 at most.
+    package mutating func digits() -> UInt64? {
+        let start = at
+        var value: UInt64 = 0
+        while at < bytes.count, case let digit = bytes[at] &- UInt8(ascii: "0"), digit < 10 {
+            value = value &* 10 &+ UInt64(digit)
+            at += 1
+        }
+        return (1...18).contains(at - start) ? value : nil
+    }
+
+    /// The number whose hexadecimal digits stand next, exactly 16 in lower case.
+    package mutating func hexadecimalDigits() -> UInt64? {
+        guard at + 16 <= bytes.count else { return nil }
+        var value: UInt64 = 0
+        for index in at..<at + 16 {
+            switch bytes[index] {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"):
+                value = value << 4 | UInt64(bytes[index] &- UInt8(ascii: "0"))
+            case UInt8(ascii: "a")...UInt8(ascii: "f"):
+                value = value << 4 | UInt64(bytes[index] &- UInt8(ascii: "a") &+ 10)
+            default: return nil
+            }
+        }
+        at += 16
+        return value
+    }
+
+    /// Printable ASCII up to the next quote, and steps over that; `nil` where there is an escape
+    /// or anything else.
+    package mutating func plainText() -> String? {
+        let start = at
+        while at < bytes.count, bytes[at] != UInt8(ascii: "\"") {
+            guard (0x20...0x7E).contains(bytes[at]), bytes[at] != UInt8(ascii: "\\") else {
+                return nil
+            }
+            at += 1
+        }
+        guard at < bytes.count else { return nil }
+        defer { at += 1 }
+        return String(decoding: bytes[start..<at], as: UTF8.self)
+    }
+
+    // MARK: values
+
     package mutating func int() throws(JSONError) -> Int64 {
         skipSpace()
         let start = at

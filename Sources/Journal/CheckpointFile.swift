@@ -25,10 +25,11 @@ struct CheckpointFile {
         }
         exists = true
         guard let size = try? file.status().size, size > 1, size < RecordFrame.maximumBaseLength,
-            let bytes = try? file.bytes(at: 0, count: Int(size)), bytes.last == 0x0A,
-            let frame = bytes.dropLast().withUnsafeBytes({ RecordFrame(checking: $0) })
+            let line = try? file.bytes(at: 0, count: Int(size)), line.last == 0x0A
         else { return }
-        self.bytes = Array(bytes.dropLast())
+        bytes = consume line
+        bytes.removeLast()  // in place: there may be a great many of them
+        guard let frame = bytes.withUnsafeBytes({ RecordFrame(checking: $0) }) else { return }
         self.frame = frame
         place = try? Self.place(in: bytes)
     }

@@ -22,6 +22,49 @@ extension HeldMessage {
 
     /// Reads what `append` wrote.
     init(_ scanner: inout JSONScanner) throws(JSONError) {
+        var copy = scanner
+        if let usual = HeldMessage(usual: &copy) {
+            scanner = copy
+            self = usual
+        } else {
+            try self.init(anyOrder: &scanner)
+        }
+    }
+
+    /// What nearly every message looks like, byte for byte as `append` writes it: opening a queue
+    /// reads all that are in flight. `nil` for anything else.
+    private init?(usual scanner: inout JSONScanner) {
+        guard scanner.steps(over: "{\"m\":["), let n = scanner.digits(),
+            scanner.steps(over: ","), let index = scanner.digits(),
+            scanner.steps(over: "],\"at\":["), let segment = scanner.digits(),
+            scanner.steps(over: ","), let offset = scanner.digits(),
+            scanner.steps(over: ","), let length = scanner.digits(),
+            scanner.steps(over: "],\"id\":\""), let id = scanner.plainText(),
+            scanner.steps(over: ",\"sent\":"), let sent = scanner.time()
+        else { return nil }
+        var group: String?
+        if scanner.steps(over: ",\"group\":\"") {
+            guard let text = scanner.plainText() else { return nil }
+            group = text
+        }
+        guard scanner.steps(over: ",\"count\":"), let count = scanner.digits(),
+            scanner.steps(over: ",\"until\":"), let until = scanner.time(),
+            scanner.steps(over: ",\"first\":"), let first = scanner.time(),
+            scanner.steps(over: ",\"last\":"), let last = scanner.time(),
+            scanner.steps(over: ",\"bits\":\""), let bits = scanner.hexadecimalDigits(),
+            scanner.steps(over: "\"}")
+        else { return nil }
+        self.init(
+            entry: StreamEntry(
+                place: Place(n: n, index: UInt8(clamping: index)),
+                record: RecordPlace(
+                    segment: segment, offset: offset, length: UInt32(clamping: length)),
+                messageID: id, sent: sent, group: group),
+            receiveCount: Int64(clamping: count), visibleAt: until, firstReceived: first,
+            lastReceived: last, bits: bits)
+    }
+
+    private init(anyOrder scanner: inout JSONScanner) throws(JSONError) {
         var place = Place(n: 0, index: 0)
         var record = RecordPlace(segment: 0, offset: 0, length: 0)
         var id = ""
@@ -160,6 +203,10 @@ extension JSONScanner {
             index += 1
         }
         return numbers
+    }
+
+    fileprivate mutating func time() -> Timestamp? {
+        digits().map { Timestamp(milliseconds: Int64(clamping: $0)) }
     }
 
     fileprivate func hexadecimal(_ range: Range<Int>) -> UInt64 {

@@ -78,11 +78,10 @@ extension QueueRecord {
         while at < limit {
             if line[at] == UInt8(ascii: ","), line[at + 2] == UInt8(ascii: "o") {
                 let start = at + key.utf8CodeUnitCount
-                let isKey = (at..<start).allSatisfy { line[$0] == key.utf8Start[$0 - at] }
-                guard isKey, let end = line[start...].firstIndex(of: UInt8(ascii: "\"")) else {
-                    return nil
+                // A checkpoint has an `offset` before its `op`.
+                if (at..<start).allSatisfy({ line[$0] == key.utf8Start[$0 - at] }) {
+                    return line[start...].firstIndex(of: UInt8(ascii: "\"")).map { start..<$0 }
                 }
-                return start..<end
             }
             at += 1
         }

@@ -100,9 +100,7 @@ extension QueueState {
                 messages: count(compressed[0]), bytesBefore: count(compressed[1]),
                 bytesAfter: count(compressed[2]))
         }
-        if !messages.isEmpty { held.reserveCapacity(messages.count) }
-        for message in messages { held[message.entry.place] = message }
-        rebuildIndex(at: time)
+        hold(all: messages, at: time)
         delayed = DelayedBacklog(json: json["delayed"])
         modified = json["modified"]?.intValue.map { Timestamp(milliseconds: $0) }
         attempts = ReceiveAttempts(json: json["attempts"])

@@ -215,25 +215,30 @@ extension QueueState {
         index.sentTimes = SentTimes(retentionSeconds: settings.retentionSeconds)
     }
 
-    /// Sorts everything anew: after a base record, and when the redrive policy changes.
-    mutating func rebuildIndex(at time: Timestamp) {
+    /// Sorts everything anew, when the redrive policy changes.
+    mutating func rebuildIndex(at time: Timestamp) { hold(all: Array(held.values), at: time) }
+
+    /// Holds these messages and no others.
+    mutating func hold(all messages: [HeldMessage], at time: Timestamp) {
         let share = fair
+        held.removeAll(keepingCapacity: true)
+        if !messages.isEmpty { held.reserveCapacity(messages.count) }  // no table without need
         index = HeldIndex()
         index.settled = time
         index.sentTimes = SentTimes(retentionSeconds: settings.retentionSeconds)
-        let places = held.isEmpty ? [] : held.keys.sorted()
-        for place in places {
-            guard var message = held[place] else { continue }
+        var visible: [HeldMessage] = []
+        for var message in messages.sorted(by: { $0.entry.place < $1.entry.place }) {
             message.isHidden = message.visibleAt > time
-            held[place] = message
+            held[message.entry.place] = message
             enter(message)
+            if !message.isHidden { visible.append(message) }
         }
         if settings.isFIFO { for group in index.groups.keys { ready(group) } }
         fair = share
         for group in fair.passed.keys { noteUnheld(group) }
         for lane in HeldLane.allCases { index.lanes[lane.rawValue] = ReturnedLane() }
-        let visible = places.compactMap { held[$0] }.filter { !$0.isHidden }
-        for message in visible.sorted(by: { $0.visibleAt < $1.visibleAt }) { line(up: message) }
+        visible.sort { $0.visibleAt < $1.visibleAt }
+        for message in visible { line(up: message) }
     }
 
     /// Enters a message into the index that is not in there yet; not into its lane.

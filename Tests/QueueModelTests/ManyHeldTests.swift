@@ -34,6 +34,36 @@ import Testing
         queue.checkBase()
     }
 
+    @Test(
+        "a held message reads the same in the usual spelling and in any other",
+        arguments: [
+            (nil as String?, Int64(1), UInt64(0x12_34ab)), ("a-group", 3, 7), ("g\"q\u{e9}", 1, 9),
+            (nil, 0, 0),
+        ])
+    func spellings(group: String?, receives: Int64, bits: UInt64) throws {
+        let message = HeldMessage(
+            entry: StreamEntry(
+                place: Place(n: 12, index: 3),
+                record: RecordPlace(segment: 1, offset: 4_294_967_296, length: 77),
+                messageID: "fb666b89-26e6-4c09-9b09-1c7814d51a4f", sent: start, group: group),
+            receiveCount: receives, visibleAt: until,
+            firstReceived: receives == 0 ? nil : start, lastReceived: receives == 0 ? nil : start,
+            bits: bits)
+        var text: [UInt8] = []
+        message.append(to: &text)
+        var spaced = text
+        spaced.insert(UInt8(ascii: " "), at: 1)
+        for spelling in [text, spaced] {
+            let (read, end) = try spelling.withUnsafeBytes { bytes in
+                var scanner = JSONScanner(bytes)
+                let read = try HeldMessage(&scanner)
+                return (read, scanner.at)
+            }
+            #expect(read == message)
+            #expect(end == spelling.count)
+        }
+    }
+
     private let start = Timestamp(milliseconds: 1_000_000)
     private var until: Timestamp { start + .seconds(60) }
 
