@@ -40,6 +40,28 @@ import Testing
         #expect(try queue.statistics().counters.deadLettered == 1)
     }
 
+    @Test("a receipt handle of another queue does nothing, though its message has the same place")
+    func foreignHandle() throws {
+        let folder = try TemporaryFolder()
+        let directory = QueueDirectory(stateDirectory: folder.path)
+        var handles: [String] = []
+        for name in ["A", "B"] {
+            try directory.create(name, QueueSettings())
+            let queue = try directory.queue(name)
+            _ = try queue.send([entry("a")])
+            handles.append(try #require(try queue.receive(upTo: 1).first).received.handle.text)
+        }
+        #expect(handles[0].prefix(18) == handles[1].prefix(18))
+        let other = try directory.queue("B")
+        #expect(throws: SQSError.self) {
+            try other.changeVisibility(of: handles[0], toSeconds: 0)
+        }
+        _ = try other.delete([handles[0]])
+        #expect(try other.statistics().counts.inFlight == 1)
+        _ = try other.delete([handles[1]])
+        #expect(try other.statistics().counts.inFlight == 0)
+    }
+
     @Test("a queue that was made anew may count its transfers from one again")
     func remadeGiver() throws {
         let folder = try TemporaryFolder()
