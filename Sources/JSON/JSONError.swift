@@ -34,9 +34,16 @@ package struct JSONError: Error, Equatable, Sendable {
     package var position: JSONPosition
     /// What is wrong, without a full stop: "expected ':' after a member's name".
     package var message: String
+    /// Whether it may well be JSON, of more levels than are read.
+    package private(set) var isTooDeep = false
 
     package init(position: JSONPosition, message: String) {
         self.position = position
         self.message = message
+    }
+
+    init(position: JSONPosition, tooDeepBeyond levels: Int) {
+        self.init(position: position, message: "nested deeper than \(levels) levels")
+        isTooDeep = true
     }
 }

@@ -1,7 +1,7 @@
 /// A strict RFC 8259 parser: UTF-8 checked, nothing trailing, nesting bounded.
 package struct JSONParser {
     /// Deeper nesting is refused: it serves no reader, and recursion costs stack.
-    package static let defaultMaximumDepth = 128
+    package static let defaultMaximumDepth = 512
 
     private let bytes: [UInt8]
     private let maximumDepth: Int
@@ -85,7 +85,7 @@ package struct JSONParser {
     private mutating func enter() throws(JSONError) {
         depth += 1
         guard depth <= maximumDepth else {
-            throw failure("nested deeper than \(maximumDepth) levels")
+            throw JSONError(position: place(of: at), tooDeepBeyond: maximumDepth)
         }
         at += 1
     }

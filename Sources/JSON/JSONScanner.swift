@@ -235,7 +235,9 @@ package struct JSONScanner {
     private mutating func enter() throws(JSONError) {
         depth += 1
         guard depth <= JSONParser.defaultMaximumDepth else {
-            throw failure("nested deeper than \(JSONParser.defaultMaximumDepth) levels", at: at)
+            throw JSONError(
+                position: JSONPosition(offset: at, in: Array(bytes)),
+                tooDeepBeyond: JSONParser.defaultMaximumDepth)
         }
     }
 

@@ -106,6 +106,13 @@ import Testing
         #expect(try JSONValue.parse(none.output)["event"] == [:])
         let bad = try run(["invoke", "echo", "--payload", "{no"])
         #expect(bad.status == 2 && bad.error.contains("line 1, column 2"), "\(bad)")
+        let deep = String(repeating: "[", count: 500) + String(repeating: "]", count: 500)
+        let taken = try run(["invoke", "echo", "--payload", "-"], input: deep)
+        #expect(taken.status == 0 && taken.output.contains(deep.prefix(400)), "\(taken)")
+        let tooDeep = try run(
+            ["invoke", "echo", "--payload", "-"], input: String(repeating: "[", count: 600))
+        #expect(tooDeep.status == 2 && !tooDeep.error.contains("not JSON"), "\(tooDeep)")
+        #expect(tooDeep.error.contains("nested deeper than 512 levels"), "\(tooDeep)")
         let unknown = try run(["invoke", "ech"])
         #expect(unknown.status == 3 && unknown.error.contains("Did you mean 'echo'?"))
     }

@@ -80,10 +80,17 @@ struct BadText: Sendable, CustomTestStringConvertible {
 
     @Test("nesting stops at the limit, not at the stack's end")
     func nesting() throws {
-        let open = String(repeating: "[", count: 128)
-        let close = String(repeating: "]", count: 128)
-        _ = try JSONValue.parse(open + close)
-        #expect(throws: JSONError.self) { try JSONValue.parse("[" + open + close + "]") }
+        let levels = JSONParser.defaultMaximumDepth
+        let open = String(repeating: #"{"a":["#, count: levels / 2)
+        let close = String(repeating: "]}", count: levels / 2)
+        let value = try JSONValue.parse(open + close)
+        // What walks over it gets down and up again, too.
+        #expect(value.serialized() == open + close)
+        #expect(try JSONValue.parse(value.serialized()) == value)
+        let error = #expect(throws: JSONError.self) {
+            try JSONValue.parse("[" + open + close + "]")
+        }
+        #expect(error?.isTooDeep == true && error?.message == "nested deeper than 512 levels")
         #expect(throws: JSONError.self) {
             try JSONValue.parse(String(repeating: "[", count: 1 << 20))
         }

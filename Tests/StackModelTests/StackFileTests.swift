@@ -178,7 +178,7 @@ import Testing
             (Array(#"{"lambdas": {"a"#.utf8) + [0xFF], "s:1:16: error: invalid UTF-8"),
             (
                 Array(String(repeating: "[", count: 100_000).utf8),
-                "s:1:129: error: nested deeper than 128 levels"
+                "s:1:513: error: nested deeper than 512 levels"
             ),
             ([], "s:1:1: error: the text ends where a value is expected"),
             (Array("[]".utf8), "s:1:1: error: the file is a list; allowed: an object"),

@@ -88,6 +88,11 @@ extension Command {
             _ = try JSONValue.parse(bytes)
         } catch {
             let place = "line \(error.position.line), column \(error.position.column)"
+            guard !error.isTooDeep else {
+                throw CommandError(
+                    .usage, "The payload cannot be read: \(place): it is \(error.message).",
+                    hint: "Nothing was started. So deep does msorch read JSON (docs/functions.md).")
+            }
             throw CommandError(
                 .usage, "The payload is not JSON: \(place): \(error.message).",
                 hint: "Nothing was started. A text needs its quotes: --payload '\"text\"'.")
