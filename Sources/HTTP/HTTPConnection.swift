@@ -138,9 +138,10 @@ final class HTTPConnection: Sendable {
         return nil
     }
 
-    private func refuse(_ error: HTTPError, _ state: inout State) {
-        service.refusal(error)
-            .write(to: &state.output, isHead: false, .closes, date: service.dateLine())
+    func refuse(_ error: HTTPError, _ state: inout State) {
+        var response = service.refusal(error)
+        if error.status == 503 { response.headers["Retry-After"] = "1" }
+        response.write(to: &state.output, isHead: false, .closes, date: service.dateLine())
         state.isClosing = true
     }
 

@@ -31,14 +31,6 @@ final class TestServer {
         isFinished.wait { $0 ? () : nil }
     }
 
-    /// Whether the server has ended a connection without an answer.
-    func isReset(_ socket: borrowing FileDescriptor) throws -> Bool {
-        var buffer = [UInt8](repeating: 0, count: 16)
-        let isReady = Sockets.wait(socket, .read, milliseconds: 10_000)
-        try #require(isReady)
-        return buffer.withUnsafeMutableBytes { Sockets.read(socket, into: $0) } == .closed
-    }
-
     func exchange(
         _ pieces: [String], until end: String? = nil, endsWriting: Bool = false
     ) throws -> String {
