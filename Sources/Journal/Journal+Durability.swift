@@ -145,8 +145,21 @@ extension Journal {
         }
     }
 
+    /// How long a sync waits for records that are being appended: a small part of what it takes.
+    private static var gatherLimit: UInt64 { 100_000 }
+
+    /// Waits while records are being appended: one sync serves them, too, where their clients would
+    /// else wait for the next.
+    private func letLineBeAppended() {
+        let end = SystemClock.monotonicNanoseconds() + Self.gatherLimit
+        while line.withLock({ $0.isLed }), SystemClock.monotonicNanoseconds() < end {
+            Thread.yield()
+        }
+    }
+
     /// Syncs what is appended by now, and tells those whose records that covers.
     private func syncOnce(_ lane: Int) throws(JournalError) {
+        letLineBeAppended()
         let (reach, lastAwaited) = commit.withLock { commit in
             commit.lanes[lane] = commit.reach.appended
             return (commit.reach, commit.lastAwaited)

@@ -23,7 +23,7 @@ package final class Journal<State: JournaledState>: Sendable {
     let lockFile: any JournalFile
     let session: Mutex<JournalSession<State>>
     let commit = Mutex(Commit())
-    private let line = Mutex(TransactionLine())
+    let line = Mutex(TransactionLine())
 
     /// Opens the journal in `folder`, or begins one.
     ///

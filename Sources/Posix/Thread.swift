@@ -36,6 +36,9 @@ package struct Thread: Sendable {
     /// The thread that asks.
     package static var current: Identifier { UInt(pthread_self()) }
 
+    /// Lets others run first.
+    package static func yield() { sched_yield() }
+
     /// Waits for its end. Once only, and not at all after `detach`.
     package func join() { pthread_join(pthread_t(identifier), nil) }
 
