@@ -214,11 +214,9 @@ package final class Journal<State: JournaledState>: Sendable {
             commit.reach.appended = session.lastN
             commit.reach.durable = max(commit.reach.durable, session.durable)
             commit.reach.file = session.file
-            commit.reach.end = session.end
             commit.reach.unproven = session.unproven
             commit.reach.isSuspect = session.isSuspect
             commit.reach.hasLosses = !session.lost.isEmpty
-            if commit.reach.twin?.original !== session.file { commit.reach.twin = nil }
         }
     }
 }

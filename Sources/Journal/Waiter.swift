@@ -9,8 +9,6 @@ final class Waiter: Sendable {
         case failed(JournalError)
         /// It is its turn to do it, for others too.
         case lead
-        /// It has the lane, and is to sync there for others too.
-        case sync(_ lane: Int)
     }
 
     private let word = ThreadCondition<Word?>(nil)
@@ -25,6 +23,6 @@ final class Waiter: Sendable {
 
 /// Threads for journals whose callers do not wait.
 enum JournalWorkers {
-    /// A journal uses three at most: one that appends, and two that sync.
+    /// A journal uses two at most: one that appends, and one that syncs.
     static let pool = WorkerPool(name: "journal", limit: 32)
 }

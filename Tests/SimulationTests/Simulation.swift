@@ -141,14 +141,14 @@ final class Simulation {
         !frames.contains { $0.process === self.process(process) }
     }
 
-    /// Whether a second thread of a process may take a step while the first waits for a sync. It
-    /// must need a sync of its own: for the first one's it would wait, as a third would.
+    /// Whether a second thread of a process may take a step while the first syncs: one that will
+    /// not wait for a sync.
     private func canShare(_ process: SimulatedProcess, _ step: Step) -> Bool {
         guard frames.count(where: { $0.process === process }) == 1,
             tracks[step.queue]?.current.settings.isFIFO == false
         else { return false }
         return switch step.action {
-        case .send, .delete: true
+        case .delete: true
         default: false
         }
     }
