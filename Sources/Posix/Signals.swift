@@ -1,34 +1,34 @@
 import CPosix
 import Glibc
+import Synchronization
 
 /// Signals as flags: a handler may do no more than remember, and wake who waits.
 package enum Signals {
-    private struct Memory {
-        var received: sig_atomic_t = 0
-        var count: sig_atomic_t = 0
+    /// Every thread reads it, and the handler runs on any: locks are not for handlers.
+    private struct Memory: ~Copyable {
+        let received = Atomic<CInt>(0)
+        let count = Atomic<Int>(0)
         /// How many signals are remembered; a further one ends the process.
-        var limit: sig_atomic_t = 1
-        var alarm: CInt = -1
+        let limit = Atomic<Int>(1)
+        let alarm = Atomic<CInt>(-1)
     }
 
-    nonisolated(unsafe) private static let memory = {
-        let pointer = UnsafeMutablePointer<Memory>.allocate(capacity: 1)
-        pointer.initialize(to: Memory())
-        return pointer
-    }()
+    private static let memory = Memory()
 
     /// The signal that asked this process to end; `nil` if none did.
     package static var termination: CInt? {
-        memory.pointee.received == 0 ? nil : memory.pointee.received
+        let received = memory.received.load(ordering: .relaxed)
+        return received == 0 ? nil : received
     }
 
     /// How many asked.
-    package static var count: Int { Int(memory.pointee.count) }
+    package static var count: Int { memory.count.load(ordering: .acquiring) }
 
     /// From now on SIGINT and SIGTERM are remembered instead of ending the process. A second one
     /// ends it.
     package static func deferTermination() {
-        _ = memory
+        // Made here: a handler must not be the first to ask for it.
+        precondition(memory.limit.load(ordering: .relaxed) > 0, "one signal at least is remembered")
         var wanted = sigset_t()
         sigemptyset(&wanted)
         for number in [SIGINT, SIGTERM] { sigaddset(&wanted, number) }
@@ -36,15 +36,20 @@ package enum Signals {
         for number in [SIGINT, SIGTERM] {
             var action = sigaction()  // without SA_RESTART: whoever waits for input is woken
             action.__sigaction_handler.sa_handler = { number in
-                let memory = Signals.memory
-                if memory.pointee.count >= memory.pointee.limit { _exit(128 + number) }
-                memory.pointee.received = number
-                memory.pointee.count += 1
+                let alarm = Signals.remember(number)
                 var one: UInt64 = 1
-                if memory.pointee.alarm >= 0 { _ = write(memory.pointee.alarm, &one, 8) }
+                if alarm >= 0 { _ = write(alarm, &one, 8) }
             }
             sigaction(number, &action, nil)
         }
+    }
+
+    /// - Returns: the descriptor that wakes who waits; -1 if nobody does.
+    private static func remember(_ number: CInt) -> CInt {
+        memory.received.store(number, ordering: .relaxed)
+        let before = memory.count.add(1, ordering: .acquiringAndReleasing).oldValue
+        if before >= memory.limit.load(ordering: .relaxed) { _exit(128 + number) }
+        return memory.alarm.load(ordering: .acquiring)
     }
 
     /// For a process that lives until it is asked to end: a second signal is remembered as well,
@@ -52,19 +57,20 @@ package enum Signals {
     package static func allowHurry() throws(SystemError) {
         let alarm = eventfd(0, CInt(EFD_CLOEXEC | EFD_NONBLOCK))
         guard alarm >= 0 else { throw .last("eventfd") }
-        memory.pointee.alarm = alarm
-        memory.pointee.limit = 2
+        memory.alarm.store(alarm, ordering: .releasing)
+        memory.limit.store(2, ordering: .relaxed)
     }
 
     /// Waits, after `allowHurry`, until `count` signals have come or `milliseconds` have passed.
     ///
     /// - Parameter milliseconds: -1 waits for ever.
     package static func wait(for count: Int, milliseconds: Int32 = -1) {
+        let alarm = memory.alarm.load(ordering: .acquiring)
         while Self.count < count {
-            var entry = pollfd(fd: memory.pointee.alarm, events: Int16(POLLIN), revents: 0)
+            var entry = pollfd(fd: alarm, events: Int16(POLLIN), revents: 0)
             if poll(&entry, 1, milliseconds) == 0 { return }
             var value: UInt64 = 0
-            _ = Glibc.read(memory.pointee.alarm, &value, 8)
+            _ = Glibc.read(alarm, &value, 8)
         }
     }
 
