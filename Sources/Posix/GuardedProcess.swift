@@ -39,11 +39,16 @@ package final class GuardedProcess: Sendable {
         // A descriptor that is the wanted one already would keep its close-on-exec flag.
         let safe = fcntl(lifeline.read, F_DUPFD_CLOEXEC, 10)
         defer { close(safe) }
-        guardID = try Spawn.start(
-            guarded,
-            descriptors: [
-                (0, null), (1, output.write), (2, error.write), (Self.lifeline, safe),
-            ])
+        do throws(SystemError) {
+            guardID = try Spawn.start(
+                guarded,
+                descriptors: [
+                    (0, null), (1, output.write), (2, error.write), (Self.lifeline, safe),
+                ])
+        } catch {
+            close(lifeline.write)
+            throw error
+        }
         let exit = msorch_pidfd_open(guardID)
         guard exit >= 0 else {
             let failure = SystemError.last("pidfd_open")

@@ -45,6 +45,27 @@ import Testing
         #expect(words.contains("fork/exec /does/not/exist: no such file or directory"))
     }
 
+    @Test("a guard that cannot be started leaves no descriptor open")
+    func noGuard() throws {
+        let attempts = 300
+        func pipes() throws -> Int {
+            try FileSystem.list("/proc/self/fd").count { name in
+                FileSystem.linkTarget("/proc/self/fd/\(name)")?.hasPrefix("pipe:") == true
+            }
+        }
+        let before = try pipes()
+        for _ in 0..<attempts {
+            let failure = #expect(throws: SystemError.self) {
+                _ = try GuardedProcess(
+                    ProcessDescription("/bin/true", [], environment: [:]),
+                    temporaryFolder: folder.path + "/tmp", guardExecutable: "/does/not/exist")
+            }
+            #expect(failure?.isNotFound == true)
+        }
+        // Other tests run beside this one, and have pipes of their own.
+        #expect(try pipes() < before + attempts / 2)
+    }
+
     @Test("children and grandchildren end with it, also those that left the group")
     func descendants() throws {
         let process = try start(
