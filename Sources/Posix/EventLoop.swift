@@ -118,6 +118,21 @@ package final class EventLoop: Sendable {
         shared.withLock { $0.isShutDown = true }
         poller.wake()
         thread.withLock { $0 }?.join()
+        forgetAll()
+    }
+
+    /// What was watched, or was to run later, holds its owners, and they hold the loop. Whoever is
+    /// released here may come back into it: not under a lock.
+    private func forgetAll() {
+        let watching = handlers.withLock { handlers in
+            defer { handlers = [:] }
+            return handlers
+        }
+        let planned = shared.withLock { shared in
+            defer { shared.timers = TimerHeap() }
+            return shared.timers
+        }
+        withExtendedLifetime((watching, planned)) {}
     }
 
     // MARK: on the thread

@@ -1,3 +1,4 @@
+import Glibc
 import Posix
 import Synchronization
 import Testing
@@ -25,6 +26,32 @@ import Testing
         #expect(order.filter { $0 >= 3 } == [3, 4])
         #expect(!loop.isOnLoop)
         loop.shutdown()
+    }
+
+    @Test("a loop that has ended holds nobody, whatever was watched or planned")
+    func forgets() throws {
+        final class Owner: Sendable {
+            let loop: EventLoop
+            init(_ loop: EventLoop) { self.loop = loop }
+            // As servers do; the loop must not be locked.
+            deinit { loop.unwatch(-1) }
+        }
+        let loop = try EventLoop(name: "test")
+        var ends: [CInt] = [0, 0]
+        try #require(pipe(&ends) == 0)
+        defer { for end in ends { close(end) } }
+        weak var watching: Owner?
+        weak var planned: Owner?
+        do {
+            let (first, second) = (Owner(loop), Owner(loop))
+            watching = first
+            planned = second
+            try loop.watch(ends[0], .read) { _ in _ = first }
+            loop.schedule(after: .seconds(3600)) { _ = second }
+        }
+        #expect(watching != nil && planned != nil)
+        loop.shutdown()
+        #expect(watching == nil && planned == nil)
     }
 
     @Test("a pool does everything, with no more threads than allowed")
