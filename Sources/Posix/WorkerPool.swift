@@ -2,7 +2,7 @@
 /// it, work waits its turn.
 package final class WorkerPool: Sendable {
     private struct State {
-        var work: [@Sendable () -> Void] = []
+        var work = WaitingLine<@Sendable () -> Void>()
         var idle = 0
         var threads: [Thread] = []
         var isShutDown = false
@@ -46,9 +46,9 @@ package final class WorkerPool: Sendable {
         while true {
             state.withLock { $0.idle += 1 }
             let work = state.wait { state -> (@Sendable () -> Void)?? in
-                if !state.work.isEmpty {
+                if let work = state.work.popFirst() {
                     state.idle -= 1
-                    return .some(state.work.removeFirst())
+                    return .some(work)
                 }
                 return state.isShutDown ? .some(nil) : nil
             }

@@ -19,7 +19,7 @@ package final class FunctionPool: @unchecked Sendable {
     private var starting: Set<ObjectIdentifier> = []
     /// The warmest last.
     private var idle: [(environment: ExecutionEnvironment, reaper: EventLoop.TimerID)] = []
-    private var waiting: [PendingInvocation] = []
+    private var waiting = WaitingLine<PendingInvocation>()
     private var runningCount = 0
     private var onStopped: (@Sendable () -> Void)?
     /// Wanted as soon as nothing runs: `stop` with this completion.
@@ -45,8 +45,7 @@ package final class FunctionPool: @unchecked Sendable {
     package func stop(completion: @escaping @Sendable () -> Void) {
         host.loop.execute { [self] in
             onStopped = completion
-            for pending in waiting { pending.completion(.failure(.stopped)) }
-            waiting = []
+            for pending in waiting.drain() { pending.completion(.failure(.stopped)) }
             for environment in environments.values { environment.end(.stopped) }
             reportIfStopped()
         }
@@ -80,10 +79,11 @@ package final class FunctionPool: @unchecked Sendable {
 
     /// Gives what waits to environments that are idle, and starts more where there are too few.
     private func distribute() {
-        while !waiting.isEmpty, let (environment, reaper) = idle.popLast() {
+        while let (environment, reaper) = idle.last, let pending = waiting.popFirst() {
+            idle.removeLast()
             host.loop.cancel(reaper)
             runningCount += 1
-            environment.run(waiting.removeFirst(), concurrency: runningCount)
+            environment.run(pending, concurrency: runningCount)
         }
         while starting.count < waiting.count, environments.count < limit {
             guard start(for: nil) else { return }
@@ -111,8 +111,8 @@ package final class FunctionPool: @unchecked Sendable {
             environments[id] = nil
             starting.remove(id)
             if pending != nil { runningCount -= 1 }
-            let victim = pending ?? waiting.removeFirst()
-            victim.completion(
+            let victim = pending ?? waiting.popFirst()
+            victim?.completion(
                 .failure(
                     .cannotStart(
                         functionName: function.definition.functionName, reason: "\(error)")))
@@ -134,8 +134,8 @@ package final class FunctionPool: @unchecked Sendable {
             environments[id] = nil
             idle.removeAll { $0.environment === environment }
             // As on AWS, the init phase gets a second chance as part of an invocation.
-            if starting.remove(id) != nil, hasFailedInInit, !waiting.isEmpty {
-                start(for: waiting.removeFirst(), after: environment)
+            if starting.remove(id) != nil, hasFailedInInit, let pending = waiting.popFirst() {
+                start(for: pending, after: environment)
             }
         }
         if onStopped == nil { distribute() } else { reportIfStopped() }
