@@ -46,7 +46,7 @@ package struct FileDescriptor: ~Copyable, Sendable {
 
     /// Opens for appending: writes of one call by several processes do not mix.
     package init(appendingTo path: String) throws(SystemError) {
-        try self.init(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC)
+        try self.init(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC)
     }
 
     private init(_ path: String, _ flags: CInt) throws(SystemError) {
@@ -87,10 +87,15 @@ package struct FileDescriptor: ~Copyable, Sendable {
     package borrowing func writeAll(_ bytes: UnsafeRawBufferPointer) throws(SystemError) {
         var rest = bytes
         while !rest.isEmpty {
-            let count = retrying { Glibc.write(rawValue, rest.baseAddress, rest.count) }
-            guard count >= 0 else { throw .last("write") }
-            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+            rest = UnsafeRawBufferPointer(rebasing: rest[try write(rest)...])
         }
+    }
+
+    /// - Returns: how many bytes the system took; at least one, unless there are none.
+    borrowing func write(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int {
+        let count = retrying { Glibc.write(rawValue, bytes.baseAddress, bytes.count) }
+        guard count >= 0 else { throw .last("write") }
+        return count
     }
 
     package borrowing func truncate(to size: UInt64) throws(SystemError) {

@@ -175,6 +175,41 @@ package enum FileSystem {
         try bytes.withBytes { buffer throws(SystemError) in try file.writeAll(buffer) }
     }
 
+    /// Adds whole lines to the end of a file, in one write; makes it if there is none. Should it
+    /// end in a line that was cut, they begin on one of their own.
+    ///
+    /// - Parameter bytes: lines, each with its end.
+    /// - Returns: how many of `bytes` are in the file, counting whole lines alone; the failure, if
+    ///   these are not all.
+    package static func appendLines(
+        _ bytes: [UInt8], to path: String
+    ) -> (written: Int, failure: SystemError?) {
+        let newline = UInt8(ascii: "\n")
+        var count = 0
+        var lead = 0
+        do throws(SystemError) {
+            let file = try FileDescriptor(appendingTo: path)
+            let size = try file.status().size
+            var last: [UInt8] = [newline]
+            if size > 0 {
+                _ = try last.withMutableBytes { buffer throws(SystemError) in
+                    try file.read(into: buffer, at: UInt64(size) - 1)
+                }
+            }
+            lead = last == [newline] ? 0 : 1
+            let all = lead == 0 ? bytes : [newline] + bytes
+            try all.withBytes { buffer throws(SystemError) in
+                while count < buffer.count {
+                    count += try file.write(UnsafeRawBufferPointer(rebasing: buffer[count...]))
+                }
+            }
+            return (bytes.count, nil)
+        } catch {
+            let whole = bytes.prefix(max(0, count - lead)).lastIndex(of: newline)
+            return (whole.map { $0 + 1 } ?? 0, error)
+        }
+    }
+
     /// Replaces the file by `bytes` so that a crash leaves the old or the new one, whole and
     /// durable.
     package static func replace(

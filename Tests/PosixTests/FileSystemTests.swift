@@ -75,4 +75,42 @@ import Testing
         let error = #expect(throws: SystemError.self) { try FileSystem.read("/nowhere/at/all") }
         #expect(error?.description == "No such file or directory: /nowhere/at/all (open)")
     }
+
+    @Test("lines that are appended begin on a line of their own, whatever stands before")
+    func cutLine() throws {
+        let folder = try TemporaryFolder("lines")
+        let path = folder.path + "/f"
+        func text() throws -> String { String(decoding: try FileSystem.read(path), as: UTF8.self) }
+        var outcome = FileSystem.appendLines(Array("a\nb\n".utf8), to: path)
+        #expect(outcome.written == 4 && outcome.failure == nil)
+        try FileSystem.append(Array("cut".utf8), to: path)
+        outcome = FileSystem.appendLines(Array("d\n".utf8), to: path)
+        #expect(outcome.written == 2 && outcome.failure == nil)
+        #expect(try text() == "a\nb\ncut\nd\n")
+        outcome = FileSystem.appendLines(Array("e\n".utf8), to: folder.path)
+        #expect(outcome.written == 0 && outcome.failure != nil)
+    }
+
+    @Test("who waits longest comes first, among few and among many")
+    func waitingLine() {
+        var line = WaitingLine<Int>()
+        #expect(line.isEmpty && line.popFirst() == nil)
+        var next = 0
+        var expected = 0
+        // Grows by two and shrinks by one, then drains.
+        for _ in 0..<500 {
+            line.append(next)
+            line.append(next + 1)
+            next += 2
+            #expect(line.popFirst() == expected)
+            expected += 1
+        }
+        #expect(line.count == 500)
+        for _ in 0..<400 {
+            #expect(line.popFirst() == expected)
+            expected += 1
+        }
+        #expect(line.drain() == Array(expected..<next))
+        #expect(line.isEmpty && line.drain().isEmpty)
+    }
 }

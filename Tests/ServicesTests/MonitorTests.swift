@@ -32,4 +32,64 @@ import Testing
         #expect(entries.count == Monitor.waitingLines)
         #expect(entries.first?.event.message == "\(more)")
     }
+
+    @Test("metrics wait for a disk that takes none, and so many at the most")
+    func metricsWait() throws {
+        let folder = try TemporaryFolder("monitor")
+        let clock = SteppedClock()
+        let monitor = Monitor(stateDirectory: folder.path, clock: clock.clock)
+        let queues = QueueDirectory(stateDirectory: folder.path)
+        func record(_ name: String) {
+            monitor.record([Datapoint(Metric("N", name), .count, clock.clock.now(), 1)])
+        }
+        let metrics = folder.path + "/metrics"
+        try FileSystem.replace(metrics, with: [])
+        record("lost-first")
+        clock.step(.seconds(1))
+        for number in 0..<Monitor.waitingDatapoints { record("m\(number)") }
+        #expect(throws: SystemError.self) { try monitor.flush(queues) }
+        record("m0")  // of the same second: it joins what waits
+        try FileSystem.remove(metrics)
+        try monitor.flush(queues)
+        try monitor.flush(queues)
+        let kept = try MetricStore(stateDirectory: folder.path)
+            .read(from: Timestamp(milliseconds: 0), to: clock.clock.now() + .seconds(1))
+        #expect(kept.count == Monitor.waitingDatapoints)
+        #expect(kept.first { $0.metric.name == "m0" }?.values.count == 2)
+        #expect(!kept.contains { $0.metric.name == "lost-first" })
+    }
+
+    @Test("logs that cannot be written keep neither metrics nor other streams back; no line twice")
+    func oneStreamFails() throws {
+        let folder = try TemporaryFolder("monitor")
+        let clock = SteppedClock()
+        let monitor = Monitor(stateDirectory: folder.path, clock: clock.clock)
+        let queues = QueueDirectory(stateDirectory: folder.path)
+        monitor.write(by: { _, _ in })
+        func log(_ function: String, _ text: String) {
+            monitor.log(
+                FunctionLogLine(
+                    functionName: function, stream: "s", time: clock.clock.now(), text: text))
+        }
+        for number in 0..<3 {
+            log("Good", "\(number)")
+            log("Bad", "\(number)")
+        }
+        monitor.record([Datapoint(Metric("N", "m"), .count, clock.clock.now(), 1)])
+        let bad = folder.path + "/logs/aws/lambda/Bad"
+        try FileSystem.makeDirectory(FileSystem.parent(of: bad))
+        try FileSystem.replace(bad, with: [])
+        #expect(throws: SystemError.self) { try monitor.flush(queues) }
+        #expect(throws: SystemError.self) { try monitor.flush(queues) }
+        #expect(FileSystem.exists(folder.path + "/metrics"))
+        try FileSystem.remove(bad)
+        try monitor.flush(queues)
+        var position = LogStore.Position()
+        let entries = try LogStore(stateDirectory: folder.path)
+            .read(nil, from: Timestamp(milliseconds: 0), after: &position)
+        for function in ["Good", "Bad"] {
+            let texts = entries.filter { $0.functionName == function }.map(\.event.message)
+            #expect(texts == ["0", "1", "2"])
+        }
+    }
 }

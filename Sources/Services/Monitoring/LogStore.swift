@@ -14,20 +14,36 @@ package struct LogStore: Sendable {
 
     package init(stateDirectory: String) { folder = "\(stateDirectory)/logs/aws/lambda" }
 
-    /// Appends whole lines, in one write a stream.
-    package func append(_ lines: [FunctionLogLine]) throws(SystemError) {
+    /// Appends whole lines, in one write a stream, and takes what is written out of `lines`, also
+    /// where it throws. A stream that cannot be written does not keep others back.
+    package func append(_ lines: inout [FunctionLogLine]) throws(SystemError) {
         guard !lines.isEmpty else { return }
-        var files: [String: [UInt8]] = [:]
-        for line in lines {
+        var files: [String: (batch: LineBatch, places: [Int])] = [:]
+        for (place, line) in lines.enumerated() {
             let name = LogStreamName(line.stream, time: line.time)
             let function = LogStreamName.escaped(line.functionName)
             let path = "\(folder)/\(function)/\(name.date)/\(name.file)"
-            LogEvent(time: line.time, message: line.text).append(to: &files[path, default: []])
+            files[path, default: (LineBatch(), [])].places.append(place)
+            files[path]?.batch.append {
+                LogEvent(time: line.time, message: line.text).append(to: &$0)
+            }
         }
-        for (path, bytes) in files {
-            try FileSystem.makeDirectory(FileSystem.parent(of: path))
-            try FileSystem.append(bytes, to: path)
+        var left: [Int] = []
+        var failure: SystemError?
+        for (path, (batch, places)) in files {
+            var written = 0
+            do throws(SystemError) {
+                try FileSystem.makeDirectory(FileSystem.parent(of: path))
+                let outcome = batch.write(to: path)
+                written = outcome.written
+                if let cause = outcome.failure { throw cause }
+            } catch {
+                failure = error
+            }
+            left += places[written...]
         }
+        lines = left.sorted().map { lines[$0] }
+        if let failure { throw failure }
     }
 
     /// The functions that have logs.

@@ -8,19 +8,19 @@ package struct MetricStore: Sendable {
 
     package init(stateDirectory: String) { folder = "\(stateDirectory)/metrics" }
 
-    /// Appends whole lines, in one write for those of a day that stand together.
-    package func append(_ datapoints: [Datapoint]) throws(SystemError) {
+    /// Appends whole lines, in one write for those of a day that stand together, and takes what is
+    /// written out of `datapoints`, also where it throws.
+    package func append(_ datapoints: inout [Datapoint]) throws(SystemError) {
         guard !datapoints.isEmpty else { return }
         try FileSystem.makeDirectory(folder)
-        var rest = datapoints[...]
-        while let day = rest.first?.time.date {
-            var bytes: [UInt8] = []
-            while let datapoint = rest.first, datapoint.time.date == day {
-                datapoint.append(to: &bytes)
-                bytes.append(0x0A)
-                rest.removeFirst()
+        while let day = datapoints.first?.time.date {
+            var lines = LineBatch()
+            for datapoint in datapoints.prefix(while: { $0.time.date == day }) {
+                lines.append { datapoint.append(to: &$0) }
             }
-            try FileSystem.append(bytes, to: "\(folder)/\(day).jsonl")
+            let (written, failure) = lines.write(to: "\(folder)/\(day).jsonl")
+            datapoints.removeFirst(written)
+            if let failure { throw failure }
         }
     }
 

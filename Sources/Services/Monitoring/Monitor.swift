@@ -25,6 +25,8 @@ package final class Monitor: Sendable {
 
     /// Lines that wait for a disk that is full; the oldest go first.
     static let waitingLines = 10_000
+    /// Datapoints that do; the oldest go first.
+    static let waitingDatapoints = 20_000
 
     private let clock: StackClock
     private let metricStore: MetricStore
@@ -122,7 +124,12 @@ package final class Monitor: Sendable {
 
     /// Writes everything, and how deep the queues are that something happened to.
     package func flush(_ queues: QueueDirectory) throws {
-        try flushLogs()
+        let logs = Result { try flushLogs() }
+        try flushMetrics(queues)
+        try logs.get()
+    }
+
+    private func flushMetrics(_ queues: QueueDirectory) throws {
         var metrics = state.withLock { state in
             defer { state.metrics = MetricBatch() }
             return state.metrics
@@ -148,20 +155,32 @@ package final class Monitor: Sendable {
             }
             for datapoint in depth { metrics.record(datapoint) }
         }
-        try metricStore.append(metrics.drain())
+        var datapoints = metrics.drain()
+        do throws(SystemError) {
+            try metricStore.append(&datapoints)
+        } catch {
+            state.withLock { state in
+                for datapoint in datapoints.suffix(Self.waitingDatapoints) {
+                    state.metrics.record(datapoint)
+                }
+            }
+            throw error
+        }
     }
 
     private func flushLogs() throws(SystemError) {
-        let lines = state.withLock { state in
+        var lines = state.withLock { state in
             defer { state.lines = [] }
             state.isScheduled = false
             state.lastFlush = SystemClock.monotonicNanoseconds()
             return state.lines
         }
         do throws(SystemError) {
-            try logStore.append(lines)
+            try logStore.append(&lines)
         } catch {
-            state.withLock { $0.lines = Array((lines + $0.lines).suffix(Self.waitingLines)) }
+            state.withLock { [lines] in
+                $0.lines = Array((lines + $0.lines).suffix(Self.waitingLines))
+            }
             throw error
         }
     }
