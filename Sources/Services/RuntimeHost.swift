@@ -9,6 +9,8 @@ package struct RuntimeHost: Sendable {
     package var queues: QueueDirectory
     /// Who waits for messages.
     package var polls: LongPolls
+    /// Who moves dead letters back.
+    var moveTasks: MoveTaskRunner
     package var clock: StackClock
     /// Gets what functions do and say.
     package var monitor: Monitor

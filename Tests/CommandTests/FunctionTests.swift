@@ -307,13 +307,3 @@ import Testing
         }
     }
 }
-
-/// Waits for a condition, up to 20 s.
-func eventually(_ condition: () -> Bool) -> Bool {
-    let deadline = SystemClock.monotonicNanoseconds() + 20_000_000_000
-    while !condition() {
-        if SystemClock.monotonicNanoseconds() > deadline { return false }
-        SystemClock.pause(microseconds: 2000)
-    }
-    return true
-}

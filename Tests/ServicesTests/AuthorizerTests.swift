@@ -60,12 +60,17 @@ import Testing
                 sessionToken: own.sessionToken.isEmpty ? nil : own.sessionToken)
         }
 
-        func request(_ key: AccessKey?, service: String = "sqs") -> HTTPRequest {
+        func request(
+            _ key: AccessKey?, service: String = "sqs", operation: String = "ListQueues",
+            body: String = "{}"
+        ) -> HTTPRequest {
+            let target = "AmazonSQS.\(operation)"
             var request = HTTPRequest(
-                method: "POST", target: "/", headers: ["Host": "localhost"], body: [0x7B, 0x7D])
+                method: "POST", target: "/",
+                headers: ["Host": "localhost", "X-Amz-Target": target], body: Array(body.utf8))
             let signed = SignedRequest(
-                method: "POST", path: "/", query: "", headers: [("Host", "localhost")],
-                body: request.body)
+                method: "POST", path: "/", query: "",
+                headers: [("Host", "localhost"), ("X-Amz-Target", target)], body: request.body)
             guard let key else { return request }
             let added = SignatureV4.sign(
                 signed, with: key, region: "us-east-1", service: service, at: clock.clock.now())

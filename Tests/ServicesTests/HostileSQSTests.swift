@@ -114,7 +114,8 @@ import Testing
         let workers = WorkerPool(name: "test", limit: 4)
         let polls = LongPolls(loop: loop, workers: workers, queues: queues)
         let host = RuntimeHost(
-            loop: loop, pool: workers, queues: queues, polls: polls, clock: StackClock(),
+            loop: loop, pool: workers, queues: queues, polls: polls,
+            moveTasks: MoveTaskRunner(queues, warn: { _ in }), clock: StackClock(),
             monitor: Monitor(stateDirectory: folder.path), endpointURL: "http://h",
             guardExecutable: "", warn: { _ in })
         let endpoint = SQSEndpoint(region: "us-east-1", accountID: "123456789012", host: host)

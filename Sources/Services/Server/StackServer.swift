@@ -59,7 +59,8 @@ package final class StackServer: Sendable {
         let address = HostAddress.isWildcard(options.host) ? "127.0.0.1" : options.host
         host = RuntimeHost(
             loop: loop, pool: pool, queues: queues,
-            polls: LongPolls(loop: loop, workers: pool, queues: queues), clock: clock,
+            polls: LongPolls(loop: loop, workers: pool, queues: queues),
+            moveTasks: MoveTaskRunner(queues, warn: warn), clock: clock,
             monitor: monitor,
             endpointURL: "http://\(HostAddress.inURL(address)):\(endpointServer.port)",
             guardExecutable: guardExecutable, warn: warn)
@@ -139,15 +140,19 @@ package final class StackServer: Sendable {
         guard let previous = try open(deployment) else { return }
         retiring.withLock { $0 += 1 }
         let successor = runtime
-        // Not on the pool: this may take as long as the longest invocation.
-        let thread = try Thread(name: "retire") { [self] in
+        let retire: @Sendable () -> Void = { [self] in
             previous.retire(
                 upTo: options.replaceLimit, grace: Self.replaceGrace, for: successor,
                 isHurried: { [control] in control.isHurried })
             retiring.withLock { $0 -= 1 }
             retiring.signal()
         }
-        thread.detach()
+        // Not on the pool, if it can be: this may take as long as the longest invocation.
+        if let thread = try? Thread(name: "retire", retire) {
+            thread.detach()
+        } else {
+            host.pool.execute(retire)
+        }
         if options.deliversMessages { startDelivery() }
     }
 
@@ -156,6 +161,15 @@ package final class StackServer: Sendable {
         runtime.startDelivery()
         events.start()
     }
+
+    /// Keeps an event for a function, and runs it.
+    /// - Returns: the request ID of its invocations.
+    func accept(_ payload: [UInt8], for function: FunctionDefinition) throws -> String {
+        try events.accept(payload, for: function)
+    }
+
+    /// Goes on with events that other processes have added.
+    func resumeEvents() { events.start() }
 
     /// Requests that know of a newer deployment come to `body`, which brings it and dispatches
     /// them.
@@ -174,6 +188,7 @@ package final class StackServer: Sendable {
         control.beginToStop()
         host.polls.stop()
         events.stop()
+        host.moveTasks.stop()
         let start = SystemClock.monotonicNanoseconds()
         // Functions that run call the endpoint; it stays open for them.
         if let gatewayServer { Self.wait(for: gatewayServer, options.finishLimit, isHurried) }
@@ -206,6 +221,7 @@ package final class StackServer: Sendable {
     /// to flush.
     package func stop() {
         events.stop()
+        host.moveTasks.stop()
         runtime.stop()
         host.monitor.write(by: nil)
         gatewayServer?.stop()

@@ -1,4 +1,5 @@
 import Access
+import Journal
 import QueueModel
 
 /// Who may do what: the caller's own policy and the queue's, together (docs/security.md).
@@ -24,18 +25,30 @@ extension SQSEndpoint {
     /// The last word; on a worker.
     ///
     /// - Parameter name: the queue that `QueueUrl` names.
-    func authorize(_ exchange: SQSExchange, _ name: String?) throws(SQSError) {
+    /// - Throws: what keeps the queue from being read, too: nobody knows then what it denies.
+    func authorize(_ exchange: SQSExchange, _ name: String?) throws {
         guard let caller = exchange.caller else { return }
         let resource = resource(of: exchange.call, name)
-        let policy = queueName(arn: resource).flatMap { name in
-            // A queue that is not there, or cannot be read, has nothing to say.
-            try? queues.queue(name).newestPolicy()
-        }
+        let policy = try queueName(arn: resource).flatMap { try newestPolicy(of: $0) }
         guard
             let judgement = judgement(of: exchange, on: resource, policy, isFinal: true),
             judgement.isRefused
         else { return }
-        throw caller.isAnonymous ? SQSError(.missing) : .accessDenied(judgement.message)
+        throw caller.isAnonymous ? SQSError(.missing) : SQSError.accessDenied(judgement.message)
+    }
+
+    /// A queue that is not there has nothing to say.
+    private func newestPolicy(of name: String) throws -> Policy? {
+        do {
+            do {
+                return try queues.queue(name).newestPolicy()
+            } catch JournalError.removed {
+                queues.forget(name)  // another queue may have its name by now
+                return try queues.queue(name).newestPolicy()
+            }
+        } catch QueueError.noSuchQueue, JournalError.removed {
+            return nil
+        }
     }
 
     private func judgement(

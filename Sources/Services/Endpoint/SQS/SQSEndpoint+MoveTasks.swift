@@ -1,6 +1,5 @@
 import Crypto
 import JSON
-import Posix
 import QueueModel
 
 /// Move tasks on the wire: a handle is Base64 of the task's id and its queue, as on AWS.
@@ -19,14 +18,8 @@ extension SQSEndpoint {
                 "Source queue must be configured as a Dead Letter Queue.")
         }
         let task = try queues.startMoveTask(from: source, to: target, rate: rate)
-        // It runs on when the call is answered. Should this process end first, whoever runs the
-        // queue's tasks next goes on with it.
-        let queues = queues
-        let thread = try Thread(name: "move") {
-            _ = try? queues.runMoveTask(
-                of: source, isCancelled: { Signals.termination != nil }, progress: { _ in })
-        }
-        thread.detach()
+        // It runs on when the call is answered.
+        moveTasks.run(source)
         return .taskHandle(handle(task, source))
     }
 

@@ -20,6 +20,7 @@ package final class SQSEndpoint: Sendable {
     let loop: EventLoop
     let workers: WorkerPool
     let polls: LongPolls
+    let moveTasks: MoveTaskRunner
     let authorizer: Authorizer?
 
     /// - Parameter authorizer: `nil` takes everybody for the developer.
@@ -31,6 +32,7 @@ package final class SQSEndpoint: Sendable {
         loop = host.loop
         workers = host.pool
         polls = host.polls
+        moveTasks = host.moveTasks
     }
 
     /// Takes one request; on the loop.
