@@ -85,7 +85,7 @@ package final class StackRuntime: Sendable {
     /// As above, under a request ID that is known already.
     ///
     /// - Parameter clientContext: JSON.
-    func invoke(
+    package func invoke(
         _ function: FunctionDefinition, payload: [UInt8], requestID: String,
         clientContext: String?,
         completion: @escaping @Sendable (Result<InvocationResult, InvocationError>) -> Void

@@ -212,6 +212,9 @@ struct ReferenceChecker {
     private mutating func check(alarm: Node) {
         require(alarm["lambda"], in: .functions)
         require(alarm["queue"], in: .queues)
+        for key in ["alarmActions", "okActions", "insufficientDataActions"] {
+            for action in alarm[key]?.elements ?? [] { require(action, in: .functions) }
+        }
         let sources = ["lambda", "queue", "namespace"].filter { alarm[$0] != nil }
         if sources.count != 1 {
             report(

@@ -162,6 +162,9 @@ package enum StackSchema {
             "Up to 50 tags."),
     ])
 
+    /// As many as CloudWatch takes for a state.
+    private static let actions = SchemaRule.list(of: .text(), maximum: 5)
+
     private static let alarm = SchemaRule.object([
         SchemaProperty("description", .text(), "What it means."),
         SchemaProperty("lambda", .text(), "Short form: a function's metric."),
@@ -196,6 +199,12 @@ package enum StackSchema {
             "treatMissingData", .choice(["missing", "ignore", "breaching", "notBreaching"]),
             "What a period without data counts as (default: missing)."),
         SchemaProperty(
-            "actions", .anything, "What to do at a change of state."),
+            "alarmActions", actions, "Functions that are told when it becomes ALARM."),
+        SchemaProperty("okActions", actions, "Functions that are told when it becomes OK."),
+        SchemaProperty(
+            "insufficientDataActions", actions,
+            "Functions that are told when it becomes INSUFFICIENT_DATA."),
+        SchemaProperty(
+            "actionsEnabled", .boolean, "Whether they are told at all (default: true)."),
     ])
 }

@@ -26,12 +26,25 @@ extension AlarmDefinition {
         } else {
             return nil
         }
+        var actions: [AlarmStateValue: [String]] = [:]
+        if json["actionsEnabled"]?.boolValue != false {
+            for (key, state) in Self.actionKeys {
+                actions[state] = json[key]?.arrayValue?.compactMap(\.stringValue)
+            }
+        }
         self.init(
-            name: name, metric: metric, statistic: statistic, periodSeconds: Int(period),
+            name: name, text: json["description"]?.stringValue ?? "", metric: metric,
+            statistic: statistic, periodSeconds: Int(period),
             evaluationPeriods: Int(periods),
             datapointsToAlarm: json["datapointsToAlarm"]?.intValue.map { Int($0) },
             threshold: threshold, comparison: comparison,
             treatMissingData: json["treatMissingData"]?.stringValue
-                .flatMap { MissingDataTreatment(rawValue: $0) } ?? .missing)
+                .flatMap { MissingDataTreatment(rawValue: $0) } ?? .missing,
+            actions: actions)
     }
+
+    private static let actionKeys: [(String, AlarmStateValue)] = [
+        ("alarmActions", .alarm), ("okActions", .ok),
+        ("insufficientDataActions", .insufficientData),
+    ]
 }

@@ -26,6 +26,8 @@ package enum MissingDataTreatment: String, Sendable, CaseIterable {
 /// An alarm on one metric: `datapointsToAlarm` (M) of `evaluationPeriods` (N).
 package struct AlarmDefinition: Equatable, Sendable {
     package var name: String
+    /// What it means; empty if nobody said.
+    package var text: String
     package var metric: Metric
     package var statistic: Statistic
     package var periodSeconds: Int
@@ -34,14 +36,19 @@ package struct AlarmDefinition: Equatable, Sendable {
     package var threshold: Double
     package var comparison: ComparisonOperator
     package var treatMissingData: MissingDataTreatment
+    /// The functions to be told when it gets into a state, by their names in the stack.
+    package var actions: [AlarmStateValue: [String]]
 
     package init(
-        name: String, metric: Metric, statistic: Statistic, periodSeconds: Int,
+        name: String, text: String = "", metric: Metric, statistic: Statistic, periodSeconds: Int,
         evaluationPeriods: Int, datapointsToAlarm: Int? = nil, threshold: Double,
-        comparison: ComparisonOperator, treatMissingData: MissingDataTreatment = .missing
+        comparison: ComparisonOperator, treatMissingData: MissingDataTreatment = .missing,
+        actions: [AlarmStateValue: [String]] = [:]
     ) {
         precondition(periodSeconds > 0 && evaluationPeriods > 0, "checked with the stack")
         self.name = name
+        self.text = text
+        self.actions = actions
         self.metric = metric
         self.statistic = statistic
         self.periodSeconds = periodSeconds

@@ -22,12 +22,13 @@ import Testing
             environment: environment)
     }
 
-    private func deploy(handler: String = "show", more: String = "", iam: String = "enforce") throws
-    {
+    private func deploy(
+        handler: String = "show", more: String = "", iam: String = "enforce", rest: String = ""
+    ) throws {
         let stack = """
             {"lambdas": {"Worker": {"functionName": "WorkerService", "runtime": "python3",
               "handler": "handler.\(handler)", "code": "\(Self.worker)", "timeout": 20\(more)}},
-             "queues": {"Failures": {}}, "security": {"iam": "\(iam)"}}
+             "queues": {"Failures": {}}, "security": {"iam": "\(iam)"}\(rest)}
             """
         try FileSystem.replace(folder.path + "/stack.json", with: Array(stack.utf8))
         let result = try run(["deploy", "--quiet"])
@@ -198,6 +199,49 @@ import Testing
             try event(#"{"Records": []}"#, serve).headers["x-amzn-RequestId"])
         let isRun = eventually {
             ((try? run(["logs", "WorkerService"]).output) ?? "").contains("END RequestId: \(id)")
+        }
+        #expect(isRun, "\(serve.words)")
+        #expect(serve.end(by: SIGTERM) == 0)
+    }
+
+    @Test("an alarm under serve: told by its log, in the history, and to its function")
+    func alarm() throws {
+        let alarm = """
+            , "alarms": {"Deep": {"queue": "Failures", "statistic": "Maximum", "period": 10,
+              "metric": "ApproximateNumberOfMessagesVisible", "evaluationPeriods": 1,
+              "threshold": 2, "comparison": "GreaterThanThreshold", "alarmActions": ["Worker"]}}
+            """
+        try deploy(rest: alarm)
+        let serve = try RunningServe(in: folder.path)
+        // The depth that a command sees at its end is the metric.
+        for number in 0..<3 { #expect(try run(["send", "Failures", "\(number)"]).status == 0) }
+        let isTold = eventually { serve.words.contains("Deep is ALARM: Threshold Crossed") }
+        #expect(isTold, "\(serve.words)")
+        let alarms = try json(["alarms"]).arrayValue
+        #expect(alarms?.first?["state"] == "ALARM", "\(String(describing: alarms))")
+        let isRun = eventually {
+            let logs = (try? run(["logs", "WorkerService"]).output) ?? ""
+            return logs.contains(":alarm:Deep") && logs.contains("aws.cloudwatch")
+        }
+        #expect(isRun, "\(serve.words)")
+        #expect(serve.end(by: SIGTERM) == 0)
+    }
+
+    @Test("what an alarm finds without a serve waits for one")
+    func alarmWaits() throws {
+        let alarm = """
+            , "alarms": {"Calm": {"queue": "Failures", "statistic": "Sum", "period": 10,
+              "metric": "NumberOfMessagesSent", "evaluationPeriods": 1, "threshold": 0,
+              "comparison": "GreaterThanThreshold", "treatMissingData": "notBreaching",
+              "okActions": ["Worker"]}}
+            """
+        try deploy(rest: alarm)
+        let judged = try run(["alarms"])
+        #expect(judged.status == 0 && judged.error.contains("waits for Worker"), "\(judged)")
+        #expect(!(try run(["alarms"]).error.contains("waits for")))
+        let serve = try RunningServe(in: folder.path)
+        let isRun = eventually {
+            ((try? run(["logs", "WorkerService"]).output) ?? "").contains(":alarm:Calm")
         }
         #expect(isRun, "\(serve.words)")
         #expect(serve.end(by: SIGTERM) == 0)

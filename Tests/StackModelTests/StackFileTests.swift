@@ -83,6 +83,13 @@ import Testing
         #expect(check(text(51)).contains { $0.contains("queues.Q.tags has 51 members") })
     }
 
+    private static func alarm(_ more: String) -> String {
+        """
+        , "alarms": {"A": {"lambda": "F", "metric": "Errors", "statistic": "Sum", "period": 60,
+          "evaluationPeriods": 1, "threshold": 1, "comparison": "GreaterThanThreshold", \(more)}}
+        """
+    }
+
     struct Crossing: Sendable, CustomTestStringConvertible {
         var testDescription: String
         var function = ""
@@ -102,6 +109,14 @@ import Testing
                 testDescription: "little visibility",
                 function: #""timeout": 6, "triggers": [{"queue": "Q"}]"#,
                 expected: "warning: lambdas.F.triggers[0]: the visibility timeout of 'Q' is 30"),
+            Crossing(
+                testDescription: "an alarm that tells nobody there is",
+                rest: Self.alarm(#""alarmActions": ["F", "G"]"#),
+                expected: "alarms.A.alarmActions[1] is 'G', and there is no such function"),
+            Crossing(
+                testDescription: "an alarm that tells more than five",
+                rest: Self.alarm(#""okActions": ["F", "F", "F", "F", "F", "F"]"#),
+                expected: "alarms.A.okActions has 6 elements; allowed: 5"),
             Crossing(
                 testDescription: "a large batch without a window",
                 function: #""triggers": [{"queue": "Q", "batchSize": 11}]"#,

@@ -11,8 +11,18 @@ extension Command {
         ],
         run: { invocation in
             let deployment = try invocation.deployment()
+            let events = EventStore(stateDirectory: invocation.stateDirectory)
+            let actions = AlarmActions(deployment.stack) { payload, function in
+                try events.accept(payload, for: function)
+            }
+            var told: Set<String> = []
             let states = try AlarmStore(stateDirectory: invocation.stateDirectory)
-                .evaluate(deployment, now: StackClock().now())
+                .evaluate(deployment, now: StackClock().now()) { change in
+                    for trouble in actions.run(change) {
+                        invocation.output.note("warning: \(trouble)")
+                    }
+                    told.formUnion(change.actions)
+                }.alarms
             let json = states.map { definition, state -> JSONValue in
                 [
                     "name": .string(definition.name), "state": .string(state.value.rawValue),
@@ -31,6 +41,11 @@ extension Command {
                             state.reason,
                         ]
                     })
+            }
+            if !told.isEmpty {
+                invocation.output.note(
+                    "What changed waits for \(told.sorted().joined(separator: ", ")); "
+                        + "'msorch serve' delivers it.")
             }
             if states.isEmpty { invocation.output.note("The stack has no alarms.") }
         })

@@ -28,40 +28,38 @@ package final class EventInvoker: Sendable {
         var pollers: Set<String> = []
         /// Events that run or wait for room, by function.
         var running: [String: Int] = [:]
-        /// How often an event has failed so far; what another process saw is not known.
-        var failures: [String: Int] = [:]
     }
 
-    /// One event that was received.
-    private struct Event: Sendable {
-        var id: String
-        var handle: String
-        var payload: [UInt8]
-        var accepted: Timestamp
-        var receiveCount: Int64
-    }
+    private typealias Event = AsynchronousEvent
 
     private let host: RuntimeHost
-    private let events: QueueDirectory
-    private let runtime: @Sendable () -> StackRuntime
+    private let events: EventStore
+    private let backend: @Sendable () -> any EventBackend
+    /// How long one look for events waits for one.
+    private let wait: Duration
     private let interruption: Interruption
     private let state = ThreadCondition(State())
 
-    /// - Parameter runtime: what is deployed now.
+    /// - Parameters:
+    ///   - wait: how long one look for events waits for one, by the system's clock: 0 to 20 s.
+    ///   - backend: what is deployed now.
     init(
-        stateDirectory: String, on host: RuntimeHost,
-        runtime: @escaping @Sendable () -> StackRuntime
+        stateDirectory: String, on host: RuntimeHost, wait: Duration = .seconds(20),
+        backend: @escaping @Sendable () -> any EventBackend
     ) throws {
         self.host = host
-        self.runtime = runtime
+        self.wait = wait
+        self.backend = backend
         interruption = try Interruption()
-        events = QueueDirectory(stateDirectory: "\(stateDirectory)/events")
+        events = EventStore(stateDirectory: stateDirectory, clock: host.clock)
     }
 
-    /// Goes on with the events that wait.
+    /// Goes on with the events that wait, those that other processes have added, too.
     func start() {
-        let functions = runtime().deployment.stack.functions.map(\.functionName)
-        for name in (try? events.names()) ?? [] where functions.contains(name) { poll(name) }
+        let functions = backend().stack.functions.map(\.functionName)
+        for name in (try? events.functionNames()) ?? [] where functions.contains(name) {
+            poll(name)
+        }
     }
 
     /// Begins nothing more; what runs comes back with the next server unless it ends before this
@@ -75,24 +73,12 @@ package final class EventInvoker: Sendable {
     /// Keeps an event for its function; it is durable when this returns.
     /// - Returns: the request ID of its invocations.
     func accept(_ payload: [UInt8], for function: FunctionDefinition) throws -> String {
+        let id = try events.accept(payload, for: function)
         let name = function.functionName
-        if try !events.names().contains(name) {
-            var settings = QueueSettings()
-            settings.retentionSeconds = QueueLimits.retentionSeconds.upperBound
-            do {
-                try events.create(name, settings)
-            } catch QueueError.exists {
-                // Two events came at once.
-            }
-        }
-        var escaped: [UInt8] = []
-        JSONWriter.appendEscaped(payload, to: &escaped)
-        // Not a client's message: neither its characters nor its size are SQS's business.
-        let sent = try events.queue(name).send([SendEntry(escapedBody: escaped, size: 1)])
         host.monitor.record(
             LambdaMetrics.event("AsyncEventsReceived", 1, function: name, time: host.clock.now()))
         poll(name)
-        return try sent[0].get().messageID
+        return id
     }
 
     private func poll(_ name: String) {
@@ -119,19 +105,20 @@ package final class EventInvoker: Sendable {
     }
 
     /// What runs a function's events now; `nil` until a deployment brings it back.
-    private func target(_ name: String) -> (runtime: StackRuntime, function: FunctionDefinition)? {
-        let runtime = runtime()
-        return runtime.deployment.stack.functions.first { $0.functionName == name }
-            .map { (runtime, $0) }
+    private func target(
+        _ name: String
+    ) -> (backend: any EventBackend, function: FunctionDefinition)? {
+        let backend = backend()
+        return backend.stack.functions.first { $0.functionName == name }.map { (backend, $0) }
     }
 
     private var isStopped: Bool { state.withLock { $0.isStopped } }
 
     /// - Returns: whether to go on.
     private func deliverNext(_ name: String) throws -> Bool {
-        guard let (runtime, function) = target(name) else { return false }
+        guard let (backend, function) = target(name) else { return false }
         // A function without concurrency gets its events all the same: it refuses, and they end.
-        let limit = max(1, runtime.environmentLimit(of: function))
+        let limit = max(1, backend.environmentLimit(of: function))
         let room = state.wait { state -> Int? in
             if state.isStopped { return 0 }
             let room = limit - (state.running[name] ?? 0)
@@ -140,22 +127,20 @@ package final class EventInvoker: Sendable {
         guard room > 0 else { return false }
         let deliveries = try events.queue(name).receive(
             upTo: min(10, room), timeoutSeconds: function.timeoutSeconds + Self.hiddenSeconds,
-            wait: .seconds(20), isCounted: false, interruption: interruption,
+            wait: wait, isCounted: false, interruption: interruption,
             isCancelled: { self.isStopped })
         state.withLock { $0.running[name, default: 0] += deliveries.count }
         // Another deployment may have taken over while nothing came.
-        let target = target(name) ?? (runtime, function)
+        let target = target(name) ?? (backend, function)
         for delivery in deliveries {
-            let event = Event(
-                id: delivery.received.entry.messageID, handle: delivery.received.handle.text,
-                payload: delivery.body, accepted: delivery.received.entry.sent,
-                receiveCount: Int64(delivery.received.receiveCount))
-            run(event, target.function, target.runtime)
+            run(Event(delivery), target.function, target.backend)
         }
         return true
     }
 
-    private func run(_ event: Event, _ function: FunctionDefinition, _ runtime: StackRuntime) {
+    private func run(
+        _ event: Event, _ function: FunctionDefinition, _ backend: any EventBackend
+    ) {
         let now = host.clock.now()
         guard now <= event.accepted + .seconds(function.maximumEventAgeSeconds) else {
             return end(event, function, .eventAgeExceeded, nil)
@@ -164,7 +149,7 @@ package final class EventInvoker: Sendable {
             LambdaMetrics.event(
                 "AsyncEventAge", Double((now - event.accepted) / .milliseconds(1)),
                 unit: .milliseconds, function: function.functionName, time: now))
-        runtime.invoke(
+        backend.invoke(
             function, payload: event.payload, requestID: event.id, clientContext: nil
         ) { [self] outcome in
             host.pool.execute { [self] in conclude(event, function, outcome) }
@@ -179,27 +164,39 @@ package final class EventInvoker: Sendable {
         case .success(let result) where result.failure == nil:
             end(event, function, .success, result)
         case .success(let result):
-            let failures = state.withLock { state in
-                state.failures[event.id, default: 0] += 1
-                return state.failures[event.id] ?? 1
-            }
-            guard failures <= function.maximumRetryAttempts else {
+            var event = event
+            event.failures += 1
+            guard event.failures <= function.maximumRetryAttempts else {
                 return end(event, function, .retriesExhausted, result)
             }
-            retry(event, function, afterSeconds: Self.retrySeconds[min(failures, 2) - 1])
+            retry(event, function)
         case .failure where function.reservedConcurrency == 0:
             end(event, function, .retriesExhausted, nil)
         case .failure(.stopped) where isStopped: release(function)
         case .failure:
             let doublings = min(event.receiveCount - 1, 10)
-            retry(
+            postpone(
                 event, function,
-                afterSeconds: min(Self.throttleSecondsMax, Int64(1) << max(0, doublings)))
+                bySeconds: min(Self.throttleSecondsMax, Int64(1) << max(0, doublings)))
         }
     }
 
-    private func retry(
-        _ event: Event, _ function: FunctionDefinition, afterSeconds seconds: Int64
+    /// A crash between the two steps runs it once too often, as Lambda may.
+    private func retry(_ event: Event, _ function: FunctionDefinition) {
+        let seconds = Self.retrySeconds[min(event.failures, Self.retrySeconds.count) - 1]
+        do {
+            let queue = try events.queue(function.functionName)
+            _ = try queue.send([event.retry(afterSeconds: seconds)])[0].get()
+            _ = try queue.delete([event.handle])
+        } catch {
+            host.warn("An event of \(function.key) is tried again early: \(error)")
+        }
+        release(function)
+    }
+
+    /// It has not run; its time goes on.
+    private func postpone(
+        _ event: Event, _ function: FunctionDefinition, bySeconds seconds: Int64
     ) {
         do {
             try events.queue(function.functionName)
@@ -216,8 +213,8 @@ package final class EventInvoker: Sendable {
         _ result: InvocationResult?
     ) {
         let outcome = EventOutcome(
-            requestID: event.id, functionARN: runtime().deployment.stack.functionARN(function),
-            condition: condition, attempts: state.withLock { $0.failures[event.id] ?? 0 },
+            requestID: event.id, functionARN: backend().stack.functionARN(function),
+            condition: condition, attempts: event.failures,
             payload: event.payload, result: result)
         let name = function.functionName
         do {
@@ -233,13 +230,12 @@ package final class EventInvoker: Sendable {
         } catch {
             host.warn("An event of \(function.key) may be run again: \(error)")
         }
-        _ = state.withLock { $0.failures.removeValue(forKey: event.id) }
         release(function)
     }
 
     private func tell(_ target: String, _ outcome: EventOutcome) throws {
         let record = Array(outcome.json(at: host.clock.now()).serialized().utf8)
-        if let function = runtime().deployment.stack.function(target) {
+        if let function = backend().stack.function(target) {
             _ = try accept(record, for: function)
             return
         }

@@ -34,10 +34,21 @@ package struct AlarmStore: Sendable {
         }
     }
 
+    /// What a look at the alarms found.
+    package struct Evaluation: Sendable {
+        package var alarms: [(definition: AlarmDefinition, state: AlarmState)]
+        /// What changed, oldest first.
+        package var transitions: [AlarmTransition]
+    }
+
     /// Brings every alarm up to `now`, and keeps what changed.
+    ///
+    /// - Parameter act: gets every alarm that changed, as it is now: what an alarm went through
+    ///   while nobody looked counts as one change. Runs before the change is kept: a crash in
+    ///   between repeats it.
     package func evaluate(
-        _ deployment: Deployment, now: Timestamp
-    ) throws(SystemError) -> [(definition: AlarmDefinition, state: AlarmState)] {
+        _ deployment: Deployment, now: Timestamp, act: (AlarmChange) -> Void
+    ) throws(SystemError) -> Evaluation {
         let file = try FileDescriptor(appendingTo: path)
         try lock(file)
         defer { file.unlock() }
@@ -55,19 +66,27 @@ package struct AlarmStore: Sendable {
         var changes: [AlarmTransition] = []
         let result = alarms.map { definition, last, start, _ in
             var monitor = AlarmMonitor(definition, last)
-            changes += monitor.watch(
+            let watched = monitor.watch(
                 MetricSeries(definition.metric, in: datapoints), from: start, to: now)
+            changes += watched
+            if !watched.isEmpty {
+                let previous =
+                    AlarmHistory.state(
+                        of: definition.name, after: before + watched.dropLast()) ?? last
+                act(AlarmChange(definition: definition, previous: previous, state: monitor.state))
+            }
             return (definition: definition, state: monitor.state)
         }
         var bytes: [UInt8] = []
-        for change in changes.sorted(by: { $0.time < $1.time }) {
+        changes.sort { $0.time < $1.time }
+        for change in changes {
             change.json.append(to: &bytes)
             bytes.append(0x0A)
         }
         if !bytes.isEmpty {
             try bytes.withBytes { buffer throws(SystemError) in try file.writeAll(buffer) }
         }
-        return result
+        return Evaluation(alarms: result, transitions: changes)
     }
 
     private func lock(_ file: borrowing FileDescriptor) throws(SystemError) {

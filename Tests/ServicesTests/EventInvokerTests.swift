@@ -1,0 +1,240 @@
+import FunctionModel
+import JSON
+import Journal
+import Posix
+import QueueModel
+import StackModel
+import TestSupport
+import Testing
+
+@testable import Services
+
+/// Asynchronous invocations over minutes and hours of a clock that the test moves, and over the
+/// ends of the servers that have them.
+@Suite struct EventInvokerTests {
+    enum Answer: Sendable {
+        case success
+        case failure
+        case throttled
+        /// The server dies first.
+        case nothing
+    }
+
+    struct Run: Sendable {
+        var function: String
+        var requestID: String
+        var payload: JSONValue
+    }
+
+    /// Functions that answer at once, as the test says, and remember.
+    struct Functions: EventBackend {
+        let stack: Stack
+        let runs = ThreadCondition<[Run]>([])
+        let answer: @Sendable (_ run: Run, _ number: Int) -> Answer
+
+        func environmentLimit(of function: FunctionDefinition) -> Int { 10 }
+
+        func invoke(
+            _ function: FunctionDefinition, payload: [UInt8], requestID: String,
+            clientContext: String?,
+            completion: @escaping @Sendable (Result<InvocationResult, InvocationError>) -> Void
+        ) {
+            let json = (try? JSONValue.parse(payload)) ?? .null
+            let run = Run(function: function.functionName, requestID: requestID, payload: json)
+            let number = runs.withLock { runs in
+                runs.append(run)
+                return runs.count { $0.requestID == requestID }
+            }
+            runs.signal()
+            var report = InvocationReport(
+                requestID: requestID, durationMilliseconds: 1, initMilliseconds: nil,
+                memorySize: 128, maxMemoryUsed: 1, failure: nil)
+            var payload = Array(#"{"done":true}"#.utf8)
+            switch answer(run, number) {
+            case .nothing: return
+            case .throttled:
+                return completion(.failure(.throttled(functionName: function.functionName)))
+            case .success: break
+            case .failure:
+                let body = Array(#"{"errorType":"E","errorMessage":"no"}"#.utf8)
+                report.failure = .reported(type: "E", body: body)
+                payload = body
+            }
+            completion(
+                .success(
+                    InvocationResult(
+                        functionName: function.functionName, payload: payload, report: report,
+                        started: Timestamp(milliseconds: 0), log: [], concurrentExecutions: 1)))
+        }
+    }
+
+    /// One server after the other on the same events.
+    final class Fixture {
+        let base: HostFixture
+        let functions: Functions
+        private var invoker: EventInvoker
+        private let events: QueueDirectory
+
+        init(
+            _ more: JSONObject = [:],
+            _ answer: @escaping @Sendable (_ run: Run, _ number: Int) -> Answer
+        ) throws {
+            base = try HostFixture("events")
+            var function: JSONObject = [
+                "runtime": "python3", "handler": "h.f", "code": "c", "timeout": 3,
+                "onFailure": "Failures", "onSuccess": "Next",
+            ]
+            for (name, value) in more.members { function[name] = value }
+            try base.queues.create("Failures", QueueSettings())
+            functions = Functions(
+                stack: Stack(
+                    json: [
+                        "lambdas": [
+                            "F": .object(function),
+                            "Next": ["runtime": "python3", "handler": "h.f", "code": "c"],
+                        ], "queues": ["Failures": [:]],
+                    ]), answer: answer)
+            var environment = QueueEnvironment()
+            environment.clock = base.clock.clock
+            events = QueueDirectory(
+                stateDirectory: base.folder.path + "/events", environment: environment)
+            invoker = try Self.invoker(base, functions)
+        }
+
+        private static func invoker(
+            _ base: HostFixture, _ functions: Functions
+        ) throws -> EventInvoker {
+            try EventInvoker(
+                stateDirectory: base.folder.path, on: base.host, wait: .milliseconds(20)
+            ) { functions }
+        }
+
+        deinit { invoker.stop() }
+
+        func accept(_ payload: String) throws -> String {
+            let function = try #require(functions.stack.function("F"))
+            return try invoker.accept(Array(payload.utf8), for: function)
+        }
+
+        /// The server ends, and another goes on with what it left.
+        func restart() throws {
+            invoker.stop()
+            invoker = try Self.invoker(base, functions)
+            invoker.start()
+        }
+
+        /// Waits until so many runs have begun.
+        func hasRun(_ count: Int) -> Bool {
+            functions.runs.wait(upTo: .seconds(30)) { $0.count >= count ? true : nil } ?? false
+        }
+
+        /// Waits until its events are where they are to be.
+        func holds(delayed: UInt64 = 0, inFlight: UInt64 = 0) -> Bool {
+            eventually {
+                guard let counts = try? events.queue("F").statistics().counts else { return false }
+                return counts.delayed == delayed && counts.inFlight == inFlight
+                    && counts.visible == 0
+            }
+        }
+
+        /// Waits until the one event that it has is hidden for that long.
+        func comesBack(afterSeconds seconds: Int) -> Bool {
+            let now = base.clock.clock.now()
+            return eventually {
+                let wake = try? events.queue("F").journal.read {
+                    $0.state.queue.nextWake(after: now)
+                }
+                return wake == now + .seconds(seconds)
+            }
+        }
+
+        /// The next record that the queue of failures gets.
+        func failure() throws -> JSONValue {
+            var record: JSONValue?
+            let isThere = eventually {
+                let body = try? base.queues.queue("Failures").receive(upTo: 1).first?.body
+                record = body.flatMap { try? JSONValue.parse($0) }
+                return record != nil
+            }
+            try #require(isThere, "\(base.words.withLock { $0 })")
+            return record ?? .null
+        }
+    }
+
+    @Test("a failed event is tried again after one minute and two, whoever is there by then")
+    func retries() throws {
+        let fixture = try Fixture { run, _ in run.payload == ["n": 1] ? .failure : .success }
+        let id = try fixture.accept(#"{"n":1}"#)
+        for (attempt, seconds) in [(1, 60), (2, 120)] {
+            #expect(fixture.hasRun(attempt))
+            #expect(fixture.holds(delayed: 1))
+            try fixture.restart()
+            fixture.base.clock.step(.seconds(seconds - 1))
+            #expect(fixture.holds(delayed: 1))
+            fixture.base.clock.step(.seconds(1))
+        }
+        let record = try fixture.failure()
+        #expect(record["requestContext"]?["condition"] == "RetriesExhausted")
+        #expect(record["requestContext"]?["approximateInvokeCount"] == 3)
+        #expect(record["requestContext"]?["requestId"] == .string(id))
+        #expect(record["requestPayload"] == ["n": 1])
+        #expect(record["responsePayload"]?["errorType"] == "E")
+        #expect(fixture.holds())
+        #expect(fixture.functions.runs.withLock { $0.allSatisfy { $0.requestID == id } })
+        #expect(fixture.functions.runs.withLock { $0.count } == 3)
+    }
+
+    @Test("an event that is too old is not tried again")
+    func age() throws {
+        let fixture = try Fixture(["maximumEventAge": 60]) { _, _ in .failure }
+        _ = try fixture.accept(#"{"n":1}"#)
+        #expect(fixture.hasRun(1) && fixture.holds(delayed: 1))
+        try fixture.restart()
+        fixture.base.clock.step(.seconds(61))
+        let record = try fixture.failure()
+        #expect(record["requestContext"]?["condition"] == "EventAgeExceeded")
+        #expect(record["requestContext"]?["approximateInvokeCount"] == 1)
+        #expect(record["responsePayload"] == nil)
+        #expect(fixture.holds())
+        #expect(fixture.functions.runs.withLock { $0.count } == 1)
+    }
+
+    @Test("want of concurrency is no failure: again after 1 s, 2 s, 4 s, also under another server")
+    func throttles() throws {
+        let fixture = try Fixture(["maximumRetryAttempts": 0]) { run, number in
+            run.function == "Next" ? .success : number <= 3 ? .throttled : .failure
+        }
+        _ = try fixture.accept(#"{"n":1}"#)
+        for (attempt, seconds) in [(1, 1), (2, 2), (3, 4)] {
+            #expect(fixture.hasRun(attempt))
+            #expect(fixture.comesBack(afterSeconds: seconds))
+            if attempt == 2 { try fixture.restart() }
+            fixture.base.clock.step(.seconds(seconds))
+        }
+        let record = try fixture.failure()
+        #expect(record["requestContext"]?["approximateInvokeCount"] == 1)
+        #expect(fixture.holds())
+    }
+
+    @Test("a run that its server did not live to see comes again, and was no failure")
+    func cutOff() throws {
+        let fixture = try Fixture { run, number in
+            run.function == "Next" ? .success : number == 1 ? .nothing : .success
+        }
+        let id = try fixture.accept(#"{"n":1}"#)
+        #expect(fixture.hasRun(1))
+        try fixture.restart()
+        #expect(fixture.holds(inFlight: 1))
+        // Its function's timeout, and a cold start.
+        fixture.base.clock.step(.seconds(33))
+        #expect(fixture.hasRun(3), "\(fixture.base.words.withLock { $0 })")
+        let runs = fixture.functions.runs.withLock { $0 }
+        #expect(runs.map(\.function) == ["F", "F", "Next"])
+        #expect(runs[1].requestID == id)
+        let record = runs[2].payload
+        #expect(record["requestContext"]?["condition"] == "Success")
+        #expect(record["requestContext"]?["approximateInvokeCount"] == 1)
+        #expect(record["responsePayload"] == ["done": true])
+        #expect(fixture.holds())
+    }
+}
