@@ -138,6 +138,8 @@ extension QueueRecord {
                 message.attributes = Array(scanner.slice(try scanner.skipValue()))
             } else if scanner.matches(key, "trace") {
                 message.traceHeader = scanner.text(try scanner.string())
+            } else if scanner.matches(key, "sender") {
+                message.sender = scanner.text(try scanner.string())
             } else if scanner.matches(key, "sent") {
                 message.sent = Timestamp(milliseconds: try scanner.int())
             } else if scanner.matches(key, "receives") {

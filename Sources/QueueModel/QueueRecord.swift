@@ -16,6 +16,8 @@ package enum QueueRecord: Equatable, Sendable {
         /// The message attributes' JSON object, as it came.
         package var attributes: [UInt8]?
         package var traceHeader: String?
+        /// The unique id of who sent it; `nil` is the developer.
+        package var sender: String?
         /// Moved messages keep when they were sent, and how often they were received.
         package var sent: Timestamp?
         package var receiveCount: Int64 = 0
@@ -226,6 +228,7 @@ package enum QueueRecord: Equatable, Sendable {
                 output.append(contentsOf: attributes)
             }
             text(",\"trace\":", message.traceHeader)
+            text(",\"sender\":", message.sender)
             number(",\"sent\":", message.sent?.milliseconds)
             number(",\"receives\":", message.receiveCount)
             number(",\"first\":", message.firstReceived?.milliseconds)

@@ -14,6 +14,8 @@ package struct SendEntry: Sendable {
     package var contentDigest: String?
     package var attributes: [UInt8]?
     package var traceHeader: String?
+    /// The unique id of who sends it; `nil` is the developer.
+    package var sender: String?
     /// Characters that SQS refuses, or half a surrogate pair.
     package var hasInvalidCharacters = false
 
@@ -114,6 +116,7 @@ extension QueueState {
         message.group = entry.group
         message.attributes = entry.attributes
         message.traceHeader = entry.traceHeader
+        message.sender = entry.sender
         if let delay = entry.delaySeconds {
             guard QueueLimits.delaySeconds.contains(delay) else {
                 throw .invalidValue(

@@ -181,10 +181,23 @@ struct ReferenceChecker {
                     ? "\(fifo.path) is false, but a name that ends in '.fifo' is a FIFO queue's"
                     : "\(fifo.path) is true, but a FIFO queue's name ends in '.fifo'")
         }
-        for key in ["contentBasedDeduplication", "deduplicationScope", "throughputLimit"] {
+        for key in [
+            "contentBasedDeduplication", "deduplicationScope", "throughputLimit", "enforceQuota",
+        ] {
             if !isFIFO, let node = queue[key] {
                 report(node, "\(node.path) is for FIFO queues only")
             }
+        }
+        if let node = queue["enforceQuota"], node.boolean == true,
+            queue["throughputLimit"]?.text == "perMessageGroupId"
+        {
+            report(
+                node, "\(node.path) is true, and high throughput (throughputLimit) has no rate here"
+            )
+        }
+        for (key, tag) in queue["tags"]?.members ?? []
+        where key.hasPrefix("aws:") || tag.text?.hasPrefix("aws:") == true {
+            report(tag, "\(tag.path) begins with 'aws:', which is reserved for AWS's own tags")
         }
         if queue["throughputLimit"]?.text == "perMessageGroupId",
             queue["deduplicationScope"]?.text != "messageGroup", let node = queue["throughputLimit"]

@@ -51,7 +51,9 @@ package struct Stack: Equatable, Sendable {
             FunctionDefinition(key: $0.key, json: $0.value)
         }
         queues = (json["queues"]?.objectValue?.members ?? []).map {
-            QueueDefinition(name: $0.key, settings: QueueSettings(json: $0.value))
+            QueueDefinition(
+                name: $0.key, settings: QueueSettings(json: $0.value),
+                enforcesQuota: $0.value["enforceQuota"]?.boolValue ?? false)
         }
     }
 
@@ -90,6 +92,8 @@ package struct Stack: Equatable, Sendable {
 package struct QueueDefinition: Equatable, Sendable {
     package var name: String
     package var settings: QueueSettings
+    /// FIFO: whether the endpoint refuses calls beyond AWS's rate.
+    package var enforcesQuota = false
 }
 
 package struct FunctionDefinition: Equatable, Sendable {

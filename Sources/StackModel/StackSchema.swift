@@ -146,6 +146,9 @@ package enum StackSchema {
             "throughputLimit", .choice(["perQueue", "perMessageGroupId"]),
             "FIFO: what the rate limit counts (default: perQueue)."),
         SchemaProperty(
+            "enforceQuota", .boolean,
+            "FIFO: whether calls beyond AWS's rate are refused (default: false)."),
+        SchemaProperty(
             "durability", .choice(["fsync", "os"]),
             "fsync: on the disk before the reply (default); os: survives the process."),
         SchemaProperty(

@@ -110,6 +110,18 @@ import Testing
                 function: #""timeout": 6, "triggers": [{"queue": "Q"}]"#,
                 expected: "warning: lambdas.F.triggers[0]: the visibility timeout of 'Q' is 30"),
             Crossing(
+                testDescription: "a quota of a standard queue",
+                queues: #""Q": {"enforceQuota": true}"#,
+                expected: "queues.Q.enforceQuota is for FIFO queues only"),
+            Crossing(
+                testDescription: "a quota of high throughput",
+                queues:
+                    #""Q.fifo": {"enforceQuota": true, "throughputLimit": "perMessageGroupId", "deduplicationScope": "messageGroup"}"#,
+                expected: "queues.Q.fifo.enforceQuota is true, and high throughput"),
+            Crossing(
+                testDescription: "a tag of AWS's own", queues: #""Q": {"tags": {"aws:x": "v"}}"#,
+                expected: "queues.Q.tags.aws:x begins with 'aws:'"),
+            Crossing(
                 testDescription: "an alarm that tells nobody there is",
                 rest: Self.alarm(#""alarmActions": ["F", "G"]"#),
                 expected: "alarms.A.alarmActions[1] is 'G', and there is no such function"),

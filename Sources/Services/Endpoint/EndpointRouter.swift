@@ -23,7 +23,8 @@ package final class EndpointRouter: Sendable {
         sqs = SQSEndpoint(
             region: runtime.deployment.stack.region,
             accountID: runtime.deployment.stack.accountID, host: runtime.host,
-            authorizer: runtime.authorizer)
+            authorizer: runtime.authorizer,
+            quotaQueues: Set(runtime.deployment.stack.queues.filter(\.enforcesQuota).map(\.name)))
         sts = STSEndpoint(
             accountID: runtime.deployment.stack.accountID, authorizer: runtime.authorizer)
         lambda = LambdaEndpoint(runtime, events: events)

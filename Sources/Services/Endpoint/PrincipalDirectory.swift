@@ -7,12 +7,18 @@ import Synchronization
 
 /// Somebody with an access key.
 package struct Principal: Sendable {
-    package var arn: String
-    package var key: AccessKey
-    package var policy: Policy
+    /// The developer's unique id; also of whoever sends by the command line.
+    package static let developerID = "AIDAMSORCHDEVELOPER22"
 
-    /// IAM's unique id, made from the ARN: `AIDA…`; of a role's session `AROA…:session`.
-    package var userID: String {
+    package let arn: String
+    package let key: AccessKey
+    package let policy: Policy
+    /// IAM's unique id, as STS and `SenderId` tell it.
+    package let userID: String
+
+    /// Made from the ARN: `AIDA…`; of a role's session `AROA…:session`.
+    package static func uniqueID(ofARN arn: String) -> String {
+        guard !arn.hasSuffix(":user/\(CredentialStore.developer)") else { return developerID }
         let words = arn.split(separator: ":").last?.split(separator: "/") ?? []
         let isSession = words.first == "assumed-role"
         let base = isSession ? words.prefix(2).joined(separator: "/") : arn
@@ -107,6 +113,7 @@ extension Deployment {
 extension Principal {
     fileprivate init(arn: String, _ own: Credentials, policy: JSONValue) throws {
         self.arn = arn
+        userID = Self.uniqueID(ofARN: arn)
         key = AccessKey(
             id: own.accessKeyID, secret: own.secretAccessKey,
             sessionToken: own.sessionToken.isEmpty ? nil : own.sessionToken)

@@ -219,7 +219,7 @@ package final class EventInvoker: Sendable {
         let name = function.functionName
         do {
             let target = condition == .success ? function.onSuccess : function.onFailure
-            if let target { try tell(target, outcome) }
+            if let target { try tell(target, outcome, by: function) }
         } catch {
             record("DestinationDeliveryFailures", name)
             host.warn("The destination of an event of \(function.key) was not told: \(error)")
@@ -233,14 +233,17 @@ package final class EventInvoker: Sendable {
         release(function)
     }
 
-    private func tell(_ target: String, _ outcome: EventOutcome) throws {
+    private func tell(
+        _ target: String, _ outcome: EventOutcome, by sender: FunctionDefinition
+    ) throws {
         let record = Array(outcome.json(at: host.clock.now()).serialized().utf8)
         if let function = backend().stack.function(target) {
             _ = try accept(record, for: function)
             return
         }
-        let entry = SendEntry(
+        var entry = SendEntry(
             body: record, attributes: try MessageAttributes(nil), group: nil, deduplicationID: nil)
+        entry.sender = Principal.uniqueID(ofARN: backend().stack.roleARN(of: sender))
         _ = try host.queues.queue(target).send([entry])[0].get()
     }
 

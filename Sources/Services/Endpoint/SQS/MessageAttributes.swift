@@ -92,6 +92,10 @@ package struct MessageAttributes: Sendable {
                 "Message (user) attribute '\(name)' must contain a non-empty value of type "
                     + "'\(prefix)'.")
         }
+        guard json[isBinary ? "StringValue" : "BinaryValue"]?.stringValue?.isEmpty != false else {
+            throw .invalidParameter(
+                "Message (user) attribute '\(name)' must have a single value.")
+        }
         guard isBinary || MessageCharacters.areValid(value) else { throw .invalidMessageContents }
         guard prefix != "Number" || isNumber(text) else {
             throw .invalidParameter(

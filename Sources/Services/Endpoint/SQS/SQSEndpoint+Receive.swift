@@ -131,7 +131,7 @@ extension Queue.Delivery {
     /// Every system attribute, each a string.
     package var systemAttributes: JSONObject {
         var json: JSONObject = [
-            "SenderId": .string(SQSEndpoint.senderID),
+            "SenderId": .string(message.sender ?? Principal.developerID),
             "ApproximateReceiveCount": .string(String(received.receiveCount)),
             "ApproximateFirstReceiveTimestamp": .string(
                 String(received.firstReceived.milliseconds)),

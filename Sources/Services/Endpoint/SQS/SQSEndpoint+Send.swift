@@ -11,7 +11,7 @@ extension SQSEndpoint {
         var attributesMD5: String?
         var systemAttributesMD5: String?
 
-        init(_ input: SQSInput.Entry) throws(SQSError) {
+        init(_ input: SQSInput.Entry, by caller: Caller?) throws(SQSError) {
             guard let body = input.body, !body.decoded.isEmpty else {
                 throw .missingParameter("MessageBody")
             }
@@ -25,6 +25,8 @@ extension SQSEndpoint {
             entry.traceHeader = system?.attributes.first.map {
                 String(decoding: $0.value, as: UTF8.self)
             }
+            let sender = caller?.userID ?? Principal.developerID
+            if sender != Principal.developerID { entry.sender = sender }
             bodyMD5 = Digest.md5Hex(body.decoded)
             attributesMD5 = attributes.md5
             systemAttributesMD5 = system?.md5
@@ -54,7 +56,7 @@ extension SQSEndpoint {
     }
 
     func sendMessage(_ exchange: SQSExchange, _ queue: Queue) throws(SQSError) {
-        let draft = try Draft(exchange.call.input.entry)
+        let draft = try Draft(exchange.call.input.entry, by: exchange.caller)
         queue.submitSend([draft.entry]) { [self] result in
             finish(exchange, queue, result) { .sent(draft.reply(try $0[0].get())) }
         }
@@ -65,7 +67,7 @@ extension SQSEndpoint {
         var drafts: [(id: String, draft: Outcome<Draft>)] = []
         for (id, input) in try exchange.call.input.batch(operation) {
             do throws(SQSError) {
-                drafts.append((id, .success(try Draft(input))))
+                drafts.append((id, .success(try Draft(input, by: exchange.caller))))
             } catch {
                 drafts.append((id, .failure(error)))
             }

@@ -10,7 +10,6 @@ import QueueModel
 /// A call on a queue's messages runs on the event loop and is answered from the journal's
 /// callbacks; whatever may block goes to the workers.
 package final class SQSEndpoint: Sendable {
-    static let senderID = "AIDAMSORCHDEVELOPER00"
     /// Bytes of a body from which on reading it, and hashing it, would hold the loop up.
     private static let largeBody = 65_536
 
@@ -22,12 +21,19 @@ package final class SQSEndpoint: Sendable {
     let polls: LongPolls
     let moveTasks: MoveTaskRunner
     let authorizer: Authorizer?
+    private let quota: FIFOQuota
 
-    /// - Parameter authorizer: `nil` takes everybody for the developer.
-    init(region: String, accountID: String, host: RuntimeHost, authorizer: Authorizer? = nil) {
+    /// - Parameters:
+    ///   - authorizer: `nil` takes everybody for the developer.
+    ///   - quotaQueues: the queues whose quota is enforced.
+    init(
+        region: String, accountID: String, host: RuntimeHost, authorizer: Authorizer? = nil,
+        quotaQueues: Set<String> = []
+    ) {
         self.region = region
         self.accountID = accountID
         self.authorizer = authorizer
+        quota = FIFOQuota(queues: quotaQueues, clock: host.clock)
         queues = host.queues
         loop = host.loop
         workers = host.pool
@@ -112,6 +118,7 @@ package final class SQSEndpoint: Sendable {
 
     private func perform(_ exchange: SQSExchange, _ queue: Queue) {
         do throws(SQSError) {
+            try quota.take(exchange.call.operation, of: queue.name)
             switch exchange.call.operation {
             case .sendMessage: try sendMessage(exchange, queue)
             case .sendMessageBatch: try sendMessageBatch(exchange, queue)

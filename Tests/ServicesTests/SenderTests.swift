@@ -1,0 +1,121 @@
+import Access
+import HTTP
+import JSON
+import QueueModel
+import StackModel
+import TestSupport
+import Testing
+
+@testable import Services
+
+/// Who sent a message, and how fast a FIFO queue takes calls that its quota counts.
+@Suite struct SenderTests {
+    private static let url = "http://h/123456789012"
+
+    private func text(_ response: HTTPResponse) -> String {
+        String(decoding: response.body, as: UTF8.self)
+    }
+
+    @Test("SenderId is the sender's unique id, also for whoever opens the queue later")
+    func sender() throws {
+        let base = try HostFixture("sender")
+        let access = try AuthorizerTests.Fixture(.enforce)
+        try base.queues.create("Open", QueueSettings())
+        let endpoint = SQSEndpoint(
+            region: "us-east-1", accountID: "123456789012", host: base.host,
+            authorizer: access.authorizer)
+        func call(_ owner: String, _ operation: String, _ more: String) throws -> JSONValue {
+            let request = access.request(
+                try access.key(owner), operation: operation,
+                body: "{\"QueueUrl\":\"\(Self.url)/Open\",\(more)}")
+            let answer = try #require(base.answer(request, by: endpoint))
+            try #require(answer.status == 200, "\(text(answer))")
+            return try JSONValue.parse(answer.body)
+        }
+        _ = try call("Probe", "SendMessage", #""MessageBody":"Probe""#)
+        let entries =
+            #""Entries":[{"Id":"a","MessageBody":"Probe"},{"Id":"b","MessageBody":"Probe"}]"#
+        _ = try call("Probe", "SendMessageBatch", entries)
+        _ = try call("developer", "SendMessage", #""MessageBody":"developer""#)
+        base.queues.forget("Open")
+        let received = try call(
+            "developer", "ReceiveMessage",
+            #""MaxNumberOfMessages":10,"MessageSystemAttributeNames":["SenderId","Unknown"]"#)
+        let messages = received["Messages"]?.arrayValue ?? []
+        #expect(messages.count == 4)
+        let role = Principal.uniqueID(ofARN: AuthorizerTests.role)
+        #expect(role.wholeMatch(of: /AROA[A-Z2-7]{17}:Probe/) != nil)
+        for message in messages {
+            let isProbe = message["Body"] == "Probe"
+            #expect(
+                message["Attributes"]
+                    == ["SenderId": .string(isProbe ? role : Principal.developerID)])
+        }
+    }
+
+    @Test("300 calls of a kind a second, and no more, where the quota is asked for")
+    func quota() throws {
+        let clock = SteppedClock()
+        let quota = FIFOQuota(queues: ["Q.fifo"], clock: clock.clock)
+        func taken(_ operations: [SQSOperation], _ queue: String = "Q.fifo") -> Int {
+            var count = 0
+            while count < 1000,
+                (try? quota.take(operations[count % operations.count], of: queue)) != nil
+            {
+                count += 1
+            }
+            return count
+        }
+        #expect(taken([.sendMessage, .sendMessageBatch]) == 300)
+        #expect(throws: SQSError.requestThrottled) { try quota.take(.sendMessage, of: "Q.fifo") }
+        #expect(taken([.receiveMessage]) == 300)
+        #expect(taken([.deleteMessage, .deleteMessageBatch]) == 300)
+        #expect(taken([.changeMessageVisibility, .changeMessageVisibilityBatch]) == 300)
+        #expect(taken([.sendMessage], "Other.fifo") == 1000)
+        clock.step(.milliseconds(100))
+        #expect(taken([.sendMessage]) == 30)
+        clock.step(.seconds(60))
+        #expect(taken([.sendMessage]) == 300)
+    }
+
+    @Test("a client that is refused is told so over the wire, and taken again later")
+    func quotaOnTheWire() throws {
+        let base = try HostFixture("quota")
+        var settings = QueueSettings()
+        settings.isFIFO = true
+        try base.queues.create("Q.fifo", settings)
+        let endpoint = SQSEndpoint(
+            region: "us-east-1", accountID: "123456789012", host: base.host,
+            quotaQueues: ["Q.fifo"])
+        func receive() throws -> HTTPResponse {
+            let request = HTTPRequest(
+                method: "POST", target: "/",
+                headers: ["Host": "h", "X-Amz-Target": "AmazonSQS.ReceiveMessage"],
+                body: Array("{\"QueueUrl\":\"\(Self.url)/Q.fifo\"}".utf8))
+            return try #require(base.answer(request, by: endpoint))
+        }
+        for _ in 0..<FIFOQuota.callsPerSecond { #expect(try receive().status == 200) }
+        let refused = try receive()
+        #expect(refused.status == 403 && text(refused).contains("RequestThrottled"))
+        #expect(refused.headers["x-amzn-query-error"] == "RequestThrottled;Sender")
+        base.clock.step(.seconds(1))
+        #expect(try receive().status == 200)
+    }
+
+    @Test(
+        "an attribute has one value",
+        arguments: [
+            ("String", #""StringValue":"a","BinaryValue":"Yg==""#, true),
+            ("Binary", #""StringValue":"a","BinaryValue":"Yg==""#, true),
+            ("String", #""StringValue":"a","BinaryValue":"""#, false),
+            ("Binary", #""BinaryValue":"Yg==","StringValue":null"#, false),
+        ])
+    func attribute(type: String, values: String, isRefused: Bool) throws {
+        let json = try JSONValue.parse("{\"n\":{\"DataType\":\"\(type)\",\(values)}}")
+        if isRefused {
+            #expect(throws: SQSError.self) { try MessageAttributes(json) }
+        } else {
+            #expect(try MessageAttributes(json).attributes.count == 1)
+        }
+    }
+}
