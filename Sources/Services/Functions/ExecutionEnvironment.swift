@@ -37,32 +37,29 @@ final class ExecutionEnvironment: @unchecked Sendable {
         var deadline: EventLoop.TimerID?
     }
 
-    private static let memoryInterval = Duration.milliseconds(50)
     /// Responses may be this large before they are cut off unread; beyond Lambda's limit they are
     /// refused in its words.
     private static let bodyLimit = 64 * 1024 * 1024
-    /// What an invocation's caller gets of its log.
-    private static let capturedLimit = 1024 * 1024
 
     let function: DeployedFunction
     let host: FunctionHost
     let logStream: String
-    private let onEvent: (ExecutionEnvironment, Event) -> Void
-    private var server: HTTPServer?
-    private var process: GuardedProcess?
-    private var outputs: [(buffer: LineBuffer, isOpen: Bool)] = []
+    let onEvent: (ExecutionEnvironment, Event) -> Void
+    var server: HTTPServer?
+    var process: GuardedProcess?
+    var outputs: [(buffer: LineBuffer, isOpen: Bool)] = []
     var runtime = RuntimeState()
     /// The runtime's call for its next invocation.
     var waiting: HTTPResponder?
     var running: Running?
-    private var initStarted: UInt64 = 0
+    var initStarted: UInt64 = 0
     private var initMilliseconds: Double?
-    private var initTimer: EventLoop.TimerID?
-    private var memoryTimer: EventLoop.TimerID?
-    private var maxResidentBytes: UInt64 = 0
-    private var endReason: EndReason?
-    private var captured: [FunctionLogLine] = []
-    private var capturedBytes = 0
+    var initTimer: EventLoop.TimerID?
+    var memoryTimer: EventLoop.TimerID?
+    var maxResidentBytes: UInt64 = 0
+    var endReason: EndReason?
+    var captured: [FunctionLogLine] = []
+    var capturedBytes = 0
 
     /// - Parameter previous: an environment whose init phase failed, and whose log goes on.
     init(
@@ -226,108 +223,5 @@ final class ExecutionEnvironment: @unchecked Sendable {
         capturedBytes = 0
         running.pending.completion(.success(result))
         onEvent(self, .finished)
-    }
-
-    // MARK: the process
-
-    private func log(_ text: String) {
-        let line = FunctionLogLine(
-            functionName: function.definition.functionName, stream: logStream,
-            time: host.clock.now(), text: text)
-        if capturedBytes < Self.capturedLimit {
-            captured.append(line)
-            capturedBytes += text.utf8.count
-        }
-        host.log(line)
-    }
-
-    private func read(_ index: Int) {
-        guard let process, outputs[index].isOpen else { return }
-        withUnsafeTemporaryAllocation(byteCount: 65_536, alignment: 1) { buffer in
-            while true {
-                let transfer =
-                    index == 0
-                    ? Sockets.read(process.output, into: buffer)
-                    : Sockets.read(process.error, into: buffer)
-                switch transfer {
-                case .bytes(let count):
-                    let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
-                    outputs[index].buffer.append(bytes).forEach(log)
-                case .wouldBlock: return
-                case .closed:
-                    outputs[index].isOpen = false
-                    outputs[index].buffer.finish().forEach(log)
-                    host.loop.unwatch(index == 0 ? process.output.rawValue : process.error.rawValue)
-                    return
-                }
-            }
-        }
-    }
-
-    private func hasEnded() {
-        guard let process, let status = process.reap() else { return }
-        read(0)
-        read(1)
-        for descriptor in [
-            process.output.rawValue, process.error.rawValue, process.exit.rawValue,
-        ] {
-            host.loop.unwatch(descriptor)
-        }
-        for timer in [initTimer, memoryTimer] {
-            if let timer { host.loop.cancel(timer) }
-        }
-        server?.stop()
-        let wasReady = runtime.phase != .started && runtime.phase != .initError
-        runtime.exit()
-        waiting = nil
-        let failure = failure(status)
-        if !wasReady {
-            let phase = running == nil ? "init" : "invoke"
-            let status = endReason == .initTimeout ? "timeout" : failure.reportStatus
-            log(
-                InvocationReport.initReportLine(
-                    milliseconds: milliseconds(since: initStarted), phase: phase, status: status))
-        }
-        if running != nil { finish(.failure(failure)) }
-        self.process = nil
-        onEvent(self, .ended(hasFailedInInit: !wasReady))
-    }
-
-    private func failure(_ status: ExitStatus) -> InvocationFailure {
-        switch endReason {
-        case .timeout, .initTimeout: return .timeout(seconds: function.definition.timeoutSeconds)
-        case .memory: return .outOfMemory
-        case .initError(let failure): return failure
-        case .stopped, nil: break
-        }
-        let bootstrap = "\(function.taskRoot)/bootstrap"
-        if function.interpreter == nil, !FileSystem.isExecutable(bootstrap) { return .noBootstrap }
-        switch status {
-        case .exited(0): return .exit(reason: endReason == .stopped ? "signal: killed" : nil)
-        case .exited(let code): return .exit(reason: "exit status \(code)")
-        case .signalled(let number):
-            return .exit(reason: "signal: \(SystemError.signalName(number).lowercased())")
-        }
-    }
-
-    private func milliseconds(since start: UInt64) -> Double {
-        Double(SystemClock.monotonicNanoseconds() - start) / 1_000_000
-    }
-
-    /// Looks at the memory as long as there is something to do.
-    private func watchMemory() {
-        guard memoryTimer == nil else { return }
-        memoryTimer = host.loop.schedule(after: Self.memoryInterval) { [weak self] in
-            guard let self else { return }
-            memoryTimer = nil
-            measureMemory()
-            if running != nil || runtime.phase == .started { watchMemory() }
-        }
-    }
-
-    private func measureMemory() {
-        guard let process else { return }
-        maxResidentBytes = max(maxResidentBytes, process.residentBytes())
-        if maxResidentBytes > UInt64(function.definition.memorySize) * 1_048_576 { end(.memory) }
     }
 }

@@ -179,54 +179,8 @@ package final class QueueDirectory: Sendable {
         try queue(name).change(change)
     }
 
-    /// Removes a queue and its journal.
-    ///
-    /// - Returns: how many messages it held; `nil` if its journal was damaged.
-    /// - Throws: `holdsMessages` unless it is empty or `force` is set.
-    @discardableResult
-    package func remove(_ name: String, force: Bool) throws -> UInt64? {
-        let queue: Queue
-        do {
-            queue = try self.queue(name)
-        } catch QueueError.journal(.damaged, _) where force {
-            try bury(name)
-            return nil
-        }
-        var count: UInt64 = 0
-        try queue.journal.end { session in
-            count = session.state.queue.messageCount
-            guard force || count == 0 else { throw QueueError.holdsMessages(name, count: count) }
-        } bury: {
-            try bury(name)
-        }
-        noteRemoval(name)
-        forget(name)
-        return count
-    }
-
     /// The next use of the queue opens it anew.
     package func forget(_ name: String) { open.withLock { $0[name] = nil } }
-
-    /// Removes what dead processes left of queues that they removed.
-    private func clearGraves() throws(SystemError) {
-        for entry in try storage.list(folder) where entry.hasPrefix(".removed-") {
-            guard let process = entry.split(separator: "-").last.flatMap({ Int32($0) }),
-                !ProcessEnvironment.isRunning(process)
-            else { continue }
-            try storage.removeTree("\(folder)/\(entry)")
-        }
-    }
-
-    /// Takes a queue's folder out of sight in one step; what a crash leaves of it has a name that
-    /// no queue can have.
-    private func bury(_ name: String) throws(SystemError) {
-        let grave = "\(folder)/.removed-\(name)-\(environment.processID)"
-        try? clearGraves()
-        try storage.removeTree(grave)
-        try storage.rename("\(folder)/\(name)", to: grave)
-        try storage.syncDirectory(folder)
-        try storage.removeTree(grave)
-    }
 
     /// Checks a queue's whole journal, also one that no longer opens.
     package func verify(_ name: String) throws -> Verification {
@@ -242,71 +196,6 @@ package final class QueueDirectory: Sendable {
                     file: file, message: "it is harmed; passed over, the records have it all"))
         }
         return report
-    }
-
-    /// Carries out the moves to dead-letter queues that are decided but not confirmed. The taker
-    /// remembers each giver's numbers, so a move cut at any step is neither lost nor done twice.
-    package func finishTransfers(of giver: Queue) throws {
-        let (transfers, created) = try giver.journal.read {
-            ($0.state.queue.transfers, $0.state.queue.created?.milliseconds ?? 0)
-        }
-        let origin = "\(giver.name)@\(created)"
-        // A taker that does not open now gets none of them: it remembers the highest number alone.
-        var unreachable: Set<String> = []
-        for known in transfers where !unreachable.contains(known.target) {
-            // One that does not allow it any more lets them wait as well.
-            guard let taker = try? queue(known.target),
-                try known.isMove || taker.settings.redriveAllow.allows(giver.name)
-            else {
-                unreachable.insert(known.target)
-                continue
-            }
-            let number = known.number
-            let messages = try giver.journal.read { session -> [QueueRecord.NewMessage]? in
-                // Meanwhile another process may have finished it, or carried its messages on.
-                guard
-                    let transfer = session.state.queue.transfers.first(where: {
-                        $0.number == number
-                    })
-                else { return nil }
-                let bodies = try Queue.messages(transfer.messages.map(\.entry), session)
-                return zip(transfer.messages, bodies).map { held, body in
-                    var message = body
-                    // A FIFO queue starts the message's time anew; a standard one keeps it.
-                    let isFIFO = transfer.target.hasSuffix(".fifo")
-                    message.sent = isFIFO ? nil : held.entry.sent
-                    if isFIFO { message.deduplicationID = message.messageID }
-                    message.receiveCount = held.receiveCount
-                    message.delaySeconds = 0
-                    message.due = nil
-                    message.source = giver.name
-                    guard transfer.isMove else { return message }
-                    // A redriven message is a new one.
-                    message.messageID = environment.messageID()
-                    message.sent = nil
-                    message.receiveCount = 0
-                    message.source = nil
-                    message.deduplicationID = isFIFO ? message.messageID : nil
-                    return message
-                }
-            }
-            guard let messages else { continue }
-            try giver.settle()
-            crashPoint("before-take")
-            try taker.commit { session in
-                let last = session.state.queue.taken[origin] ?? 0
-                guard last < number else { return }
-                let record = QueueRecord.take(
-                    from: origin, number: number, messages)
-                try session.append(record)
-            }
-            crashPoint("after-take")
-            try giver.commit(isDurable: { _ in false }) { session in
-                guard session.state.queue.transfers.contains(where: { $0.number == number })
-                else { return }
-                try session.append(.transferred(number: number))
-            }
-        }
     }
 
     private func load(_ name: String) throws -> Queue {

@@ -1,0 +1,113 @@
+import FunctionModel
+import HTTP
+import JSON
+import Posix
+import StackModel
+
+/// What is seen of the process: what it prints, how much memory it takes, how it ends.
+extension ExecutionEnvironment {
+    private static let memoryInterval = Duration.milliseconds(50)
+    /// What an invocation's caller gets of its log.
+    private static let capturedLimit = 1024 * 1024
+
+    func log(_ text: String) {
+        let line = FunctionLogLine(
+            functionName: function.definition.functionName, stream: logStream,
+            time: host.clock.now(), text: text)
+        if capturedBytes < Self.capturedLimit {
+            captured.append(line)
+            capturedBytes += text.utf8.count
+        }
+        host.log(line)
+    }
+
+    func read(_ index: Int) {
+        guard let process, outputs[index].isOpen else { return }
+        withUnsafeTemporaryAllocation(byteCount: 65_536, alignment: 1) { buffer in
+            while true {
+                let transfer =
+                    index == 0
+                    ? Sockets.read(process.output, into: buffer)
+                    : Sockets.read(process.error, into: buffer)
+                switch transfer {
+                case .bytes(let count):
+                    let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+                    outputs[index].buffer.append(bytes).forEach(log)
+                case .wouldBlock: return
+                case .closed:
+                    outputs[index].isOpen = false
+                    outputs[index].buffer.finish().forEach(log)
+                    host.loop.unwatch(index == 0 ? process.output.rawValue : process.error.rawValue)
+                    return
+                }
+            }
+        }
+    }
+
+    func hasEnded() {
+        guard let process, let status = process.reap() else { return }
+        read(0)
+        read(1)
+        for descriptor in [
+            process.output.rawValue, process.error.rawValue, process.exit.rawValue,
+        ] {
+            host.loop.unwatch(descriptor)
+        }
+        for timer in [initTimer, memoryTimer] {
+            if let timer { host.loop.cancel(timer) }
+        }
+        server?.stop()
+        let wasReady = runtime.phase != .started && runtime.phase != .initError
+        runtime.exit()
+        waiting = nil
+        let failure = failure(status)
+        if !wasReady {
+            let phase = running == nil ? "init" : "invoke"
+            let status = endReason == .initTimeout ? "timeout" : failure.reportStatus
+            log(
+                InvocationReport.initReportLine(
+                    milliseconds: milliseconds(since: initStarted), phase: phase, status: status))
+        }
+        if running != nil { finish(.failure(failure)) }
+        self.process = nil
+        onEvent(self, .ended(hasFailedInInit: !wasReady))
+    }
+
+    private func failure(_ status: ExitStatus) -> InvocationFailure {
+        switch endReason {
+        case .timeout, .initTimeout: return .timeout(seconds: function.definition.timeoutSeconds)
+        case .memory: return .outOfMemory
+        case .initError(let failure): return failure
+        case .stopped, nil: break
+        }
+        let bootstrap = "\(function.taskRoot)/bootstrap"
+        if function.interpreter == nil, !FileSystem.isExecutable(bootstrap) { return .noBootstrap }
+        switch status {
+        case .exited(0): return .exit(reason: endReason == .stopped ? "signal: killed" : nil)
+        case .exited(let code): return .exit(reason: "exit status \(code)")
+        case .signalled(let number):
+            return .exit(reason: "signal: \(SystemError.signalName(number).lowercased())")
+        }
+    }
+
+    func milliseconds(since start: UInt64) -> Double {
+        Double(SystemClock.monotonicNanoseconds() - start) / 1_000_000
+    }
+
+    /// Looks at the memory as long as there is something to do.
+    func watchMemory() {
+        guard memoryTimer == nil else { return }
+        memoryTimer = host.loop.schedule(after: Self.memoryInterval) { [weak self] in
+            guard let self else { return }
+            memoryTimer = nil
+            measureMemory()
+            if running != nil || runtime.phase == .started { watchMemory() }
+        }
+    }
+
+    func measureMemory() {
+        guard let process else { return }
+        maxResidentBytes = max(maxResidentBytes, process.residentBytes())
+        if maxResidentBytes > UInt64(function.definition.memorySize) * 1_048_576 { end(.memory) }
+    }
+}
