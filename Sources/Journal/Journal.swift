@@ -24,6 +24,7 @@ package final class Journal<State: JournaledState>: Sendable {
     let session: Mutex<JournalSession<State>>
     let commit = Mutex(Commit())
     let line = Mutex(TransactionLine())
+    let followers = Mutex(Followers())
 
     /// Opens the journal in `folder`, or begins one.
     ///
@@ -209,6 +210,7 @@ package final class Journal<State: JournaledState>: Sendable {
 
     /// Tells those who wait for durability how far the session got.
     func note(_ session: JournalSession<State>) {
+        tellFollowers(session.news)
         guard session.isLoaded else { return }
         commit.withLock { commit in
             commit.reach.appended = session.lastN

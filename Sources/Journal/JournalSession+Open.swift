@@ -17,6 +17,7 @@ extension JournalSession {
     /// Reads what there is, or begins a journal.
     mutating func load() throws(JournalError) {
         generation = LockWords.ended  // until this succeeds, the next look starts over
+        news += 1
         try storing { () throws(SystemError) in
             let names = try storage.list(folder)
             segments = names.compactMap(SegmentName.parse)
@@ -86,6 +87,14 @@ extension JournalSession {
         }
     }
 
+    /// Whether other processes did something since the last look.
+    mutating func isBehind() throws(JournalError) -> Bool {
+        try storing { () throws(SystemError) in
+            if try readGeneration() != generation { return true }
+            return try file.status().size != end
+        }
+    }
+
     /// Another file grows now: reads on from where this process stood if the old one was sealed, or
     /// everything anew if it was replaced.
     private mutating func reload() throws(JournalError) {
@@ -145,6 +154,7 @@ extension JournalSession {
                 }
                 throw damage(segment, lines.offset, error.message)
             }
+            news += 1
             durable = max(durable, frame.durable)
             if starts.count > 2 * Int(clamping: frame.n - min(frame.n, durable)) + 64 {
                 starts.removeAll { $0.n <= durable }

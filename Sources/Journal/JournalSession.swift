@@ -61,6 +61,8 @@ package struct JournalSession<State: JournaledState>: Sendable {
     var unsynced: [(n: UInt64, checksum: UInt32)] = []
     /// Those of them that a repair could not bring over.
     var lost: Set<UInt64> = []
+    /// Raised with whatever those may wait for who follow the journal (`Journal.follow`).
+    package var news: UInt64 = 0
     /// Last, so that code which knows nothing of `State` finds all else without asking.
     package var state = State()
 
@@ -89,6 +91,7 @@ package struct JournalSession<State: JournaledState>: Sendable {
         _ members: [UInt8], usesReserve: Bool = false
     ) throws(JournalError) -> RecordLocation {
         let location = try write(usesReserve: usesReserve) { $0.append(contentsOf: members) }
+        news += 1
         let line = Array("{".utf8) + members + Array("}".utf8)
         do throws(StateError) {
             try apply(line[...], n: lastN, time: now, at: location)
@@ -99,7 +102,7 @@ package struct JournalSession<State: JournaledState>: Sendable {
     }
 
     /// As above, for who has the record at hand: `members` writes it. The caller must do to
-    /// `state` what applying the line would.
+    /// `state` what applying the line would, and raise `news` if it is any.
     package mutating func append(
         usesReserve: Bool, unapplied members: (inout [UInt8]) -> Void
     ) throws(JournalError) -> RecordLocation {

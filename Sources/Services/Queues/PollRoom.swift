@@ -2,6 +2,7 @@ import JSON
 import Journal
 import Posix
 import QueueModel
+import Synchronization
 
 /// The receivers that wait for messages of one queue, in order of arrival. On the loop.
 final class PollRoom: Sendable {
@@ -28,6 +29,7 @@ final class PollRoom: Sendable {
         var nextLook: UInt64 = .max
         var timer: (id: EventLoop.TimerID, time: UInt64)?
         var watch: FolderWatcher.Token?
+        var follower: Journal<QueueJournalState>.FollowerID?
     }
 
     private let queue: Queue
@@ -36,6 +38,8 @@ final class PollRoom: Sendable {
     private let polls: LongPolls
     private let onEmpty: @Sendable () -> Void
     private let state: LoopConfined<State>
+    /// A look is on its way that somebody in this process has asked for.
+    private let isTold = Atomic(false)
 
     init(
         _ queue: Queue, loop: EventLoop, watcher: FolderWatcher?, polls: LongPolls,
@@ -54,12 +58,28 @@ final class PollRoom: Sendable {
     func admit(_ waiter: Waiter) {
         state.with { state in
             state.waiters.append(waiter)
+            if state.follower == nil {
+                state.follower = queue.journal.follow { [weak self] in self?.tell() }
+            }
             if state.watch == nil {
-                state.watch = try? watcher?.watch(queue.journal.folder) { [self] in look() }
+                state.watch = try? watcher?.watch(queue.journal.folder) { [self] in
+                    // What this process did it was told of.
+                    if queue.journal.mayBeBehind { look() }
+                }
             }
         }
-        // The watch stands now: nothing slips between this look and the wait.
+        // Whoever changes something tells, from here on: nothing slips between this look and the
+        // wait.
         look()
+    }
+
+    /// From any thread, also under the journal's lock.
+    private func tell() {
+        guard !isTold.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        loop.execute { [self] in
+            isTold.store(false, ordering: .releasing)
+            look()
+        }
     }
 
     func cancel(_ number: UInt64) {
@@ -152,6 +172,8 @@ final class PollRoom: Sendable {
                 state.timer = nil
                 if let watch = state.watch { watcher?.unwatch(watch) }
                 state.watch = nil
+                if let follower = state.follower { queue.journal.unfollow(follower) }
+                state.follower = nil
                 return true
             }
             let due = state.waiters.reduce(state.looking == nil ? state.nextLook : .max) {

@@ -61,11 +61,22 @@ extension JournalSession where State == QueueJournalState {
     mutating func append(_ record: QueueRecord) throws(JournalError) {
         let location = try append(
             usesReserve: record.letsWorkGoOn, unapplied: { record.append(to: &$0) })
+        if record.isNews(to: state.queue) { news += 1 }
         state.apply(record, n: lastN, time: now, at: location)
     }
 }
 
 extension QueueRecord {
+    /// Whether messages may be there for receivers that were not before.
+    fileprivate func isNews(to queue: QueueState) -> Bool {
+        switch self {
+        case .receive, .retry: false
+        // A message that is gone may have been in its group's way.
+        case .delete: queue.settings.isFIFO
+        default: true
+        }
+    }
+
     /// Whether it takes messages out or on, and so is written also when the disk is full.
     fileprivate var letsWorkGoOn: Bool {
         switch self {
