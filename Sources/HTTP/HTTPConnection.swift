@@ -70,11 +70,6 @@ final class HTTPConnection: Sendable {
         run()
     }
 
-    /// Runs on the loop, at once if this is it.
-    func onLoop(_ body: @escaping @Sendable () -> Void) {
-        if service.loop.isOnLoop { body() } else { service.loop.execute(body) }
-    }
-
     /// Closes after the request that is being answered or sent.
     func finish() {
         state.with { state in

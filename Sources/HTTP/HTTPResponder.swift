@@ -1,3 +1,5 @@
+import Posix
+
 /// Answers one request: once, at any time, from any thread.
 package struct HTTPResponder: Sendable {
     let connection: HTTPConnection
@@ -18,13 +20,13 @@ package struct HTTPResponder: Sendable {
 
     /// A second answer, and one to a client that is gone, go nowhere.
     package func respond(_ response: HTTPResponse) {
-        connection.onLoop { [self] in
+        connection.service.loop.perform { [self] in
             if connection.respond(response, to: number) { observe?(response) }
         }
     }
 
     /// Runs `body` on the loop if the client leaves before it is answered.
     package func onDisconnect(_ body: @escaping @Sendable () -> Void) {
-        connection.onLoop { [self] in connection.onDisconnect(of: number, body) }
+        connection.service.loop.perform { [self] in connection.onDisconnect(of: number, body) }
     }
 }

@@ -16,7 +16,7 @@ package final class Journal<State: JournaledState>: Sendable {
     /// Transactions of callers that do not wait, in the line at once; more are refused.
     package static var submittedLimit: Int { 16_384 }
     /// Transactions that are done with one lock; the next ones wait for the next.
-    private static var lineLimit: Int { 256 }
+    static var lineLimit: Int { 256 }
 
     package let folder: String
     let options: JournalOptions
@@ -24,6 +24,7 @@ package final class Journal<State: JournaledState>: Sendable {
     let session: Mutex<JournalSession<State>>
     let commit = Mutex(Commit())
     let line = Mutex(TransactionLine())
+    let loopLead = Mutex(LoopLead())
     let followers = Mutex(Followers())
 
     /// Opens the journal in `folder`, or begins one.
@@ -84,10 +85,15 @@ package final class Journal<State: JournaledState>: Sendable {
     /// As `transact`, for who does not wait: returns at once. The work is concluded on a thread of
     /// the journal's or of another caller, which it must not hold up. Where `submittedLimit` of
     /// them wait already it fails at once, with `overloaded`.
-    package func submit(now: Timestamp, _ work: any JournalWork<State>) {
+    ///
+    /// - Parameter isBrief: whether it is done in microseconds, unless a disk is slow: then an
+    ///   event loop on which this is called does it itself, at the end of its round.
+    package func submit(
+        now: Timestamp, isBrief: Bool = false, _ work: any JournalWork<State>
+    ) {
         let isFull = line.withLock { $0.transactions.count >= Self.submittedLimit }
         guard !isFull else { return work.conclude(JournalError.overloaded) }
-        lineUp(Transaction<State>(now: now, work))
+        lineUp(Transaction<State>(now: now, loop: isBrief ? EventLoop.current : nil, work))
     }
 
     /// Lines up, and leads if nobody does. Transactions that come while others are done are done
@@ -99,7 +105,7 @@ package final class Journal<State: JournaledState>: Sendable {
             return !line.isLed
         }
         guard let waiter = transaction.waiter else {
-            if leads { JournalWorkers.pool.execute { self.leadForOthers() } }
+            if leads { pass(to: transaction) }
             return
         }
         if !leads, case .done = waiter.wait() { return }
@@ -107,11 +113,13 @@ package final class Journal<State: JournaledState>: Sendable {
         handLineOver()
     }
 
-    private func leadForOthers() {
-        func isNextUnattended() -> Bool {
-            line.withLock { line in line.transactions.first.map { $0.waiter == nil } ?? false }
+    func leadForOthers() {
+        func isNextForWorkers() -> Bool {
+            line.withLock { line in
+                line.transactions.first.map { $0.waiter == nil && $0.loop == nil } ?? false
+            }
         }
-        repeat { leadOnce() } while isNextUnattended()
+        repeat { leadOnce() } while isNextForWorkers()
         handLineOver()
     }
 
@@ -123,23 +131,29 @@ package final class Journal<State: JournaledState>: Sendable {
         }
         let batch = lined.map { unsafeDowncast($0, to: Transaction<State>.self) }
         run(batch)
+        conclude(batch)
+    }
+
+    func conclude(_ batch: [Transaction<State>]) {
         let waits = batch.compactMap { $0.conclude() }
         // Whoever led is not waiting; that it is told all the same does not matter.
         for transaction in batch { transaction.waiter?.wake(.done) }
         if !waits.isEmpty { whenDurable(waits) }
     }
 
-    private func handLineOver() {
+    func handLineOver() {
         let next = line.withLock { line -> Lined? in
             line.isLed = !line.transactions.isEmpty
             return line.transactions.first
         }
-        guard let next else { return }
-        if let waiter = next.waiter {
-            waiter.wake(.lead)
-        } else {
-            JournalWorkers.pool.execute { self.leadForOthers() }
-        }
+        if let next { pass(to: next) }
+    }
+
+    /// Lets lead whoever can do the first in the line best.
+    private func pass(to first: Lined) {
+        if let waiter = first.waiter { return waiter.wake(.lead) }
+        if let loop = first.loop, leadLater(on: loop) { return }
+        JournalWorkers.pool.execute { self.leadForOthers() }
     }
 
     private func run(_ batch: [Transaction<State>]) {
@@ -155,13 +169,18 @@ package final class Journal<State: JournaledState>: Sendable {
             } catch {
                 return batch.forEach { $0.fail(error) }
             }
-            let isWritten = session.gather { session in
-                for transaction in batch { transaction.run(&session) }
-            }
-            if !isWritten { runSingly(batch, &session) }
+            run(batch, &session)
             session.tidy()
             note(session)
         }
+    }
+
+    /// The lock is taken, and the newest state known.
+    func run(_ batch: [Transaction<State>], _ session: inout JournalSession<State>) {
+        let isWritten = session.gather { session in
+            for transaction in batch { transaction.run(&session) }
+        }
+        if !isWritten { runSingly(batch, &session) }
     }
 
     /// Not everything gathered could be written. What could is done; from the first that was not,

@@ -47,19 +47,32 @@ extension JournalSession {
         checkpointLength = checkpoint.length
     }
 
-    /// What a transaction owes before it unlocks. A failure here is not the transaction's: its
-    /// record is written, and the next one tries again.
+    /// What is to be done about the files.
+    enum Chore {
+        case roll
+        case checkpoint
+        /// Older segments may go. It may be that none can.
+        case reclaim
+    }
+
+    var chore: Chore? {
+        guard isLoaded else { return nil }
+        if end >= options.segmentBytes || isWorthLeaving { return .roll }
+        let due = max(options.checkpointBytes, 4 * checkpointLength)
+        if state.isIndexDue || bytesSinceCheckpoint >= due { return .checkpoint }
+        return state.isEmpty && segments.count > 1 ? .reclaim : nil
+    }
+
+    /// What a transaction owes before it unlocks, or soon after. A failure here is not the
+    /// transaction's: its record is written, and the next one tries again.
     mutating func tidy() {
-        guard isLoaded else { return }
-        if end >= options.segmentBytes || isWorthLeaving {
-            try? roll()
-        } else if state.isIndexDue
-            || bytesSinceCheckpoint >= max(options.checkpointBytes, 4 * checkpointLength)
-        {
+        switch chore {
+        case .roll: try? roll()
+        case .checkpoint:
             try? compact()
             try? writeCheckpoint()
-        } else if state.isEmpty, segments.count > 1 {
-            try? reclaim()
+        case .reclaim: try? reclaim()
+        case nil: break
         }
     }
 

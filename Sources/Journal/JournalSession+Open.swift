@@ -57,7 +57,11 @@ extension JournalSession {
 
     /// Learns what other processes did since the last look: one small read and one `fstat` if
     /// nothing.
-    mutating func catchUp() throws(JournalError) {
+    ///
+    /// - Parameter limit: bytes of records to read at most.
+    /// - Returns: `false` if there is more to learn than that.
+    @discardableResult
+    mutating func catchUp(upTo limit: UInt64 = .max) throws(JournalError) -> Bool {
         isReserveKept = false
         var current: UInt64 = 0
         var size: UInt64 = 0
@@ -69,8 +73,9 @@ extension JournalSession {
         }
         guard current != LockWords.ended else { throw .removed }
         if current != generation {
+            guard limit == .max else { return false }
             try reload()
-            return
+            return true
         }
         guard links > 0 else {
             throw damage(segment, 0, "the file was removed by something that is not msorch")
@@ -83,8 +88,10 @@ extension JournalSession {
             guard size > end else {
                 throw damage(segment, size, "the file was cut by something that is not msorch")
             }
+            guard size - end <= limit else { return false }
             try readAppended()
         }
+        return true
     }
 
     /// Whether other processes did something since the last look.

@@ -1,4 +1,5 @@
 import JSON
+import Posix
 
 /// A caller's work on a journal that nobody waits for (`Journal.submit`).
 package protocol JournalWork<State>: AnyObject, Sendable {
@@ -32,13 +33,13 @@ final class Transaction<State: JournaledState>: Lined, @unchecked Sendable {
     ) {
         self.now = now
         self.work = .lent(work)
-        super.init(waiter)
+        super.init(waiter, nil)
     }
 
-    init(now: Timestamp, _ work: any JournalWork<State>) {
+    init(now: Timestamp, loop: EventLoop?, _ work: any JournalWork<State>) {
         self.now = now
         self.work = .given(work)
-        super.init(nil)
+        super.init(nil, loop)
     }
 
     /// May be called again if what the first run appended did not reach the file.
@@ -77,6 +78,8 @@ class Lined: @unchecked Sendable {
 
     /// The thread that waits; `nil` if nobody does.
     let waiter: Waiter?
+    /// Which may do it at the end of its round.
+    let loop: EventLoop?
     /// The journal's last record when it was done.
     fileprivate(set) var end: UInt64 = 0
     /// Whether all that it saw was durable. What is answered on the strength of a record must not
@@ -85,7 +88,10 @@ class Lined: @unchecked Sendable {
     fileprivate(set) var mustBeDurable = false
     fileprivate(set) var failure: (any Error)?
 
-    fileprivate init(_ waiter: Waiter?) { self.waiter = waiter }
+    fileprivate init(_ waiter: Waiter?, _ loop: EventLoop?) {
+        self.waiter = waiter
+        self.loop = loop
+    }
 
     func fail(_ error: any Error) { failure = error }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 
 /// One thread that waits for descriptors and times, and runs every callback.
@@ -33,11 +34,15 @@ package final class EventLoop: Sendable {
         var cancelled: Set<UInt64> = []
         var nextNumber: UInt64 = 1
         var isShutDown = false
+        /// What comes now would not be run.
+        var hasEnded = false
     }
 
     private let shared = Mutex(Shared())
     private let poller: Poller
     private let handlers = Mutex<[CInt: Handler]>([:])
+    /// For the end of the round; only the loop's thread adds.
+    private let last = Mutex<[Work]>([])
     private let thread = Mutex<Thread?>(nil)
     private let threadIdentifier = Atomic<Thread.Identifier>(0)
 
@@ -53,14 +58,45 @@ package final class EventLoop: Sendable {
     /// Whether the caller runs on the loop's thread.
     package var isOnLoop: Bool { Thread.current == threadIdentifier.load(ordering: .acquiring) }
 
+    /// The loop whose thread asks; `nil` on every other thread.
+    package static var current: EventLoop? {
+        pthread_getspecific(key).map {
+            Unmanaged<EventLoop>.fromOpaque($0).takeUnretainedValue()
+        }
+    }
+
+    /// Where each thread keeps the loop that it runs.
+    private static let key: pthread_key_t = {
+        var key = pthread_key_t()
+        let code = pthread_key_create(&key, nil)
+        precondition(code == 0, "a process has a place for one more value a thread")
+        return key
+    }()
+
     /// Runs `work` on the loop, in the order of the calls; from any thread.
-    package func execute(_ work: @escaping @Sendable () -> Void) {
-        let isFirst = shared.withLock { shared in
+    /// - Returns: `false` if the loop has ended: then it will never run.
+    @discardableResult
+    package func execute(_ work: @escaping @Sendable () -> Void) -> Bool {
+        let (isFirst, hasEnded) = shared.withLock { shared in
+            guard !shared.hasEnded else { return (false, true) }
             shared.work.append(work)
-            return shared.work.count == 1
+            return (shared.work.count == 1, false)
         }
         // Whoever came first has woken it, and on the loop itself the next round sees to it.
         if isFirst, !isOnLoop { poller.wake() }
+        return !hasEnded
+    }
+
+    /// Runs `work` on the loop: at once if the caller is there, else soon.
+    package func perform(_ work: @escaping @Sendable () -> Void) {
+        if isOnLoop { work() } else { execute(work) }
+    }
+
+    /// Runs `work` once everything else of this round has run: what several callbacks of a round
+    /// ask for can be done together. On the loop.
+    package func atEndOfRound(_ work: @escaping @Sendable () -> Void) {
+        precondition(isOnLoop, "only on the event loop")
+        last.withLock { $0.append(work) }
     }
 
     /// Runs `work` on the loop once `delay` has passed; from any thread.
@@ -139,6 +175,8 @@ package final class EventLoop: Sendable {
 
     private func run() {
         threadIdentifier.store(Thread.current, ordering: .releasing)
+        // The thread holds the loop for as long as it runs.
+        pthread_setspecific(Self.key, Unmanaged.passUnretained(self).toOpaque())
         while true {
             poller.wait(milliseconds: patience()) { descriptor, readiness in
                 // An earlier callback of this round may have closed this one.
@@ -146,17 +184,29 @@ package final class EventLoop: Sendable {
                 handler?(readiness)
             }
             runTimers()
-            let (work, isLast) = shared.withLock { shared in
-                defer { shared.work = [] }
-                return (shared.work, shared.isShutDown)
-            }
-            for item in work { item() }
-            if isLast, shared.withLock({ $0.work.isEmpty }) { return }
+            for item in shared.withLock({ Self.take(&$0.work) }) { item() }
+            for item in last.withLock({ Self.take(&$0) }) { item() }
+            if isDone() { return }
+        }
+    }
+
+    private static func take(_ list: inout [Work]) -> [Work] {
+        var taken: [Work] = []
+        swap(&taken, &list)
+        return taken
+    }
+
+    private func isDone() -> Bool {
+        guard last.withLock({ $0.isEmpty }) else { return false }
+        return shared.withLock { shared in
+            shared.hasEnded = shared.isShutDown && shared.work.isEmpty
+            return shared.hasEnded
         }
     }
 
     private func patience() -> Int32 {
-        shared.withLock { shared in
+        guard last.withLock({ $0.isEmpty }) else { return 0 }
+        return shared.withLock { shared in
             guard shared.work.isEmpty, !shared.isShutDown else { return 0 }
             guard let first = shared.timers.first else { return -1 }
             let now = SystemClock.monotonicNanoseconds()
@@ -176,69 +226,5 @@ package final class EventLoop: Sendable {
             guard let due else { return }
             if !due.isCancelled { due.entry.work() }
         }
-    }
-}
-
-/// Timers by time, those of one time in the order in which they were set.
-private struct TimerHeap {
-    struct Entry {
-        var time: UInt64
-        var number: UInt64
-        var work: EventLoop.Work
-
-        static func < (lhs: Entry, rhs: Entry) -> Bool {
-            (lhs.time, lhs.number) < (rhs.time, rhs.number)
-        }
-    }
-
-    private var entries: [Entry] = []
-    private var numbers: Set<UInt64> = []
-
-    var first: Entry? { entries.first }
-    func contains(_ number: UInt64) -> Bool { numbers.contains(number) }
-
-    mutating func insert(_ entry: Entry) {
-        numbers.insert(entry.number)
-        entries.append(entry)
-        var child = entries.count - 1
-        while child > 0, entries[child] < entries[(child - 1) / 2] {
-            entries.swapAt(child, (child - 1) / 2)
-            child = (child - 1) / 2
-        }
-    }
-
-    mutating func removeFirst() {
-        guard let first = entries.first else { return }
-        numbers.remove(first.number)
-        entries.swapAt(0, entries.count - 1)
-        entries.removeLast()
-        var parent = 0
-        while true {
-            var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2]
-            where child < entries.count && entries[child] < entries[least] {
-                least = child
-            }
-            guard least != parent else { return }
-            entries.swapAt(parent, least)
-            parent = least
-        }
-    }
-}
-
-/// State that only the loop's thread may touch; anything else is a mistake and stops the process.
-package final class LoopConfined<State>: @unchecked Sendable {
-    // Safe to share: `with` refuses every other thread.
-    private var state: State
-    private let loop: EventLoop
-
-    package init(_ state: State, loop: EventLoop) {
-        self.state = state
-        self.loop = loop
-    }
-
-    package func with<R>(_ body: (inout State) throws -> R) rethrows -> R {
-        precondition(loop.isOnLoop, "only on the event loop")
-        return try body(&state)
     }
 }

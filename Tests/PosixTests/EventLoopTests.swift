@@ -54,6 +54,28 @@ import Testing
         #expect(watching == nil && planned == nil)
     }
 
+    @Test("what is for the end of a round runs after all else of it, and before the loop ends")
+    func endOfRound() throws {
+        let loop = try EventLoop(name: "test")
+        let seen = Mutex<[Int]>([])
+        @Sendable func note(_ value: Int) { seen.withLock { $0.append(value) } }
+        loop.execute {
+            // The rest comes with the next round, which is one round only.
+            loop.execute {
+                loop.atEndOfRound {
+                    note(EventLoop.current === loop ? 3 : -1)
+                    loop.atEndOfRound { note(4) }
+                }
+                loop.perform { note(1) }
+            }
+            loop.execute { note(2) }
+        }
+        loop.shutdown()
+        #expect(seen.withLock { $0 } == [1, 2, 3, 4])
+        #expect(EventLoop.current == nil)
+        #expect(!loop.execute { note(5) }, "nobody would run it")
+    }
+
     @Test("a pool does everything, with no more threads than allowed")
     func pool() throws {
         let pool = WorkerPool(name: "test", limit: 3)

@@ -80,7 +80,7 @@ package final class LongPolls: Sendable {
                 }
                 if look.received.hasTransfers { finishTransfers(of: queue) {} }
                 let deadline = SystemClock.monotonicNanoseconds() + patience.nanoseconds
-                loop.execute {
+                loop.perform {
                     if self.state.with({ $0.isStopped }) {
                         return self.finish(look.received, of: queue, completion)
                     }

@@ -109,7 +109,7 @@ final class PollRoom: Sendable {
         }
         guard let first else { return settle() }
         polls.look(at: queue, first.wish) { [self] result in
-            loop.execute { self.looked(first, result) }
+            loop.perform { self.looked(first, result) }
         }
     }
 

@@ -1,6 +1,7 @@
 import JSON
 import Journal
 import QueueModel
+import Synchronization
 
 /// The queue's operations for callers that do not wait, such as an event loop: each returns at
 /// once, and `completion` gets the outcome when it is as durable as the queue promises. It runs on
@@ -28,7 +29,7 @@ extension Queue {
     package func submitReceive(
         upTo limit: Int, timeoutSeconds: Int64? = nil, completion: @escaping Completion<Received>
     ) {
-        submit(isDurable: { $0.isFIFO }) { [self] session in
+        submit(isReading: true, isDurable: { $0.isFIFO }) { [self] session in
             try receive(upTo: limit, timeoutSeconds: timeoutSeconds, &session)
         } completion: { [self] result in
             let result = result.flatMap { received in Result { try received.unpacked() } }
@@ -56,7 +57,7 @@ extension Queue {
         upTo limit: Int, timeoutSeconds: Int64?, attempt: String?,
         completion: @escaping Completion<Look>
     ) {
-        submit(isDurable: { $0.isFIFO }) { [self] session in
+        submit(isReading: true, isDurable: { $0.isFIFO }) { [self] session in
             let received = try receive(
                 upTo: limit, timeoutSeconds: timeoutSeconds, attempt: attempt, &session)
             let queue = session.state.queue
@@ -117,13 +118,18 @@ extension Queue {
         }
     }
 
+    /// - Parameter isReading: whether it may have bodies to unpack.
     private func submit<R: Sendable>(
+        isReading: Bool = false,
         isDurable: @escaping @Sendable (QueueSettings) -> Bool = { _ in true },
         _ body: @escaping @Sendable (inout JournalSession<QueueJournalState>) throws -> R,
         completion: @escaping Completion<R>
     ) {
+        // FIFO looks for ids in files, and for messages far ahead.
+        let isBrief = known.withLock { !$0.isFIFO && !(isReading && $0.isCompressed) }
         journal.submit(
-            now: environment.clock.now(), Submission(self, isDurable, body, completion))
+            now: environment.clock.now(), isBrief: isBrief,
+            Submission(self, isDurable, body, completion))
     }
 }
 

@@ -17,9 +17,11 @@ package final class Queue: Sendable {
     /// packed before the lock is taken, and one packed too many or too few reads the same.
     private let compressionFloor: Atomic<Int64>
     /// What may be asked without looking at a file, as of the last transaction here.
-    private let known = Mutex(Known())
+    let known = Mutex(Known())
 
-    private struct Known {
+    struct Known {
+        var isFIFO = true
+        var isCompressed = true
         var policyText: String?
         var policy: Policy?
         var demandsDeduplicationIDs = false
@@ -394,6 +396,8 @@ package final class Queue: Sendable {
         compressionFloor.store(settings.compressionBytes ?? .max, ordering: .relaxed)
         let text = settings.keptAttributes["Policy"]
         known.withLock { known in
+            known.isFIFO = settings.isFIFO
+            known.isCompressed = settings.compressionBytes != nil
             known.demandsDeduplicationIDs =
                 settings.isFIFO && !settings.isContentBasedDeduplication
             guard known.policyText != text else { return }

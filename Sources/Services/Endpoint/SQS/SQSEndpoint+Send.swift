@@ -107,7 +107,7 @@ extension SQSEndpoint {
         _ exchange: SQSExchange, _ queue: Queue, _ result: Result<R, any Error>,
         _ reply: @escaping @Sendable (R) throws -> SQSReply
     ) {
-        loop.execute { [self] in
+        loop.perform { [self] in
             do {
                 exchange.succeed(try reply(try result.get()))
             } catch {

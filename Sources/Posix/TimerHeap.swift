@@ -1,0 +1,63 @@
+/// Timers by time, those of one time in the order in which they were set.
+struct TimerHeap {
+    struct Entry {
+        var time: UInt64
+        var number: UInt64
+        var work: EventLoop.Work
+
+        static func < (lhs: Entry, rhs: Entry) -> Bool {
+            (lhs.time, lhs.number) < (rhs.time, rhs.number)
+        }
+    }
+
+    private var entries: [Entry] = []
+    private var numbers: Set<UInt64> = []
+
+    var first: Entry? { entries.first }
+    func contains(_ number: UInt64) -> Bool { numbers.contains(number) }
+
+    mutating func insert(_ entry: Entry) {
+        numbers.insert(entry.number)
+        entries.append(entry)
+        var child = entries.count - 1
+        while child > 0, entries[child] < entries[(child - 1) / 2] {
+            entries.swapAt(child, (child - 1) / 2)
+            child = (child - 1) / 2
+        }
+    }
+
+    mutating func removeFirst() {
+        guard let first = entries.first else { return }
+        numbers.remove(first.number)
+        entries.swapAt(0, entries.count - 1)
+        entries.removeLast()
+        var parent = 0
+        while true {
+            var least = parent
+            for child in [2 * parent + 1, 2 * parent + 2]
+            where child < entries.count && entries[child] < entries[least] {
+                least = child
+            }
+            guard least != parent else { return }
+            entries.swapAt(parent, least)
+            parent = least
+        }
+    }
+}
+
+/// State that only the loop's thread may touch; anything else is a mistake and stops the process.
+package final class LoopConfined<State>: @unchecked Sendable {
+    // Safe to share: `with` refuses every other thread.
+    private var state: State
+    private let loop: EventLoop
+
+    package init(_ state: State, loop: EventLoop) {
+        self.state = state
+        self.loop = loop
+    }
+
+    package func with<R>(_ body: (inout State) throws -> R) rethrows -> R {
+        precondition(loop.isOnLoop, "only on the event loop")
+        return try body(&state)
+    }
+}
