@@ -74,6 +74,7 @@ final class SimulatedProcess: @unchecked Sendable {
         queues = nil
         for lock in locks.values { release(lock) }
         locks = [:]
+        world.forget(self)
     }
 
     // MARK: locks

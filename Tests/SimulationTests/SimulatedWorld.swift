@@ -56,10 +56,12 @@ final class SimulatedWorld: @unchecked Sendable {
     func startProcess() -> SimulatedProcess {
         lastProcess += 1
         let process = SimulatedProcess(id: lastProcess, world: self)
-        processes.removeAll { !$0.isAlive }
         processes.append(process)
         return process
     }
+
+    /// It has died.
+    func forget(_ process: SimulatedProcess) { processes.removeAll { $0 === process } }
 
     /// Another process looks at the files as they are now; nothing of that is felt here.
     func observer() -> SimulatedProcess {
