@@ -40,6 +40,7 @@ private func workTogether(_ shared: Shared) {
 
 private final class Node {
     var other: Node?
+    weak var friend: Node?
 }
 
 /// Two objects that hold each other, and nobody holds them.
@@ -47,7 +48,19 @@ private func leak() {
     let (one, other) = (Node(), Node())
     one.other = other
     other.other = one
+    one.friend = other
 }
+
+/// What is reached by ways that only Swift knows.
+private indirect enum Tree {
+    case leaf(Int)
+    case name(String)
+    case branches([Tree])
+}
+
+private let tree = Tree.branches([.leaf(1), .branches([.name("a name"), .leaf(2)])])
+private let (one, other) = (Node(), Node())
+one.friend = other
 
 private func overflow() {
     let bytes = UnsafeMutablePointer<UInt8>.allocate(capacity: 8)

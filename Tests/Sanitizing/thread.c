@@ -1,6 +1,5 @@
-// Linked into every executable that Scripts/sanitize builds. Processes that tests start have an
-// environment of their own, so the sanitizers' options are part of the binary.
-#if defined(THREAD)
+// Linked into every executable of Scripts/sanitize thread. Processes that tests start have an
+// environment of their own, so the sanitizer's options are part of the binary.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdint.h>
@@ -43,24 +42,3 @@ SWIFT void unlock_slowly(SELF) {
     __tsan_release(self);
     unlock(self);
 }
-
-#elif defined(ADDRESS)
-
-const char *__asan_default_options(void) {
-    return "log_path=" REPORTS ":log_exe_name=1:external_symbolizer_path=" SYMBOLIZER
-           ":detect_leaks=1:strict_string_checks=1:malloc_context_size=20";
-}
-
-// As above: leaks alone do not change how a process ends.
-const char *__lsan_default_options(void) { return "exitcode=0:report_objects=0"; }
-
-void __lsan_do_leak_check(void);
-_Noreturn void __interceptor__exit(int status);
-
-// msorch ends without the C library's last rites, and so without the search for leaks.
-_Noreturn void _exit(int status) {
-    __lsan_do_leak_check();
-    __interceptor__exit(status);
-}
-
-#endif
