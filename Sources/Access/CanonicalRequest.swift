@@ -1,4 +1,5 @@
 import Crypto
+import JSON
 
 /// The one spelling of a request that both sides sign (IAM User Guide, *Create a signed AWS API
 /// request*).

@@ -56,8 +56,8 @@ package struct GatewayRequest: Sendable {
     package var parameters: [(name: String, value: String)] {
         query.split(separator: "&").map { pair in
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let value = parts.count > 1 ? PercentDecoding.decode(parts[1], plusIsSpace: true) : ""
-            return (PercentDecoding.decode(parts[0], plusIsSpace: true), value)
+            let value = parts.count > 1 ? PercentEncoding.decode(parts[1], plusIsSpace: true) : ""
+            return (PercentEncoding.decode(parts[0], plusIsSpace: true), value)
         }
     }
 

@@ -89,7 +89,7 @@ package enum ProxyEvent {
     /// As events have it: a REST API leaves the stage out and escapes as they are; an HTTP API
     /// leaves the stage in and resolves escapes.
     static func path(of request: GatewayRequest, _ context: EventContext) -> String {
-        guard context.kind == .rest else { return PercentDecoding.decode(request.path) }
+        guard context.kind == .rest else { return PercentEncoding.decode(request.path) }
         let rest = request.path.dropFirst(context.stage.utf8.count + 1)
         return rest.isEmpty ? "/" : String(rest)
     }

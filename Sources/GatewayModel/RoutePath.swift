@@ -1,3 +1,5 @@
+import JSON
+
 /// A route's path: `/orders`, `/orders/{id}`, `/files/{proxy+}`.
 package struct RoutePath: Equatable, Sendable {
     package enum Segment: Equatable, Sendable {
@@ -101,14 +103,14 @@ package struct RoutePath: Equatable, Sendable {
             guard index < words.count else { return nil }
             switch segment {
             case .text(let text):
-                guard PercentDecoding.decode(words[index]) == text else { return nil }
+                guard PercentEncoding.decode(words[index]) == text else { return nil }
             case .variable(let name):
                 guard !words[index].isEmpty else { return nil }
-                variables.append((name, PercentDecoding.decode(words[index])))
+                variables.append((name, PercentEncoding.decode(words[index])))
             case .greedy(let name):
                 let rest = words[index...].joined(separator: "/")
                 guard !rest.isEmpty else { return nil }
-                variables.append((name, PercentDecoding.decode(rest)))
+                variables.append((name, PercentEncoding.decode(rest)))
                 return variables
             }
         }

@@ -1,3 +1,5 @@
+import JSON
+
 /// Which route a request takes (API Gateway guide, *Routing*, and *greedy path variables*).
 ///
 /// - A REST API finds the resource by its path alone, segment by segment: text before `{variable}`
@@ -87,7 +89,7 @@ package struct RouteTable: Sendable {
     /// - Parameter path: without the stage, still percent-encoded.
     package static func resource(_ path: Substring, kind: APIKind) -> String {
         words(of: path, kind).map { word in
-            PercentDecoding.decode(word)
+            PercentEncoding.decode(word)
                 .replacing("%", with: "%25").replacing("/", with: "%2F")
         }.joined(separator: "/")
     }

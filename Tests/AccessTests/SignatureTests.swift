@@ -237,15 +237,3 @@ import Testing
         }
     }
 }
-
-@Suite struct PercentEncodingTests {
-    @Test(
-        "only two hexadecimal digits make an escape",
-        arguments: [
-            ("%41b", "Ab"), ("%c3%A4", "ä"), ("%+F", "%+F"), ("%-0", "%-0"), ("%4", "%4"),
-            ("%", "%"), ("a+b", "a+b"),
-        ])
-    func decode(text: String, decoded: String) {
-        #expect(PercentEncoding.decode(text) == decoded)
-    }
-}

@@ -28,26 +28,8 @@ struct QueryForm: Sendable {
         }
     }
 
-    /// `+` is a space, `%xx` a byte; together they must be UTF-8.
     private static func decode(_ bytes: ArraySlice<UInt8>) throws(SQSError) -> String {
-        var output: [UInt8] = []
-        output.reserveCapacity(bytes.count)
-        var at = bytes.startIndex
-        while at < bytes.endIndex {
-            let byte = bytes[at]
-            at += 1
-            switch byte {
-            case UInt8(ascii: "+"): output.append(0x20)
-            case UInt8(ascii: "%"):
-                guard at + 1 < bytes.endIndex, let high = JSONText.hexValue(bytes[at]),
-                    let low = JSONText.hexValue(bytes[at + 1])
-                else { throw .malformedQuery }
-                output.append(high << 4 | low)
-                at += 2
-            default: output.append(byte)
-            }
-        }
-        guard let text = String(validating: output, as: UTF8.self) else { throw .malformedQuery }
+        guard let text = PercentEncoding.decodeForm(bytes) else { throw .malformedQuery }
         return text
     }
 }
