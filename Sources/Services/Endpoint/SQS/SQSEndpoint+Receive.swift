@@ -23,7 +23,9 @@ extension SQSEndpoint {
         polls.receive(from: queue, wish) { [self] ticket in
             exchange.client.onDisconnect { self.polls.cancel(ticket) }
         } completion: { [self] result in
-            finish(exchange, queue, result) { [self] deliveries in
+            let bodies = (try? result.get()) ?? []
+            let bytes = bodies.reduce(0) { $0 + $1.message.escapedBody.count }
+            finish(exchange, queue, result, bytes: bytes) { [self] deliveries in
                 .messages(try deliveries.map { try reply($0, input) })
             }
         }

@@ -101,18 +101,19 @@ extension SQSEndpoint {
         }
     }
 
-    /// Answers with what `reply` makes of an outcome, on the loop: the journal's thread has others
-    /// to tell.
+    /// Answers with what `reply` makes of an outcome: the journal's thread has others to tell. So
+    /// has the loop, if there is much to be hashed and written.
     func finish<R: Sendable>(
         _ exchange: SQSExchange, _ queue: Queue, _ result: Result<R, any Error>,
-        _ reply: @escaping @Sendable (R) throws -> SQSReply
+        bytes: Int = 0, _ reply: @escaping @Sendable (R) throws -> SQSReply
     ) {
-        loop.perform { [self] in
+        let answer: @Sendable () -> Void = { [self] in
             do {
                 exchange.succeed(try reply(try result.get()))
             } catch {
                 failed(exchange, queue, error)
             }
         }
+        if bytes > Self.largeBody { workers.execute(answer) } else { loop.perform(answer) }
     }
 }

@@ -10,8 +10,8 @@ import QueueModel
 /// A call on a queue's messages runs on the event loop and is answered from the journal's
 /// callbacks; whatever may block goes to the workers.
 package final class SQSEndpoint: Sendable {
-    /// Bytes of a body from which on reading it, and hashing it, would hold the loop up.
-    private static let largeBody = 65_536
+    /// Bytes of bodies from which on reading and hashing them would hold the loop up.
+    static let largeBody = 65_536
 
     let queues: QueueDirectory
     let region: String
