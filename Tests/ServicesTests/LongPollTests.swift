@@ -103,7 +103,7 @@ import Testing
         #expect(fixture.tally.empty.withLock { $0 } == 0)
     }
 
-    @Test("who has gone takes no message")
+    @Test("who has gone takes no message, and is answered once")
     func cancelled() throws {
         let fixture = try Fixture()
         defer { fixture.end() }
@@ -117,11 +117,14 @@ import Testing
             isDone.signal()
         }
         _ = isDone.wait { $0 ? true : nil }
+        let isAnswered = fixture.tally.empty.wait(upTo: .seconds(30)) { $0 == 1 ? true : nil }
+        #expect(isAnswered == true)
         try fixture.send(["a"], by: fixture.queues)
         #expect(fixture.received(1) == ["a"])
         try fixture.send(["b"], by: fixture.queues)
         let queue = try fixture.queues.queue("Q")
         #expect(try queue.statistics().counts.visible == 1, "nobody waits for the second")
+        #expect(fixture.tally.empty.withLock { $0 } == 1)
     }
 
     @Test("a wait ends when its time is up, and when everything stops")

@@ -82,8 +82,18 @@ final class PollRoom: Sendable {
         }
     }
 
+    /// The receiver has gone, and is answered: it may have ended its own side only, and a
+    /// connection whose request nobody answers stays for ever.
     func cancel(_ number: UInt64) {
-        state.with { $0.waiters.removeAll { $0.number == number } }
+        let gone = state.with { state -> Waiter? in
+            guard let index = state.waiters.firstIndex(where: { $0.number == number }) else {
+                return nil
+            }
+            let waiter = state.waiters.remove(at: index)
+            // Who looks just now is answered once that is done.
+            return state.looking == number ? nil : waiter
+        }
+        gone?.completion(.success([]))
         settle()
     }
 
@@ -122,7 +132,7 @@ final class PollRoom: Sendable {
         case .failure(let error) where (error as? SQSError) != .overLimit:
             // Who waits for what cannot be read waits in vain.
             take(waiter.number)
-            if isThere { waiter.completion(.failure(error)) }
+            waiter.completion(.failure(error))
             look()
         case .success(let look) where !look.received.deliveries.isEmpty:
             take(waiter.number)
@@ -131,9 +141,11 @@ final class PollRoom: Sendable {
         case .success(let look):
             if look.received.hasTransfers { polls.finishTransfers(of: queue) {} }
             rest(until: look.nextWake)
+            if !isThere { waiter.completion(.success([])) }
             if mustLookAgain || !isThere { self.look() } else { settle() }
         case .failure:
             rest(until: nil)
+            if !isThere { waiter.completion(.success([])) }
             settle()
         }
     }
