@@ -76,6 +76,7 @@ extension HTTPConnection {
 
     private func setDeadline(_ state: inout State) {
         let limits = service.limits
+        state.idleSince = nil
         if !state.output.isEmpty {
             let since = state.writingSince ?? SystemClock.monotonicNanoseconds()
             state.writingSince = since
@@ -94,7 +95,9 @@ extension HTTPConnection {
             state.readingSince = since
             wait(limits.readTimeout, since: since, moved: state.parser.bodyBytes, &state)
         } else {
-            wait(limits.idleTimeout, &state)
+            let now = SystemClock.monotonicNanoseconds()
+            state.idleSince = now
+            wait(limits.idleTimeout, since: now, &state)
         }
     }
 

@@ -34,6 +34,9 @@ final class HTTPConnection: Sendable {
         var watched = EventLoop.Interest.read
         /// What the server was told that this connection holds, in bytes.
         var held = 0
+        /// Since when nothing was asked that is not answered; `nil` while there is. Monotonic
+        /// nanoseconds.
+        var idleSince: UInt64?
         /// When somebody will have waited too long.
         var deadline: UInt64?
         /// The tick after which the server looks at this connection; `max`: it does not.
@@ -60,7 +63,11 @@ final class HTTPConnection: Sendable {
 
     func start() throws(SystemError) {
         try service.loop.watch(identifier, .read) { [self] in ready($0) }
-        state.with { wait(service.limits.readTimeout, &$0) }
+        state.with { state in
+            let now = SystemClock.monotonicNanoseconds()
+            state.idleSince = now
+            wait(service.limits.readTimeout, since: now, &state)
+        }
     }
 
     private func ready(_ readiness: EventLoop.Readiness) {
@@ -81,6 +88,8 @@ final class HTTPConnection: Sendable {
 
     /// Closes at once.
     func close() { state.with { close(&$0) } }
+
+    var idleSince: UInt64? { state.with { $0.isClosed ? nil : $0.idleSince } }
 
     // MARK: requests
 

@@ -10,42 +10,54 @@ package final class HTTPServer: Sendable {
     /// How long a refused client may go on sending before it is cut off.
     static let linger = Duration.seconds(1)
     private static let sweepInterval = Duration.nanoseconds(Int64(DeadlineWheel.tick))
-    /// How long nobody is accepted after the system ran out of descriptors.
+    /// How long nobody is accepted where there is no room, and everybody is being served.
     private static let acceptPause = Duration.milliseconds(100)
     /// How many are accepted before those who are there already have their turn.
     private static let acceptsAtOnce = 256
 
     private struct State {
         var sweep: EventLoop.TimerID?
+        /// Ends the pause in which nobody is accepted.
+        var pause: EventLoop.TimerID?
         var isStopped = false
         /// Runs when the last connection is gone.
         var onFinished: (@Sendable () -> Void)?
     }
 
+    /// The numeric address that it listens on, the first if there are two.
     package let host: String
     /// The port that it listens on, also where the system chose it.
     package let port: UInt16
     private let loop: EventLoop
     private let service: HTTPService
-    private let listener: FileDescriptor
+    private let listeners: [HTTPListener]
     private let state: LoopConfined<State>
 
     /// Listens from here on.
-    /// - Parameter port: 0 lets the system choose.
+    ///
+    /// - Parameters:
+    ///   - host: a numeric address; `localhost` stands for 127.0.0.1 and ::1, or the one of them
+    ///     that there is.
+    ///   - port: 0 lets the system choose.
     package init(
         loop: EventLoop, host: String = "127.0.0.1", port: UInt16 = 0,
         limits: HTTPLimits = HTTPLimits(), refusal: @escaping Refusal = HTTPServer.plainRefusal,
         handler: @escaping Handler
     ) throws(SystemError) {
         self.loop = loop
-        self.host = host
-        listener = try Sockets.listen(host: host, port: port)
-        self.port = Sockets.port(of: listener)
+        listeners = try HTTPListener.open(host, port)
+        self.host = listeners[0].host
+        self.port = listeners[0].port
         service = HTTPService(
             loop: loop, limits: limits, port: self.port, refusal: refusal, handler: handler)
         state = LoopConfined(State(), loop: loop)
-        service.follow { [weak self] in self?.reportIfFinished() }
-        try loop.watch(listener.rawValue, .read) { [weak self] _ in self?.accept() }
+        service.follow { [weak self] in
+            self?.endPause()
+            self?.reportIfFinished()
+        }
+        for (index, listener) in listeners.enumerated() {
+            try loop.watch(listener.socket.rawValue, .read) { [weak self] _ in self?.accept(index) }
+        }
     }
 
     /// The reason, in words.
@@ -53,7 +65,7 @@ package final class HTTPServer: Sendable {
         HTTPResponse(error.status, type: "text/plain", Array("\(error.message)\n".utf8))
     }
 
-    deinit { loop.unwatch(listener.rawValue) }
+    deinit { for listener in listeners { loop.unwatch(listener.socket.rawValue) } }
 
     /// Stops listening and closes every connection.
     package func stop() {
@@ -76,8 +88,10 @@ package final class HTTPServer: Sendable {
     }
 
     private func endListening() -> [HTTPConnection] {
-        loop.unwatch(listener.rawValue)
-        Sockets.hangUp(listener)
+        for listener in listeners {
+            loop.unwatch(listener.socket.rawValue)
+            Sockets.hangUp(listener.socket)
+        }
         state.with { $0.isStopped = true }
         return service.connections
     }
@@ -91,28 +105,49 @@ package final class HTTPServer: Sendable {
         report?()
     }
 
-    private func accept() {
+    /// - Parameter index: of the listener that has somebody waiting.
+    private func accept(_ index: Int) {
         guard !state.with({ $0.isStopped }) else { return }
+        defer { scheduleSweep() }
+        // One is known to wait. For any other the loop comes back, and nobody has to give way
+        // before: without a descriptor left the system says so whether somebody waits or not.
+        var isSure = true
         for _ in 0..<Self.acceptsAtOnce {
-            guard service.connectionCount < service.limits.connections else { return pause() }
+            guard service.connectionCount < service.limits.connections else {
+                return isSure ? makeRoom() : ()
+            }
             do throws(SystemError) {
-                guard let socket = try Sockets.accept(listener) else { break }
+                guard let socket = try Sockets.accept(listeners[index].socket) else { return }
                 try service.add(HTTPConnection(socket, service))
             } catch {
-                return pause()
+                guard isSure else { return }
+                return error.isOutOfDescriptors ? makeRoom() : pause()
             }
+            isSure = false
         }
-        scheduleSweep()
     }
 
-    /// Out of descriptors or connections: whoever waits will be accepted later.
+    /// Out of connections or descriptors: who has been idle longest gives way, and is gone when the
+    /// loop comes back to who waits. Where nobody is idle, they wait until somebody is.
+    private func makeRoom() {
+        if !service.closeLongestIdle() { pause() }
+    }
+
     private func pause() {
-        scheduleSweep()
-        loop.change(listener.rawValue, [])
-        loop.schedule(after: Self.acceptPause) { [weak self] in
-            guard let self, !self.state.with({ $0.isStopped }) else { return }
-            loop.change(listener.rawValue, .read)
+        guard state.with({ $0.pause == nil }) else { return }
+        for listener in listeners { loop.change(listener.socket.rawValue, []) }
+        let timer = loop.schedule(after: Self.acceptPause) { [weak self] in self?.endPause() }
+        state.with { $0.pause = timer }
+    }
+
+    private func endPause() {
+        let pause = state.with { state in
+            defer { state.pause = nil }
+            return state.isStopped ? nil : state.pause
         }
+        guard let pause else { return }
+        loop.cancel(pause)
+        for listener in listeners { loop.change(listener.socket.rawValue, .read) }
     }
 
     /// Goes on as long as there are connections, also once nobody is accepted any more.

@@ -5,6 +5,8 @@ final class HTTPService: Sendable {
     struct State: Sendable {
         var connections: [CInt: HTTPConnection] = [:]
         var deadlines = DeadlineWheel(now: SystemClock.monotonicNanoseconds())
+        /// Who may have to give way: those who were idle when it was made.
+        var idle = IdleOrder()
         /// What all connections hold together, in bytes.
         var heldBytes = 0
         var dateSecond: Int64 = -1
@@ -87,6 +89,31 @@ final class HTTPService: Sendable {
             }
             onForgotten?()
         }
+    }
+
+    /// Closes the connection on which nothing has been asked for the longest time, never one with a
+    /// request under way.
+    /// - Returns: whether there was one.
+    func closeLongestIdle() -> Bool {
+        guard let connection = nextIdle() ?? nextIdleOfAll() else { return false }
+        connection.close()
+        return true
+    }
+
+    private func nextIdleOfAll() -> HTTPConnection? {
+        let idle = connections.compactMap { connection in
+            connection.idleSince.map { (connection.identifier, $0) }
+        }
+        state.with { $0.idle = IdleOrder(idle) }
+        return nextIdle()
+    }
+
+    private func nextIdle() -> HTTPConnection? {
+        while let (identifier, since) = state.with({ $0.idle.next() }) {
+            let connection = state.with { $0.connections[identifier] }
+            if let connection, connection.idleSince == since { return connection }
+        }
+        return nil
     }
 
     /// Looks at those whose time has come.

@@ -54,6 +54,13 @@ package enum ProcessEnvironment {
         setrlimit(openFiles, &limit)
     }
 
+    /// How many files this process may have open, sockets among them.
+    package static var fileLimit: Int {
+        var limit = rlimit()
+        guard getrlimit(openFiles, &limit) == 0 else { return 1024 }
+        return Int(clamping: limit.rlim_cur)
+    }
+
     /// For a process that starts others: they get so many open files, if it has them itself.
     static func limitFiles(to count: rlim_t) {
         var limit = rlimit()

@@ -10,7 +10,7 @@ struct SocketAddress {
     /// - Parameter host: `127.0.0.1`, `::1`, `localhost`.
     init(_ host: String, _ port: UInt16) throws(SystemError) {
         var storage = sockaddr_storage()
-        let host = host == "localhost" ? "127.0.0.1" : host
+        let host = host == HostAddress.loopback ? "127.0.0.1" : host
         let isIPv6 = host.contains(":")
         let isParsed = withUnsafeMutableBytes(of: &storage) { bytes -> Bool in
             guard let base = bytes.baseAddress else { return false }
@@ -41,18 +41,28 @@ struct SocketAddress {
 
 /// What a numeric address means.
 package enum HostAddress {
+    /// The only name: this machine, for itself.
+    package static let loopback = "localhost"
+
     /// Whether it is an address of either family, and not a name.
     package static func isNumeric(_ host: String) -> Bool {
-        (try? SocketAddress(host, 0)) != nil && host != "localhost"
+        (try? SocketAddress(host, 0)) != nil && host != loopback
     }
 
     /// Whether only this machine can reach it.
     package static func isLoopback(_ host: String) -> Bool {
-        host == "localhost" || host == "::1" || (isNumeric(host) && host.hasPrefix("127."))
+        host == loopback || host == "::1" || (isNumeric(host) && host.hasPrefix("127."))
     }
 
-    /// Whether it stands for every address of the machine.
-    package static func isWildcard(_ host: String) -> Bool { host == "0.0.0.0" || host == "::" }
+    /// Under which address this machine reaches what listens on `host`: one that stands for every
+    /// address of a family is none to connect to.
+    package static func reaching(_ host: String) -> String {
+        switch host {
+        case "0.0.0.0": "127.0.0.1"
+        case "::": "::1"
+        default: host
+        }
+    }
 
     /// As it stands in a URL: IPv6 in brackets.
     package static func inURL(_ host: String) -> String { host.contains(":") ? "[\(host)]" : host }

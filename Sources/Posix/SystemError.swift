@@ -32,6 +32,10 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
     package var isDenied: Bool { code == EACCES || code == EPERM }
     package var isReadOnly: Bool { code == EROFS }
     package var isAddressInUse: Bool { code == EADDRINUSE }
+    /// This machine has no such address, or nothing of its family.
+    package var isAddressMissing: Bool { code == EADDRNOTAVAIL || code == EAFNOSUPPORT }
+    /// This process, or the whole system, has as many open files as it may.
+    package var isOutOfDescriptors: Bool { code == EMFILE || code == ENFILE }
     package var isBrokenPipe: Bool { code == EPIPE }
     /// A directory where a file should be, or the reverse.
     package var isOtherKind: Bool { code == EISDIR || code == ENOTDIR }

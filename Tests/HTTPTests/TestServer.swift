@@ -8,10 +8,11 @@ final class TestServer {
     private let server: HTTPServer
 
     init(
-        limits: HTTPLimits = HTTPLimits(), handler: @escaping HTTPServer.Handler
+        host: String = "127.0.0.1", limits: HTTPLimits = HTTPLimits(),
+        handler: @escaping HTTPServer.Handler
     ) throws {
         loop = try EventLoop(name: "test")
-        server = try HTTPServer(loop: loop, limits: limits, handler: handler)
+        server = try HTTPServer(loop: loop, host: host, limits: limits, handler: handler)
     }
 
     var port: UInt16 { server.port }

@@ -14,7 +14,9 @@ extension Command {
             .number(
                 "gateway-port", "PORT", 0...65_535, "The stack's routes (default: 8080), as above."
             ),
-            .text("host", "ADDRESS", "Listen on this address (default: 127.0.0.1)."),
+            .text(
+                "host", "ADDRESS",
+                "Listen on this address alone (default: localhost, 127.0.0.1 and ::1)."),
             .text(
                 "allow-host", "NAME,...",
                 "Names that clients may ask for, beside addresses and localhost."),
@@ -62,7 +64,7 @@ extension Command {
         _ invocation: Invocation, _ stack: Stack
     ) throws -> ServerOptions {
         var options = ServerOptions()
-        options.host = invocation.text("host") ?? "127.0.0.1"
+        options.host = invocation.text("host") ?? HostAddress.loopback
         options.port = UInt16(clamping: invocation.number("port") ?? 4566)
         options.gatewayPort = UInt16(clamping: invocation.number("gateway-port") ?? 8080)
         options.iamMode = invocation.text("iam").flatMap(IAMMode.init)
@@ -71,10 +73,11 @@ extension Command {
         options.deliversMessages = true
         options.logsRequests = true
         if let seconds = invocation.number("grace") { options.finishLimit = .seconds(seconds) }
-        if options.host == "localhost" { options.host = "127.0.0.1" }
-        guard HostAddress.isNumeric(options.host) else {
+        guard options.host == HostAddress.loopback || HostAddress.isNumeric(options.host) else {
             throw CommandError(
-                .usage, "--host must be an address, such as 127.0.0.1 or ::1, not \(options.host).")
+                .usage,
+                "--host must be an address, such as 127.0.0.1 or ::1, or localhost for both, "
+                    + "not \(options.host).")
         }
         options.isOpen = invocation.has("insecure")
         switch OpenDoor(stack, options) {

@@ -3,7 +3,7 @@ import StackModel
 /// Where a server listens, and how it behaves. The defaults are those of a private one, which lives
 /// as long as a command.
 package struct ServerOptions: Sendable {
-    /// An address of this machine.
+    /// An address of this machine; `localhost` stands for 127.0.0.1 and ::1.
     package var host = "127.0.0.1"
     /// The endpoint's; 0 lets the system choose.
     package var port: UInt16 = 0

@@ -11,6 +11,9 @@ package final class StackServer: Sendable {
     private static let workers = 64
     /// Requests that found the old runtime just before another took its place may still invoke.
     private static let replaceGrace = Duration.seconds(1)
+    /// How much of the files that this process may open can be connections of one port, in percent;
+    /// the rest is for journals and functions.
+    private static let filesOfPort = 60
     /// How long the last answers may take to leave, once nothing runs any more.
     private static let farewell = Duration.seconds(5)
 
@@ -56,13 +59,12 @@ package final class StackServer: Sendable {
                 doors.enterGateway)
         }
         self.doors = doors
-        let address = HostAddress.isWildcard(options.host) ? "127.0.0.1" : options.host
         host = RuntimeHost(
             loop: loop, pool: pool, queues: queues,
             polls: LongPolls(loop: loop, workers: pool, queues: queues),
             moveTasks: MoveTaskRunner(queues, warn: warn), clock: clock,
             monitor: monitor,
-            endpointURL: "http://\(HostAddress.inURL(address)):\(endpointServer.port)",
+            endpointURL: Self.url(of: endpointServer),
             guardExecutable: guardExecutable, warn: warn)
         monitor.write(by: later)
         gatewayHost =
@@ -86,6 +88,9 @@ package final class StackServer: Sendable {
         refusal: @escaping HTTPServer.Refusal = HTTPServer.plainRefusal,
         _ handler: @escaping HTTPServer.Handler
     ) throws(ServerError) -> HTTPServer {
+        var limits = limits
+        limits.connections = min(
+            limits.connections, max(1, ProcessEnvironment.fileLimit * filesOfPort / 100))
         do throws(SystemError) {
             return try HTTPServer(
                 loop: loop, host: host, port: port, limits: limits, refusal: refusal,
@@ -107,11 +112,10 @@ package final class StackServer: Sendable {
 
     /// `http://127.0.0.1:4566`, as seen from this machine.
     package var endpointURL: String { host.endpointURL }
-    package var gatewayURL: String? {
-        gatewayServer.map { server in
-            let address = HostAddress.isWildcard(options.host) ? "127.0.0.1" : options.host
-            return "http://\(HostAddress.inURL(address)):\(server.port)"
-        }
+    package var gatewayURL: String? { gatewayServer.map(Self.url) }
+
+    private static func url(of server: HTTPServer) -> String {
+        "http://\(HostAddress.inURL(HostAddress.reaching(server.host))):\(server.port)"
     }
 
     /// From now on this deployment answers.

@@ -1,0 +1,93 @@
+import HTTP
+import Posix
+import TestSupport
+import Testing
+
+/// A server that may have no more connections than a few.
+@Suite struct RoomTests {
+    private static let ask = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
+    private static let answer = "\r\n\r\n/a"
+
+    private static func limits(_ connections: Int) -> HTTPLimits {
+        var limits = HTTPLimits()
+        limits.connections = connections
+        return limits
+    }
+
+    private static let echo: HTTPServer.Handler = { request, responder in
+        responder.respond(HTTPResponse(200, body: Array(request.target.utf8)))
+    }
+
+    private func ask(_ client: RawClient) -> Bool {
+        client.send(Self.ask) && client.read(until: Self.answer).hasSuffix(Self.answer)
+    }
+
+    @Test("who has been idle longest gives way, one after the other")
+    func longestIdle() throws {
+        let server = try TestServer(limits: Self.limits(3), handler: Self.echo)
+        defer { server.end() }
+        var clients: [RawClient] = []
+        for _ in 0..<3 {
+            let client = try RawClient(port: server.port)
+            #expect(ask(client))
+            clients.append(client)
+        }
+        // The first has been here longest, and idle for the shortest time.
+        #expect(ask(clients[0]))
+        for victim in [1, 2, 0] {
+            let new = try RawClient(port: server.port)
+            #expect(ask(new))
+            #expect(clients[victim].isEnded())
+            clients.append(new)
+        }
+        for stays in clients.suffix(3) { #expect(ask(stays)) }
+    }
+
+    @Test("who has asked for something, or begun to, does not give way")
+    func busy() throws {
+        let held = ThreadCondition<[HTTPResponder]>([])
+        let server = try TestServer(limits: Self.limits(3)) { request, responder in
+            guard request.target == "/wait" else { return Self.echo(request, responder) }
+            held.withLock { $0.append(responder) }
+            held.signal()
+        }
+        defer { server.end() }
+        let waits = try RawClient(port: server.port)
+        waits.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
+        try #require(held.wait(upTo: .seconds(10)) { $0.isEmpty ? nil : true } == true)
+        let begins = try RawClient(port: server.port)
+        begins.send(
+            "POST /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n")
+        #expect(begins.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 100 "))
+        let idle = try RawClient(port: server.port)
+        #expect(ask(idle))
+
+        let new = try RawClient(port: server.port)
+        #expect(ask(new))
+        #expect(idle.isEnded())
+        // Now three are served, and a fourth waits until one of them is done.
+        new.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
+        try #require(held.wait(upTo: .seconds(10)) { $0.count == 2 ? true : nil } == true)
+        let last = try RawClient(port: server.port)
+        last.send(Self.ask)
+        #expect(last.read(until: Self.answer, milliseconds: 300).isEmpty)
+        begins.send("x")
+        #expect(begins.read(until: Self.answer).hasSuffix(Self.answer))
+        #expect(last.read(until: Self.answer).hasSuffix(Self.answer))
+        for responder in held.withLock({ $0 }) { responder.respond(HTTPResponse(204)) }
+        for client in [waits, new] {
+            #expect(client.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 204 "))
+        }
+    }
+
+    @Test("connections that say nothing are no way to keep others out")
+    func silent() throws {
+        let server = try TestServer(limits: Self.limits(8), handler: Self.echo)
+        defer { server.end() }
+        var silent: [RawClient] = []
+        for _ in 0..<100 { silent.append(try RawClient(port: server.port)) }
+        let client = try RawClient(port: server.port)
+        #expect(ask(client))
+        #expect(silent.prefix(92).allSatisfy { $0.isEnded() })
+    }
+}
