@@ -21,7 +21,7 @@ import Testing
                 .deletingLastPathComponent().appending(path: "Fixtures/functions").path
             let python = [
                 "echo", "describe", "fail", "hang", "leave", "crash", "eat", "unserialisable",
-                "large", "count", "missing",
+                "large", "count", "missing", "browse",
             ]
             var lambdas = JSONObject()
             func add(_ key: String, _ runtime: String, _ handler: String, _ code: String) {
@@ -74,6 +74,16 @@ import Testing
             "invoke", function, "--payload", payload, "--output", "json",
         ])
         return try JSONValue.parse(result.output)
+    }
+
+    @Test("a page in a browser gets nothing from the Runtime API")
+    func browser() throws {
+        let asked = """
+            [{}, {"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Origin": "null"},
+             {"Sec-Fetch-Site": "cross-site"}]
+            """
+        let answers = try invoke("browse", asked)["payload"]?.arrayValue?.map(\.intValue)
+        #expect(answers == [404, 421, 403, 403, 403])
     }
 
     @Test("the event goes in, the response comes out, the log on request")

@@ -125,7 +125,48 @@ import Testing
         #expect(areGone)
     }
 
+    @Test("ten thousand idle connections cost little, and all of them go on")
+    func manyIdle() throws {
+        let serve = try RunningServe(in: folder.path)
+        ProcessEnvironment.raiseFileLimit()
+        let before = try descriptors(of: serve.pid).count
+        let count = min(10_000, ProcessEnvironment.fileLimit / 2 - 100)
+        let ask = "GET /_msorch/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        let ok = #"{"status":"ok"}"#
+        let memory = try residentKiB(of: serve.pid)
+        var clients: [RawClient] = []
+        for number in 0..<count {
+            let host = number.isMultiple(of: 2) ? "127.0.0.1" : "::1"
+            let client = try RawClient(host: host, port: serve.endpoint.port)
+            client.send(ask)
+            try #require(client.read(until: ok).contains(ok), "\(number)")
+            clients.append(client)
+        }
+        #expect(try descriptors(of: serve.pid).count >= before + count)
+        let each = Double(try residentKiB(of: serve.pid) - memory) / Double(count)
+        #expect(each < 4, "KiB a connection: \(each)")
+        let used = try ticks(of: serve.pid)
+        let start = SystemClock.monotonicNanoseconds()
+        _ = eventually { SystemClock.monotonicNanoseconds() - start > 1_000_000_000 }
+        #expect(try ticks(of: serve.pid) - used < 20, "nobody looks through all of them")
+        for client in clients {
+            client.send(ask)
+            try #require(client.read(until: ok).contains(ok))
+        }
+        clients = []
+        let areGone = eventually {
+            (try? descriptors(of: serve.pid).count).map { $0 < before + 10 } ?? false
+        }
+        #expect(areGone)
+    }
+
     // MARK: descriptors
+
+    private func residentKiB(of process: Int32) throws -> Int {
+        let text = String(decoding: try FileSystem.read("/proc/\(process)/status"), as: UTF8.self)
+        let line = text.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+        return line.flatMap { Int($0.filter(\.isNumber)) } ?? 0
+    }
 
     /// What a process has open: how many, and the highest number.
     private func descriptors(of process: Int32) throws -> (count: Int, highest: Int) {

@@ -5,10 +5,15 @@ import JSON
 /// The Runtime API, version 2018-06-01 (Lambda guide, *runtimes-api*).
 extension ExecutionEnvironment {
     private static let prefix = "/2018-06-01/runtime/"
+    /// A page in a browser must not take a function's events, nor answer for it.
+    private static let requestGuard = RequestGuard(allowedHosts: [], refusesOtherOrigins: true)
     private static let errorTypeHeader = "Lambda-Runtime-Function-Error-Type"
 
     /// On the loop.
     func handle(_ request: HTTPRequest, _ responder: HTTPResponder) {
+        if let refusal = Self.requestGuard.refusal(of: request) {
+            return responder.respond(refusal)
+        }
         guard request.path.hasPrefix(Self.prefix) else { return responder.respond(.notFound) }
         let words = request.path.dropFirst(Self.prefix.count)
             .split(separator: "/", omittingEmptySubsequences: false)
