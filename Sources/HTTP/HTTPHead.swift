@@ -30,7 +30,10 @@ struct HTTPHead: Sendable {
             line[(first + 1)..<second].allSatisfy({ 0x21 <= $0 && $0 <= 0x7E }),
             line.firstIndex(of: 0x20, from: second + 1) == nil
         else { throw Self.badRequestLine }
-        try readVersion(String(decoding: line[(second + 1)...], as: UTF8.self))
+        let version = UnsafeRawBufferPointer(rebasing: line[(second + 1)...])
+        if !version.elementsEqual("HTTP/1.1".utf8) {
+            try readVersion(String(decoding: version, as: UTF8.self))
+        }
         request.method = String(decoding: line[..<first], as: UTF8.self)
         guard request.method != "CONNECT" else {
             throw HTTPError(501, "this server is no proxy")
@@ -39,7 +42,6 @@ struct HTTPHead: Sendable {
     }
 
     private mutating func readVersion(_ version: String) throws(HTTPError) {
-        guard version != "HTTP/1.1" else { return }
         isNew = false
         guard version != "HTTP/1.0" else { return }
         throw version.hasPrefix("HTTP/") && version.utf8.count == 8
@@ -78,7 +80,7 @@ struct HTTPHead: Sendable {
     mutating func readField(
         _ line: UnsafeRawBufferPointer, _ limits: HTTPLimits
     ) throws(HTTPError) {
-        let count = request.headers.fields.count
+        let count = request.headers.count
         guard count < limits.headerFields else {
             throw HTTPError(431, "there are more than \(limits.headerFields) header fields")
         }
@@ -86,26 +88,25 @@ struct HTTPHead: Sendable {
         fieldBytes += line.count + 2
         let (name, value) = try HTTPHeaders.field(line)
         // Fields that say where a request ends, and whom it is for, by their names' lengths.
-        switch name.utf8.count {
-        case 4 where HTTPHeaders.isSame(name, "Host"):
-            guard !hasHost, Self.isHost(value.utf8) || value.isEmpty else { throw Self.badHost }
+        switch name.count {
+        case 4 where name.isSame("Host"):
+            guard !hasHost, Self.isHost(value) || value.isEmpty else { throw Self.badHost }
             hasHost = true
-        case 6 where HTTPHeaders.isSame(name, "Expect"):
-            isExpectationKnown =
-                isExpectationKnown && HTTPHeaders.isSame(value, "100-continue")
+        case 6 where name.isSame("Expect"):
+            isExpectationKnown = isExpectationKnown && value.isSame("100-continue")
             expectsContinue = true
-        case 10 where HTTPHeaders.isSame(name, "Connection"):
-            for option in value.split(separator: ",") {
+        case 10 where name.isSame("Connection"):
+            for option in String(decoding: value, as: UTF8.self).split(separator: ",") {
                 saysClose = saysClose || HTTPHeaders.isSame(option.trimmed, "close")
                 saysKeepAlive = saysKeepAlive || HTTPHeaders.isSame(option.trimmed, "keep-alive")
             }
-        case 14 where HTTPHeaders.isSame(name, "Content-Length"):
-            guard length == nil, (1...18).contains(value.utf8.count),
-                value.utf8.allSatisfy({ 48 <= $0 && $0 <= 57 }), let number = Int(value)
+        case 14 where name.isSame("Content-Length"):
+            guard length == nil, (1...18).contains(value.count),
+                value.allSatisfy({ 48 <= $0 && $0 <= 57 })
             else { throw HTTPError(400, "Content-Length is not one decimal number") }
-            length = number
-        case 17 where HTTPHeaders.isSame(name, "Transfer-Encoding"):
-            codings.append(value)
+            length = value.reduce(0) { $0 * 10 + Int($1 - 48) }
+        case 17 where name.isSame("Transfer-Encoding"):
+            codings.append(String(decoding: value, as: UTF8.self))
         default: break
         }
         request.headers.append(name, value)

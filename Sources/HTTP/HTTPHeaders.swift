@@ -1,36 +1,100 @@
 /// Header fields in the order and case in which they came; names compare without case.
+///
+/// All of them lie in one run of bytes: texts are made of those only that somebody asks for.
 package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
-    package private(set) var fields: [(name: String, value: String)] = []
+    /// A field's name, and right behind it its value.
+    private struct Place: Sendable {
+        var start: Int
+        var nameCount: Int
+        var valueCount: Int
+
+        var name: Range<Int> { start..<start + nameCount }
+        var value: Range<Int> { start + nameCount..<start + nameCount + valueCount }
+    }
+
+    private var bytes: [UInt8] = []
+    private var places: [Place] = []
 
     package init() {}
     package init(dictionaryLiteral elements: (String, String)...) {
-        fields = elements.map { (name: $0.0, value: $0.1) }
+        reserveCapacity(elements.count)
+        for (name, value) in elements { append(name, value) }
+    }
+
+    package var count: Int { places.count }
+
+    /// All of them, as texts.
+    package var fields: [(name: String, value: String)] {
+        places.map { (text($0.name), text($0.value)) }
     }
 
     /// The first field of that name. Setting replaces every one of them.
     package subscript(name: String) -> String? {
-        get { fields.first { Self.isSame($0.name, name) }?.value }
+        get { places.firstIndex { isNamed($0, name) }.map { text(places[$0].value) } }
         set {
-            fields.removeAll { Self.isSame($0.name, name) }
+            places = places.filter { !isNamed($0, name) }
             if let newValue { append(name, newValue) }
         }
     }
 
     /// Every field of that name.
     package func all(_ name: String) -> [String] {
-        fields.filter { Self.isSame($0.name, name) }.map(\.value)
+        places.filter { isNamed($0, name) }.map { text($0.value) }
     }
 
     package mutating func append(_ name: String, _ value: String) {
-        fields.append((name: name, value: value))
+        let start = bytes.count
+        bytes.append(contentsOf: name.utf8)
+        let nameCount = bytes.count - start
+        bytes.append(contentsOf: value.utf8)
+        places.append(
+            Place(
+                start: start, nameCount: nameCount, valueCount: bytes.count - start - nameCount))
     }
 
-    mutating func reserveCapacity(_ count: Int) { fields.reserveCapacity(count) }
+    mutating func append(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+        places.append(
+            Place(start: bytes.count, nameCount: name.count, valueCount: value.count))
+        bytes.append(contentsOf: name)
+        bytes.append(contentsOf: value)
+    }
+
+    /// For so many fields of usual length.
+    mutating func reserveCapacity(_ count: Int) {
+        places.reserveCapacity(count)
+        bytes.reserveCapacity(count * 64)
+    }
+
+    /// Calls `body` with each field's bytes.
+    func forEach(_ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void)
+    {
+        bytes.withUnsafeBytes { bytes in
+            for place in places {
+                body(
+                    UnsafeRawBufferPointer(rebasing: bytes[place.name]),
+                    UnsafeRawBufferPointer(rebasing: bytes[place.value]))
+            }
+        }
+    }
+
+    private func text(_ range: Range<Int>) -> String {
+        String(decoding: bytes[range], as: UTF8.self)
+    }
+
+    private func isNamed(_ place: Place, _ name: String) -> Bool {
+        guard place.nameCount == name.utf8.count else { return false }
+        var at = place.start
+        for byte in name.utf8 {
+            guard bytes[at].isSame(byte) else { return false }
+            at += 1
+        }
+        return true
+    }
 
     /// One `Name: value` line (RFC 9112 section 5).
     static func field(
         _ line: UnsafeRawBufferPointer
-    ) throws(HTTPError) -> (name: String, value: String) {
+    ) throws(HTTPError) -> (name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
         var colon = 0
         while colon < line.count, line[colon].isTokenCharacter { colon += 1 }
         guard colon > 0, colon < line.count, line[colon] == UInt8(ascii: ":") else {
@@ -49,20 +113,33 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
             place += 1
         }
         return (
-            String(decoding: line[..<colon], as: UTF8.self),
-            String(decoding: line[start..<end], as: UTF8.self)
+            UnsafeRawBufferPointer(rebasing: line[..<colon]),
+            UnsafeRawBufferPointer(rebasing: line[start..<end])
         )
     }
 
     static func isSame(_ lhs: some StringProtocol, _ rhs: some StringProtocol) -> Bool {
         let (lhs, rhs) = (lhs.utf8, rhs.utf8)
-        return lhs.count == rhs.count
-            && lhs.elementsEqual(rhs) { $0 == $1 || $0.asciiLowercase == $1.asciiLowercase }
+        return lhs.count == rhs.count && lhs.elementsEqual(rhs) { $0.isSame($1) }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Whether these bytes are an ASCII text, whatever the letters' case.
+    func isSame(_ text: StaticString) -> Bool {
+        guard count == text.utf8CodeUnitCount else { return false }
+        for index in 0..<count where !self[index].isSame(text.utf8Start[index]) { return false }
+        return true
     }
 }
 
 extension UInt8 {
     var asciiLowercase: UInt8 { 65 <= self && self <= 90 ? self + 32 : self }
+
+    /// Whether both are the same letter, or else the same byte.
+    func isSame(_ other: UInt8) -> Bool {
+        self == other || asciiLowercase == other.asciiLowercase
+    }
 
     /// RFC 9110 section 5.6.2.
     var isTokenCharacter: Bool {

@@ -24,11 +24,13 @@ package struct HTTPRequest: Sendable {
     }
 
     /// The target up to the `?`.
-    package var path: Substring { target.prefix { $0 != "?" } }
+    package var path: Substring { target[..<(questionMark ?? target.endIndex)] }
     /// What follows the `?`; `nil` without one.
     package var query: Substring? {
-        target.firstIndex(of: "?").map { target[target.index(after: $0)...] }
+        questionMark.map { target[target.utf8.index(after: $0)...] }
     }
+
+    private var questionMark: String.Index? { target.utf8.firstIndex(of: UInt8(ascii: "?")) }
 }
 
 /// A response, whole. Length, date and connection fields are the server's to add.

@@ -16,33 +16,38 @@ extension HTTPResponse {
     func write(to output: inout [UInt8], isHead: Bool, _ ending: Ending, date: [UInt8]) {
         if output.isEmpty { output.reserveCapacity(512 + (isHead ? 0 : body.count)) }
         let mayHaveBody = status != 204 && status != 304
-        output.append(contentsOf: "HTTP/1.1 ".utf8)
-        Self.append(status, to: &output)
-        output.append(0x20)
-        output.append(contentsOf: (Self.reasons[status] ?? "Status").utf8)
-        output.append(contentsOf: "\r\n".utf8)
+        if status == 200 {
+            Self.append("HTTP/1.1 200 OK\r\n", to: &output)
+        } else {
+            Self.append("HTTP/1.1 ", to: &output)
+            Self.append(status, to: &output)
+            output.append(0x20)
+            output.append(contentsOf: (Self.reasons[status] ?? "Status").utf8)
+            Self.append("\r\n", to: &output)
+        }
         output.append(contentsOf: date)
-        for (name, value) in headers.fields where Self.isForHandlers(name) {
-            output.append(contentsOf: name.utf8)
-            output.append(contentsOf: ": ".utf8)
+        headers.forEach { name, value in
+            guard Self.isForHandlers(name) else { return }
+            output.append(contentsOf: name)
+            Self.append(": ", to: &output)
             // A line break in a value would end the field, and begin another.
             let start = output.count
-            output.append(contentsOf: value.utf8)
+            output.append(contentsOf: value)
             for index in start..<output.count
             where output[index] < 0x20 && output[index] != 0x09 || output[index] == 0x7F {
                 output[index] = 0x20
             }
-            output.append(contentsOf: "\r\n".utf8)
+            Self.append("\r\n", to: &output)
         }
         if mayHaveBody {
-            output.append(contentsOf: "Content-Length: ".utf8)
+            Self.append("Content-Length: ", to: &output)
             Self.append(body.count, to: &output)
-            output.append(contentsOf: "\r\n".utf8)
+            Self.append("\r\n", to: &output)
         }
         switch ending {
-        case .stays: output.append(contentsOf: "\r\n".utf8)
-        case .staysForOldClient: output.append(contentsOf: "Connection: keep-alive\r\n\r\n".utf8)
-        case .closes: output.append(contentsOf: "Connection: close\r\n\r\n".utf8)
+        case .stays: Self.append("\r\n", to: &output)
+        case .staysForOldClient: Self.append("Connection: keep-alive\r\n\r\n", to: &output)
+        case .closes: Self.append("Connection: close\r\n\r\n", to: &output)
         }
         if mayHaveBody, !isHead { output.append(contentsOf: body) }
     }
@@ -50,24 +55,27 @@ extension HTTPResponse {
     /// A final status (RFC 9110 section 15) that has a place on the wire.
     var isSendable: Bool { 200 <= status && status <= 599 }
 
+    private static func append(_ text: StaticString, to output: inout [UInt8]) {
+        output.append(
+            contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
     private static func append(_ number: Int, to output: inout [UInt8]) {
         if number >= 10 { append(number / 10, to: &output) }
         output.append(UInt8(48 + number % 10))
     }
 
-    private static func isForHandlers(_ name: String) -> Bool {
-        guard !name.isEmpty, name.utf8.allSatisfy(\.isTokenCharacter) else { return false }
+    private static func isForHandlers(_ name: UnsafeRawBufferPointer) -> Bool {
+        guard !name.isEmpty, name.allSatisfy(\.isTokenCharacter) else { return false }
         // By length first: it is asked for every field of every response.
-        let own: String
-        switch name.utf8.count {
-        case 4: own = "Date"
-        case 7: return !HTTPHeaders.isSame(name, "Trailer") && !HTTPHeaders.isSame(name, "Upgrade")
-        case 10: return !["Connection", "Keep-Alive"].contains { HTTPHeaders.isSame(name, $0) }
-        case 14: own = "Content-Length"
-        case 17: own = "Transfer-Encoding"
-        default: return true
+        return switch name.count {
+        case 4: !name.isSame("Date")
+        case 7: !name.isSame("Trailer") && !name.isSame("Upgrade")
+        case 10: !name.isSame("Connection") && !name.isSame("Keep-Alive")
+        case 14: !name.isSame("Content-Length")
+        case 17: !name.isSame("Transfer-Encoding")
+        default: true
         }
-        return !HTTPHeaders.isSame(name, own)
     }
 
     /// Reason phrases are for people (RFC 9110 section 15).

@@ -90,7 +90,7 @@ package struct HTTPResponseParser: Sendable {
     ) throws(HTTPError) -> HTTPHeaders {
         var headers = HTTPHeaders()
         for line in bytes.split(separator: 0x0A) {
-            guard headers.fields.count < limits.headerFields else {
+            guard headers.count < limits.headerFields else {
                 throw HTTPError(502, "the answer has too many header fields")
             }
             // The last line's end is the head's.
