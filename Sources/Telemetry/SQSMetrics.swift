@@ -9,30 +9,6 @@ package enum SQSMetrics {
         Metric(namespace, name, [Dimension(queueDimension, queue)])
     }
 
-    /// Messages taken in, with their sizes. A redrive to a dead-letter queue is not a send.
-    package static func sent(
-        queue: String, messageBytes: [Int], time: Timestamp
-    ) -> [Datapoint] {
-        guard !messageBytes.isEmpty else { return [] }
-        var sizes = StatisticSet()
-        for bytes in messageBytes { sizes.add(Double(bytes)) }
-        return [
-            count("NumberOfMessagesSent", queue, messageBytes.count, time),
-            Datapoint(metric("SentMessageSize", queue: queue), .bytes, time, sizes),
-        ]
-    }
-
-    /// The outcome of one receive.
-    package static func received(queue: String, messages: Int, time: Timestamp) -> [Datapoint] {
-        messages == 0
-            ? [count("NumberOfEmptyReceives", queue, 1, time)]
-            : [count("NumberOfMessagesReceived", queue, messages, time)]
-    }
-
-    package static func deleted(queue: String, messages: Int, time: Timestamp) -> [Datapoint] {
-        messages == 0 ? [] : [count("NumberOfMessagesDeleted", queue, messages, time)]
-    }
-
     /// What lies in the queue at this moment.
     package static func depth(
         queue: String, visible: Int, notVisible: Int, delayed: Int, oldestAge: Duration?,

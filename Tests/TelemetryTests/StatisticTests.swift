@@ -62,9 +62,9 @@ import Testing
         for second in [0, 1, 0] as [Int64] {
             for name in names {
                 let time = Timestamp(milliseconds: second * 1000 + 7)
-                for datapoint in SQSMetrics.received(queue: name, messages: 2, time: time) {
-                    batch.record(datapoint)
-                }
+                var tally = SQSTally(name, at: time)
+                tally.received(2)
+                for datapoint in tally.datapoints { batch.record(datapoint) }
                 batch.record(Metric("Mine", "M", []), 1, .count, at: time)
             }
         }
@@ -76,6 +76,35 @@ import Testing
         #expect(drained.map(\.time) == drained.map(\.time).sorted())
         let sums = drained.filter { $0.metric.namespace == "AWS/SQS" }.map(\.values.sum)
         #expect(sums == names.map { _ in 4 } + names.map { _ in 2 })
+    }
+
+    @Test("a tally takes one queue's second, and says what was counted one by one")
+    func tallies() {
+        let time = Timestamp(milliseconds: 5999)
+        var tally = SQSTally("Q", at: time)
+        #expect(tally.takes("Q", at: Timestamp(milliseconds: 5000)))
+        #expect(!tally.takes("Q", at: Timestamp(milliseconds: 6000)))
+        #expect(!tally.takes("R", at: time))
+        #expect(tally.datapoints.isEmpty)
+        tally.sent(messageBytes: [10, 30])
+        tally.sent(messageBytes: [5])
+        tally.sent(messageBytes: [])
+        tally.received(0)
+        tally.received(7)
+        tally.received(0)
+        tally.deleted(0)
+        tally.deleted(3)
+        let said = tally.datapoints.map { point in
+            let values = point.values
+            return "\(point.metric.name) \(values.count) \(values.sum) \(values.maximum)"
+        }
+        #expect(
+            said == [
+                "NumberOfMessagesSent 2.0 3.0 2.0", "SentMessageSize 3.0 45.0 30.0",
+                "NumberOfMessagesReceived 1.0 7.0 7.0", "NumberOfEmptyReceives 2.0 2.0 1.0",
+                "NumberOfMessagesDeleted 1.0 3.0 3.0",
+            ])
+        #expect(tally.datapoints.allSatisfy { $0.metric[dimension: "QueueName"] == "Q" })
     }
 
     @Test(

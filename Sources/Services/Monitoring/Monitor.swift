@@ -9,11 +9,18 @@ import Telemetry
 package final class Monitor: Sendable {
     private struct State {
         var metrics = MetricBatch()
+        /// Of the queue that was last heard of; not among the metrics yet.
+        var tally: SQSTally?
         var lines: [FunctionLogLine] = []
         var lastFlush: UInt64 = 0
         var schedule: Schedule?
         /// A flush is on its way.
         var isScheduled = false
+
+        mutating func settleTally() {
+            for datapoint in tally?.datapoints ?? [] { metrics.record(datapoint) }
+            tally = nil
+        }
     }
 
     /// Runs work a little later, where it may block.
@@ -43,19 +50,17 @@ package final class Monitor: Sendable {
 
     /// A queue did something. From any thread.
     package func observe(_ activity: QueueActivity) {
-        let queue = activity.queue
         let now = clock.now()
-        let datapoints =
-            switch activity.kind {
-            case .sent(let bytes):
-                SQSMetrics.sent(queue: queue, messageBytes: bytes, time: now)
-            case .received(let count):
-                SQSMetrics.received(queue: queue, messages: count, time: now)
-            case .deleted(let count):
-                SQSMetrics.deleted(queue: queue, messages: count, time: now)
-            }
         state.withLock { state in
-            for datapoint in datapoints { state.metrics.record(datapoint) }
+            if state.tally?.takes(activity.queue, at: now) != true {
+                state.settleTally()
+                state.tally = SQSTally(activity.queue, at: now)
+            }
+            switch activity.kind {
+            case .sent(let bytes): state.tally?.sent(messageBytes: bytes)
+            case .received(let count): state.tally?.received(count)
+            case .deleted(let count): state.tally?.deleted(count)
+            }
         }
     }
 
@@ -131,6 +136,7 @@ package final class Monitor: Sendable {
 
     private func flushMetrics(_ queues: QueueDirectory) throws {
         var metrics = state.withLock { state in
+            state.settleTally()
             defer { state.metrics = MetricBatch() }
             return state.metrics
         }

@@ -13,8 +13,8 @@ final class RequestLog: Sendable {
         var files = 8
     }
 
-    /// Requests that wait to be written; further ones are only counted.
-    private static let waitingLimit = 100_000
+    /// Bytes of lines that wait to be written; further requests are only counted.
+    private static let waitingLimit = 32 * 1024 * 1024
     /// Of an operation that nobody took: it is the client's own word.
     private static let operationLength = 64
     /// Of a file's number, so that names sort as numbers do.
@@ -22,28 +22,15 @@ final class RequestLog: Sendable {
     /// How long they wait, so that others can follow them.
     private static let interval = Duration.milliseconds(200)
 
-    /// Only what is written: headers may be large, and many entries wait.
-    fileprivate struct Entry {
-        var time: Timestamp
-        var port: UInt16
-        var sender: String
-        var method: String
-        var path: String
-        var operation: String?
-        var status: Int
-        var sentBytes: Int
-        var nanoseconds: UInt64
-        var principal: String?
-        var requestID: String?
-
-        /// Days since the epoch.
-        var day: Int64 { time.milliseconds / 86_400_000 }
-    }
-
     private struct State {
-        var entries: [Entry] = []
+        /// Whole lines.
+        var lines: [UInt8] = []
+        /// Where each day's lines begin.
+        var days: [(first: Timestamp, start: Int)] = []
         var dropped = 0
         var isScheduled = false
+        /// How the last line's time is written: many lines have the same.
+        var clock: (time: Timestamp, text: String)?
     }
 
     private let folder: String
@@ -76,26 +63,18 @@ final class RequestLog: Sendable {
 
     /// - Parameter nanoseconds: how long the answer took.
     func record(_ response: HTTPResponse, to request: HTTPRequest, after nanoseconds: UInt64) {
-        let target = request.headers["X-Amz-Target"]?.split(separator: ".").last
-        add(
-            Entry(
-                time: clock.now(), port: request.localPort, sender: request.remoteAddress,
-                method: request.method, path: String(request.path),
-                operation: response.operation
-                    ?? target.map { String($0.prefix(Self.operationLength)) },
-                status: response.status, sentBytes: response.body.count,
-                nanoseconds: nanoseconds, principal: response.principal,
-                requestID: response.headers["x-amzn-RequestId"]
-                    ?? response.headers["Apigw-Requestid"]))
-    }
-
-    private func add(_ entry: Entry) {
+        let time = clock.now()
         let isFirst = state.withLock { state in
-            guard state.entries.count < Self.waitingLimit else {
+            guard state.lines.count < Self.waitingLimit else {
                 state.dropped += 1
                 return false
             }
-            state.entries.append(entry)
+            if state.days.last?.first.day != time.day {
+                state.days.append((time, state.lines.count))
+            }
+            let text = state.clock.flatMap { $0.time == time ? $0.text : nil } ?? time.iso8601
+            state.clock = (time, text)
+            Self.append(response, to: request, text, nanoseconds, to: &state.lines)
             defer { state.isScheduled = true }
             return !state.isScheduled
         }
@@ -106,22 +85,20 @@ final class RequestLog: Sendable {
     /// cannot be written is gone.
     func flush() {
         writing.withLock { _ in
-            let (entries, dropped) = state.withLock { state in
+            let waiting = state.withLock { state in
                 defer { state = State() }
-                return (state.entries, state.dropped)
+                return state
             }
-            guard !entries.isEmpty else { return }
+            guard !waiting.days.isEmpty else { return }
             try? FileSystem.makeDirectory(folder)
-            var rest = entries[...]
-            while let first = rest.first {
-                let entries = rest.prefix { $0.day == first.day }
-                rest = rest.dropFirst(entries.count)
-                var bytes: [UInt8] = []
-                for entry in entries { entry.append(to: &bytes) }
-                if dropped > 0 {
-                    bytes += "{\"time\":\"\(clock.now().iso8601)\",\"dropped\":\(dropped)}\n".utf8
+            let ends = waiting.days.dropFirst().map(\.start) + [waiting.lines.count]
+            for (day, end) in zip(waiting.days, ends) {
+                var bytes = Array(waiting.lines[day.start..<end])
+                if waiting.dropped > 0 {
+                    let now = clock.now().iso8601
+                    bytes += "{\"time\":\"\(now)\",\"dropped\":\(waiting.dropped)}\n".utf8
                 }
-                try? write(bytes, first.time.date)
+                try? write(bytes, day.first.date)
             }
         }
     }
@@ -153,9 +130,13 @@ final class RequestLog: Sendable {
     }
 }
 
-extension RequestLog.Entry {
-    fileprivate func append(to bytes: inout [UInt8]) {
-        func member(_ name: StaticString, _ text: String?) {
+extension RequestLog {
+    /// Appends a request's line.
+    private static func append(
+        _ response: HTTPResponse, to request: HTTPRequest, _ time: String, _ nanoseconds: UInt64,
+        to bytes: inout [UInt8]
+    ) {
+        func member(_ name: StaticString, _ text: (some Sequence<UInt8>)?) {
             guard let text else { return }
             JSONWriter.append(name, &bytes)
             JSONWriter.appendString(text, to: &bytes)
@@ -164,20 +145,32 @@ extension RequestLog.Entry {
             JSONWriter.append(name, &bytes)
             JSONWriter.appendInteger(value, to: &bytes)
         }
-        member("{\"time\":", time.iso8601)
-        member(",\"port\":", Int(port))
-        member(",\"from\":", sender)
-        member(",\"method\":", method)
-        member(",\"path\":", path)
-        member(",\"operation\":", operation)
-        member(",\"status\":", status)
-        member(",\"bytes\":", sentBytes)
-        let microseconds = nanoseconds / 1000
-        let fraction = String(1000 + microseconds % 1000).dropFirst()
-        JSONWriter.append(",\"ms\":", &bytes)
-        bytes += "\(microseconds / 1000).\(fraction)".utf8
-        member(",\"principal\":", principal)
-        member(",\"requestId\":", requestID)
+        member("{\"time\":", time.utf8)
+        member(",\"port\":", Int(request.localPort))
+        member(",\"from\":", request.remoteAddress.utf8)
+        member(",\"method\":", request.method.utf8)
+        member(",\"path\":", request.path.utf8)
+        if let operation = response.operation {
+            member(",\"operation\":", operation.utf8)
+        } else if let target = request.headers["X-Amz-Target"]?.split(separator: ".").last {
+            member(",\"operation\":", target.prefix(operationLength).utf8)
+        }
+        member(",\"status\":", response.status)
+        member(",\"bytes\":", response.body.count)
+        let microseconds = Int(clamping: nanoseconds / 1000)
+        member(",\"ms\":", microseconds / 1000)
+        bytes.append(UInt8(ascii: "."))
+        for unit in [100, 10, 1] {
+            bytes.append(UInt8(ascii: "0") + UInt8(microseconds / unit % 10))
+        }
+        member(",\"principal\":", response.principal?.utf8)
+        let id = response.headers["x-amzn-RequestId"] ?? response.headers["Apigw-Requestid"]
+        member(",\"requestId\":", id?.utf8)
         JSONWriter.append("}\n", &bytes)
     }
+}
+
+extension Timestamp {
+    /// Days since the epoch.
+    fileprivate var day: Int64 { milliseconds / 86_400_000 }
 }
