@@ -60,6 +60,19 @@ struct RequestSignature: Equatable {
         return String(credential[..<end])
     }
 
+    /// As above, of a header that is spelled as clients do: the credential first, and only there.
+    static func keyID(plain header: String) -> String? {
+        let start = "\(SignatureV4.algorithm) Credential=".utf8
+        guard header.utf8.starts(with: start) else { return nil }
+        let rest = header.utf8.dropFirst(start.count)
+        guard let end = rest.firstIndex(of: UInt8(ascii: "/")), end > rest.startIndex,
+            !rest[..<end].contains(where: { $0.isSpace || $0 == UInt8(ascii: ",") }),
+            // Another one would count instead.
+            !rest[end...].contains(UInt8(ascii: "C"))
+        else { return nil }
+        return String(rest[..<end])
+    }
+
     private typealias Part = (name: Substring.UTF8View, value: Substring.UTF8View)
 
     /// `Name=value` between commas. By bytes: this is read for every request.

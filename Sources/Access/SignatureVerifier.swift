@@ -79,6 +79,12 @@ package struct SignatureVerifier: Sendable {
         }
     }
 
+    /// The access key that an `Authorization` header names, at little cost; `nil` where it is not
+    /// spelled as clients do: it may name one all the same.
+    package static func keyID(authorization header: String) -> String? {
+        RequestSignature.keyID(plain: header)
+    }
+
     /// The access key that a request names; nothing is checked. `nil` if it names none.
     package static func keyID(of request: SignedRequest) -> String? {
         RequestSignature.keyID(of: request)

@@ -4,25 +4,29 @@ import CCrypto
 package enum Digest {
     /// MD5, as SQS uses it to let clients check what arrived. Never for security.
     package static func md5(_ bytes: some Collection<UInt8>) -> [UInt8] {
-        digest(bytes, EVP_md5(), length: 16)
+        digest(bytes, fetchedMD5, length: 16)
     }
     package static func md5Hex(_ bytes: some Collection<UInt8>) -> String { hex(md5(bytes)) }
 
     package static func sha256(_ bytes: some Collection<UInt8>) -> [UInt8] {
-        digest(bytes, EVP_sha256(), length: 32)
+        digest(bytes, fetchedSHA256, length: 32)
     }
     package static func sha256Hex(_ bytes: some Collection<UInt8>) -> String { hex(sha256(bytes)) }
 
+    // libcrypto looks an algorithm up by its name for each digest, unless it is fetched once.
+    nonisolated(unsafe) private static let fetchedMD5 = EVP_MD_fetch(nil, "MD5", nil)
+    nonisolated(unsafe) private static let fetchedSHA256 = EVP_MD_fetch(nil, "SHA256", nil)
+
     /// Lower-case hexadecimal.
     package static func hex(_ bytes: [UInt8]) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        var text: [UInt8] = []
-        text.reserveCapacity(2 * bytes.count)
-        for byte in bytes {
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 15)])
+        func digit(_ value: UInt8) -> UInt8 { value < 10 ? 48 + value : 87 + value }
+        return String(unsafeUninitializedCapacity: 2 * bytes.count) { text in
+            for (index, byte) in bytes.enumerated() {
+                text[2 * index] = digit(byte >> 4)
+                text[2 * index + 1] = digit(byte & 15)
+            }
+            return 2 * bytes.count
         }
-        return String(decoding: text, as: UTF8.self)
     }
 
     private static func digest(

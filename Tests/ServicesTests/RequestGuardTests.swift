@@ -55,6 +55,11 @@ import Testing
             let guarding = RequestGuard(
                 allowedHosts: ["orch"], refusesOtherOrigins: refusesOtherOrigins)
             #expect(guarding.refusal(of: request)?.status == expected)
+            // What others have asked before does not matter, nor that they asked the same.
+            let plain = HTTPRequest(method: "GET", target: "/", headers: ["Host": Self.own])
+            #expect(guarding.refusal(of: plain) == nil)
+            #expect(guarding.refusal(of: request)?.status == expected)
+            #expect(guarding.refusal(of: request)?.status == expected)
         }
     }
 

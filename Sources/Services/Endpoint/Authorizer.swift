@@ -40,11 +40,11 @@ package struct Authorizer: Sendable {
         of request: HTTPRequest, service: String
     ) throws(SignatureFailure) -> Caller {
         var caller = Caller(sourceAddress: request.remoteAddress)
-        let signed = SignedRequest(request)
         guard mode != .off else {
-            caller.principal = principals.owner(of: SignatureVerifier.keyID(of: signed))
+            caller.principal = principals.owner(of: Self.keyID(of: request))
             return caller
         }
+        let signed = SignedRequest(request)
         var verifier = SignatureVerifier(region: region, service: service)
         verifier.allowedSkew = skew
         verifier.signingKey = signingKeys.key
@@ -63,6 +63,15 @@ package struct Authorizer: Sendable {
         }
         return caller
     }
+
+    /// The access key that a request names; nothing is checked.
+    static func keyID(of request: HTTPRequest) -> String? {
+        request.headers["Authorization"].flatMap { SignatureVerifier.keyID(authorization: $0) }
+            ?? SignatureVerifier.keyID(of: SignedRequest(request))
+    }
+
+    /// Whether policies say who may do what.
+    package var asksPolicies: Bool { mode != .off }
 
     /// Whether a caller may do something, by its own policy and the resource's, as AWS evaluates
     /// them within one account. What is not allowed is told to the observer.

@@ -68,7 +68,7 @@ package final class EndpointRouter: Sendable {
     }
 
     private func isOfFunction(_ request: HTTPRequest) -> Bool {
-        SignatureVerifier.keyID(of: SignedRequest(request)).map(roleKeys.contains) ?? false
+        Authorizer.keyID(of: request).map(roleKeys.contains) ?? false
     }
 }
 

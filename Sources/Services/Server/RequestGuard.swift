@@ -1,6 +1,7 @@
 import HTTP
 import JSON
 import Posix
+import Synchronization
 
 /// Refuses what a page in a browser may have sent (DNS rebinding, requests across origins) before
 /// anybody reads it (docs/security.md).
@@ -8,6 +9,7 @@ package struct RequestGuard: Sendable {
     /// Names beside the machine's own that clients may ask for.
     private let allowedHosts: Set<String>
     private let refusesOtherOrigins: Bool
+    private let lastOwn = LastHost()
 
     /// - Parameters:
     ///   - allowedHosts: in lower case, without ports.
@@ -40,8 +42,14 @@ package struct RequestGuard: Sendable {
     /// Whether a name cannot have been made to point here by somebody else: an address, a name of
     /// this machine, or one of AWS's, which SDKs ask for when they are redirected.
     private func isOwn(_ field: String) -> Bool {
-        guard let host = Self.name(field)?.lowercased() else { return false }
-        return host == "localhost" || host.hasSuffix(".localhost") || HostAddress.isNumeric(host)
+        if lastOwn.is(field) { return true }
+        guard let name = Self.name(field)?.lowercased(), isOwn(name: name) else { return false }
+        lastOwn.set(field)
+        return true
+    }
+
+    private func isOwn(name host: String) -> Bool {
+        host == "localhost" || host.hasSuffix(".localhost") || HostAddress.isNumeric(host)
             || host.hasSuffix(".amazonaws.com") || allowedHosts.contains(host)
     }
 
@@ -73,6 +81,24 @@ package struct RequestGuard: Sendable {
     private static func isPort(_ rest: Substring) -> Bool {
         rest.isEmpty
             || (rest.first == ":" && rest.dropFirst().utf8.allSatisfy { 48 <= $0 && $0 <= 57 })
+    }
+
+    /// The `Host` that was last found to be one of ours: most requests have the same.
+    private final class LastHost: Sendable {
+        /// No name of a host is longer (RFC 1035 section 2.3.4), but for its port.
+        private static let limit = 260
+        private let text = Mutex("")
+
+        /// Byte by byte: a text that means the same to Unicode is longer than one in ASCII.
+        func `is`(_ field: String) -> Bool {
+            text.withLock {
+                !$0.isEmpty && $0.utf8.count == field.utf8.count && $0 == field
+            }
+        }
+
+        func set(_ field: String) {
+            if field.utf8.count <= Self.limit { text.withLock { $0 = field } }
+        }
     }
 
     private static func refuse(_ status: Int, _ message: String) -> HTTPResponse {

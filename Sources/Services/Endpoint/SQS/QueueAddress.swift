@@ -1,4 +1,5 @@
 import QueueModel
+import Synchronization
 
 /// A queue's URL: `http://host/account/name`, or with `queue/region` before the account.
 ///
@@ -49,6 +50,16 @@ extension QueueAddress {
 extension SQSEndpoint {
     /// The name of the queue that a URL means.
     func queueName(url text: String) throws(SQSError) -> String {
+        if let last = lastURL.withLock({ $0 }), last.url == text { return last.name }
+        let name = try name(inURL: text)
+        if text.utf8.count <= Self.keptURLLength { lastURL.withLock { $0 = (text, name) } }
+        return name
+    }
+
+    /// A longer one is read again each time.
+    private static var keptURLLength: Int { 512 }
+
+    private func name(inURL text: String) throws(SQSError) -> String {
         guard let address = QueueAddress(text) else { throw .invalidAddress(text) }
         if let other = address.region, other != region { throw .invalidAddress(text) }
         guard address.account == accountID else { throw .queueDoesNotExist }

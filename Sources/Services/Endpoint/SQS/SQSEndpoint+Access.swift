@@ -17,6 +17,7 @@ extension SQSEndpoint {
     /// Whether the call is allowed for all that this process knows: what it does not allow may be
     /// allowed by a policy that another process has set since (`authorize`).
     func isAllowed(_ exchange: SQSExchange, _ queue: Queue) -> Bool {
+        guard let authorizer, authorizer.asksPolicies else { return true }
         let judgement = judgement(
             of: exchange, on: arn(queue.name), queue.policy, isFinal: false)
         return judgement?.decision?.isAllowed ?? true

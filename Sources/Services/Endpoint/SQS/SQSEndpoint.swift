@@ -4,6 +4,7 @@ import JSON
 import Journal
 import Posix
 import QueueModel
+import Synchronization
 
 /// SQS on the stack's queues, in JSON 1.0 and Query (docs/sqs.md).
 ///
@@ -22,6 +23,8 @@ package final class SQSEndpoint: Sendable {
     let moveTasks: MoveTaskRunner
     let authorizer: Authorizer?
     private let quota: FIFOQuota
+    /// The URL that was last found to be a queue's: many calls in a row are for one.
+    let lastURL = Mutex<(url: String, name: String)?>(nil)
 
     /// - Parameters:
     ///   - authorizer: `nil` takes everybody for the developer.

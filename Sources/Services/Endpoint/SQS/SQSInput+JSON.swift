@@ -11,7 +11,16 @@ extension SQSInput {
             try json.withUnsafeBytes { bytes in
                 var scanner = JSONScanner(bytes)
                 try scanner.object { (key, scanner) throws(JSONError) in
-                    try member(scanner.text(key), &reader, &scanner)
+                    // Most calls are about messages.
+                    if scanner.matches(key, "QueueUrl") {
+                        queueURL = try reader.text("QueueUrl", &scanner)
+                    } else if scanner.matches(key, "MessageBody") {
+                        entry.body = try reader.body(&scanner) ?? entry.body
+                    } else if scanner.matches(key, "Entries") {
+                        entries = try reader.entries("Entries", &scanner)
+                    } else {
+                        try member(scanner.text(key), &reader, &scanner)
+                    }
                 }
                 try scanner.end()
             }
@@ -67,9 +76,7 @@ extension SQSInput {
         ) throws(JSONError) {
             switch name {
             case "Id": entry.id = try text(name, &scanner)
-            case "MessageBody":
-                guard let range = try string(name, &scanner) else { return }
-                entry.body = EscapedText(scanner.slice(range))
+            case "MessageBody": entry.body = try body(&scanner) ?? entry.body
             case "DelaySeconds": entry.delaySeconds = try integer(name, &scanner)
             case "MessageAttributes": entry.attributes = try object(name, &scanner)
             case "MessageSystemAttributes": entry.systemAttributes = try object(name, &scanner)
@@ -79,6 +86,10 @@ extension SQSInput {
             case "VisibilityTimeout": entry.visibilityTimeout = try integer(name, &scanner)
             default: try scanner.skipValue()
             }
+        }
+
+        mutating func body(_ scanner: inout JSONScanner) throws(JSONError) -> EscapedText? {
+            try string("MessageBody", &scanner).map { EscapedText(scanner.slice($0)) }
         }
 
         private mutating func refuse(
