@@ -36,10 +36,9 @@ extension Journal {
     }
 
     private func lead(on loop: EventLoop) {
-        let lined = line.withLock { line in
+        let batch = line.withLock { line in
             Array(line.transactions.prefix(Self.lineLimit).prefix { $0.loop != nil })
         }
-        let batch = lined.map { unsafeDowncast($0, to: Transaction<State>.self) }
         guard runAtOnce(batch) else {
             return JournalWorkers.pool.execute { self.leadForOthers() }
         }
@@ -49,7 +48,7 @@ extension Journal {
     }
 
     /// - Returns: `false` if that might have held the loop up; then nothing was done.
-    private func runAtOnce(_ batch: [Transaction<State>]) -> Bool {
+    private func runAtOnce(_ batch: [Lined]) -> Bool {
         let start = SystemClock.monotonicNanoseconds()
         var chore: JournalSession<State>.Chore?
         let isDone = session.withLockIfAvailable { session in

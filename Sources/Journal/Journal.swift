@@ -124,18 +124,16 @@ package final class Journal<State: JournaledState>: Sendable {
     }
 
     private func leadOnce() {
-        let lined = line.withLock { line in
-            let batch = Array(line.transactions.prefix(Self.lineLimit))
-            line.transactions.removeFirst(batch.count)
-            return batch
-        }
-        let batch = lined.map { unsafeDowncast($0, to: Transaction<State>.self) }
+        let batch = line.withLock { $0.takeFirst(Self.lineLimit) }
         run(batch)
         conclude(batch)
     }
 
-    func conclude(_ batch: [Transaction<State>]) {
-        let waits = batch.compactMap { $0.conclude() }
+    func conclude(_ batch: [Lined]) {
+        var waits: [(n: UInt64, waiter: CommitWaiter)] = []
+        for transaction in batch {
+            if let wait = transaction.conclude() { waits.append(wait) }
+        }
         // Whoever led is not waiting; that it is told all the same does not matter.
         for transaction in batch { transaction.waiter?.wake(.done) }
         if !waits.isEmpty { whenDurable(waits) }
@@ -156,7 +154,7 @@ package final class Journal<State: JournaledState>: Sendable {
         JournalWorkers.pool.execute { self.leadForOthers() }
     }
 
-    private func run(_ batch: [Transaction<State>]) {
+    private func run(_ batch: [Lined]) {
         session.withLock { session in
             do {
                 try lockFile.lock(options)
@@ -176,9 +174,9 @@ package final class Journal<State: JournaledState>: Sendable {
     }
 
     /// The lock is taken, and the newest state known.
-    func run(_ batch: [Transaction<State>], _ session: inout JournalSession<State>) {
+    func run(_ batch: [Lined], _ session: inout JournalSession<State>) {
         let isWritten = session.gather { session in
-            for transaction in batch { transaction.run(&session) }
+            for transaction in batch { Self.own(transaction).run(&session) }
         }
         if !isWritten { runSingly(batch, &session) }
     }
@@ -186,7 +184,7 @@ package final class Journal<State: JournaledState>: Sendable {
     /// Not everything gathered could be written. What could is done; from the first that was not,
     /// each runs again, with its own write, so that those succeed that still can.
     private func runSingly(
-        _ batch: [Transaction<State>], _ session: inout JournalSession<State>
+        _ batch: [Lined], _ session: inout JournalSession<State>
     ) {
         let written = session.writtenN
         let rest = batch.drop { $0.end <= written }
@@ -195,7 +193,12 @@ package final class Journal<State: JournaledState>: Sendable {
         } catch {
             return rest.forEach { $0.fail(error) }
         }
-        for transaction in rest { transaction.run(&session) }
+        for transaction in rest { Self.own(transaction).run(&session) }
+    }
+
+    /// Whoever lines up here has a transaction on this state.
+    private static func own(_ transaction: Lined) -> Transaction<State> {
+        unsafeDowncast(transaction, to: Transaction<State>.self)
     }
 
     /// Ends the journal for everybody who has it open: once `check` has passed, each further use

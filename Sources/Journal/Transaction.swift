@@ -59,9 +59,7 @@ final class Transaction<State: JournaledState>: Lined, @unchecked Sendable {
         isOnDisk = end <= session.durable
     }
 
-    /// It is over. Its caller's closure must not outlive the call that lent it.
-    /// - Returns: who must be told once record `n` is on the disk; all others have been.
-    func conclude() -> (n: UInt64, waiter: CommitWaiter)? {
+    override func conclude() -> (n: UInt64, waiter: CommitWaiter)? {
         defer { work = .none }
         guard case .given(let given) = work else { return nil }
         guard failure == nil, mustBeDurable, !isOnDisk else {
@@ -94,10 +92,27 @@ class Lined: @unchecked Sendable {
     }
 
     func fail(_ error: any Error) { failure = error }
+
+    /// It is over. Its caller's closure must not outlive the call that lent it.
+    /// - Returns: who must be told once record `n` is on the disk; all others have been.
+    func conclude() -> (n: UInt64, waiter: CommitWaiter)? {
+        preconditionFailure("only a transaction lines up")
+    }
 }
 
 /// Transactions that wait for their turn. Whoever leads does all of them with one lock.
 struct TransactionLine {
     var transactions: [Lined] = []
     var isLed = false
+
+    mutating func takeFirst(_ limit: Int) -> [Lined] {
+        if transactions.count <= limit {
+            var all: [Lined] = []
+            swap(&all, &transactions)
+            return all
+        }
+        let first = Array(transactions.prefix(limit))
+        transactions.removeFirst(limit)
+        return first
+    }
 }
