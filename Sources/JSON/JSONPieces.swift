@@ -13,7 +13,7 @@ package struct JSONPieces {
     }
 
     /// ASCII text that needs no escaping, such as `,"id":`.
-    @inlinable
+    @inlinable @inline(__always)
     package mutating func append(_ literal: StaticString) {
         let length = literal.utf8CodeUnitCount
         precondition(count + length <= room.count, "there is room for every piece")
@@ -25,17 +25,27 @@ package struct JSONPieces {
     /// A decimal integer: up to 20 bytes.
     package mutating func append(_ value: UInt64) {
         var digits = 1
-        var bound: UInt64 = 10
-        while value >= bound, digits < 20 {
+        var high = value
+        while high >= 10_000 {
+            high /= 10_000
+            digits += 4
+        }
+        while high >= 10 {
+            high /= 10
             digits += 1
-            bound = digits < 20 ? bound * 10 : .max
         }
         precondition(count + digits <= room.count, "there is room for every piece")
         var rest = value
-        for place in stride(from: count + digits - 1, through: count, by: -1) {
-            room[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-            rest /= 10
+        var place = count + digits
+        while rest >= 100 {
+            let pair = UInt8(truncatingIfNeeded: rest % 100)
+            rest /= 100
+            place -= 2
+            room[place] = 48 + pair / 10
+            room[place + 1] = 48 + pair % 10
         }
+        room[count] = 48 + UInt8(truncatingIfNeeded: rest >= 10 ? rest / 10 : rest)
+        if rest >= 10 { room[count + 1] = 48 + UInt8(truncatingIfNeeded: rest % 10) }
         count += digits
     }
 
