@@ -203,12 +203,13 @@ package struct ReceiptHandle: Hashable, Sendable {
 
     /// 34 hexadecimal digits.
     package var text: String {
-        var digits: [UInt8] = []
-        digits.reserveCapacity(34)
-        JSONWriter.appendHexadecimal(place.n, digits: 16, to: &digits)
-        JSONWriter.appendHexadecimal(UInt64(place.index), digits: 2, to: &digits)
-        JSONWriter.appendHexadecimal(bits, digits: 16, to: &digits)
-        return String(decoding: digits, as: UTF8.self)
+        String(unsafeUninitializedCapacity: 34) { room in
+            var pieces = JSONPieces(UnsafeMutableRawBufferPointer(room))
+            pieces.appendHexadecimal(place.n, digits: 16)
+            pieces.appendHexadecimal(UInt64(place.index), digits: 2)
+            pieces.appendHexadecimal(bits, digits: 16)
+            return pieces.written.count
+        }
     }
 
     /// `nil` for anything that no receive can have given out.

@@ -118,6 +118,27 @@ extension QueueRecord {
     }
 
     private static func message(_ scanner: inout JSONScanner) throws(JSONError) -> NewMessage {
+        var copy = scanner
+        if let usual = usual(&copy) {
+            scanner = copy
+            return usual
+        }
+        return try anyMessage(&scanner)
+    }
+
+    /// What nearly every message looks like, byte for byte as `append` writes it: each is read here
+    /// before it is received. `nil` for anything else.
+    private static func usual(_ scanner: inout JSONScanner) -> NewMessage? {
+        guard scanner.steps(over: "{\"id\":\""), let id = scanner.plainText(),
+            scanner.steps(over: ",\"body\":"), let body = try? scanner.string(),
+            scanner.steps(over: "}")
+        else { return nil }
+        return NewMessage(messageID: id, escapedBody: Array(scanner.slice(body)))
+    }
+
+    private static func anyMessage(
+        _ scanner: inout JSONScanner
+    ) throws(JSONError) -> NewMessage {
         var message = NewMessage(messageID: "", escapedBody: [])
         var packed: [UInt8]?
         var size: Int64 = 0

@@ -2,39 +2,6 @@ import JSON
 
 /// One change of a queue, as its journal keeps it (docs/journal.md, *Records*).
 package enum QueueRecord: Equatable, Sendable {
-    /// A message as a send or take brings it.
-    package struct NewMessage: Equatable, Sendable {
-        package var messageID: String
-        /// The inside of the body's JSON string, escaped as it came; empty if it is `packed`.
-        package var escapedBody: [UInt8]
-        package var packed: PackedBody?
-        package var delaySeconds: Int64 = 0
-        /// When it becomes visible, if it is delayed and the state is not to hold it.
-        package var due: Timestamp?
-        package var group: String?
-        package var deduplicationID: String?
-        /// The message attributes' JSON object, as it came.
-        package var attributes: [UInt8]?
-        package var traceHeader: String?
-        /// The unique id of who sent it; `nil` is the developer.
-        package var sender: String?
-        /// Moved messages keep when they were sent, and how often they were received.
-        package var sent: Timestamp?
-        package var receiveCount: Int64 = 0
-        /// The queue whose dead letter it is.
-        package var source: String?
-        /// A message that was put back: when it was first received, and where it was.
-        package var firstReceived: Timestamp?
-        package var was: Place?
-        /// Where the message stood first, in a record that carries it on.
-        package var place: Place?
-
-        package init(messageID: String, escapedBody: [UInt8]) {
-            self.messageID = messageID
-            self.escapedBody = escapedBody
-        }
-    }
-
     /// A message that a receive took or, in a FIFO queue, passed over.
     package struct FirstReceive: Equatable, Sendable {
         package var entry: StreamEntry

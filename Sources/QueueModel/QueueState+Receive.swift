@@ -112,8 +112,10 @@ extension QueueState {
         }
         let due = due(at: now)
         pickReturned(.plain, limit, now, due, &receive, &picked)
-        var delays = DelayedWalk(delayed, stream)
-        try pickDelayed(&delays, limit, now, &receive, &picked)
+        if delayed.hasDue(at: now) {
+            var delays = DelayedWalk(delayed, stream)
+            try pickDelayed(&delays, limit, now, &receive, &picked)
+        }
         var scanned = 0
         while picked.count < limit, scanned < Self.scanLimit, streamed > delayed.count,
             let next = try stream.next()
