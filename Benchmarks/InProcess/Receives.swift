@@ -13,12 +13,14 @@ extension Queue {
 
     /// The same without waiting for it.
     fileprivate func submitReceiveAndDelete(upTo limit: Int, done: @escaping Callbacks.Done) {
-        submitReceive(upTo: limit) { [self] received in
-            switch received {
+        submitLook(upTo: limit) { [self] look in
+            switch look {
             case .failure(let error): done(.failure(error))
-            case .success(let received) where received.deliveries.isEmpty: done(.success(0))
-            case .success(let received):
-                submitDelete(received.deliveries.map(\.received.handle.text)) { deleted in
+            case .success(let look) where look.received.deliveries.isEmpty: done(.success(0))
+            case .success(let look):
+                let deliveries = look.received.deliveries
+                observeReceived(deliveries.count)
+                submitDelete(deliveries.map(\.received.handle.text)) { deleted in
                     done(Result { try deleted.get().map { try $0.get() }.count })
                 }
             }

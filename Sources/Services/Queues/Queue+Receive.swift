@@ -24,11 +24,12 @@ extension Queue {
         upTo limit: Int, timeoutSeconds: Int64?, attempt: String? = nil
     ) throws -> Received {
         // FIFO order must not be undone by power loss; a standard queue may deliver again.
-        let received = try commit(isDurable: { $0.isFIFO }) { session in
+        var received = try commit(isDurable: { $0.isFIFO }) { session in
             try receive(
                 upTo: limit, timeoutSeconds: timeoutSeconds, attempt: attempt, &session)
         }
-        return try received.unpacked()
+        try received.unpack()
+        return received
     }
 
     /// Inside a transaction; bodies are as the journal keeps them.
@@ -45,28 +46,27 @@ extension Queue {
         var bits: [UInt64] = []
         bits.reserveCapacity(limit)
         for _ in 0..<limit { bits.append(environment.randomBits()) }
-        return try stream.withLock { known in
-            // Other walks than the one from the head do not tell whether they came to an end.
-            if !session.state.queue.isReadInOrder { try session.flush() }
-            var stream = JournalStream(&session, continuing: &known)
-            var (record, messages) = try session.state.queue.receive(
+        var known = stream.withLock { $0.take() }
+        // Other walks than the one from the head do not tell whether they came to an end.
+        if !session.state.queue.isReadInOrder { try session.flush() }
+        var stream = JournalStream(&session, continuing: &known)
+        var (record, messages) = try session.state.queue.receive(
+            upTo: limit, timeoutSeconds: timeoutSeconds, at: session.now, bits: bits,
+            attempt: attempt, heldWaiting: environment.heldWaiting, stream: &stream)
+        if messages.count < limit, stream.isCutShort {
+            try session.flush()
+            stream = JournalStream(session)
+            (record, messages) = try session.state.queue.receive(
                 upTo: limit, timeoutSeconds: timeoutSeconds, at: session.now, bits: bits,
                 attempt: attempt, heldWaiting: environment.heldWaiting, stream: &stream)
-            if messages.count < limit, stream.isCutShort {
-                try session.flush()
-                stream = JournalStream(session)
-                (record, messages) = try session.state.queue.receive(
-                    upTo: limit, timeoutSeconds: timeoutSeconds, at: session.now, bits: bits,
-                    attempt: attempt, heldWaiting: environment.heldWaiting, stream: &stream)
-            }
-            if let record { try session.append(record) }
-            let deliveries = try Self.deliveries(of: messages, &session, known: stream.seen)
-            known = stream
-            return Received(
-                deliveries: deliveries,
-                hasTransfers: !session.state.queue.transfers.isEmpty,
-                isOnTheWay: record != nil && messages.isEmpty && session.state.queue.streamed > 0)
         }
+        if let record { try session.append(record) }
+        let deliveries = try Self.deliveries(of: messages, &session, known: stream.seen)
+        self.stream.withLock { $0 = stream }
+        return Received(
+            deliveries: deliveries,
+            hasTransfers: !session.state.queue.transfers.isEmpty,
+            isOnTheWay: record != nil && messages.isEmpty && session.state.queue.streamed > 0)
     }
 
     private func retry(

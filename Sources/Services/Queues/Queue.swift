@@ -20,6 +20,8 @@ package final class Queue: Sendable {
     let known = Mutex(Known())
 
     struct Known {
+        /// Of which settings it is known.
+        var version: SettingsVersion?
         var isFIFO = true
         var isCompressed = true
         var policyText: String?
@@ -38,7 +40,7 @@ package final class Queue: Sendable {
             folder: folder, at: environment.clock.now(), options: options,
             storage: environment.storage)
         compressionFloor = Atomic(.max)
-        journal.look { note($0.queue.settings) }
+        journal.look { note($0.queue.settings, $0.settingsVersion) }
     }
 
     /// A message as it was handed out.
@@ -378,7 +380,7 @@ package final class Queue: Sendable {
     ) throws -> R {
         let (result, ticket) = try journal.transact(now: environment.clock.now()) { session in
             let result = try body(&session)
-            note(session.state.queue.settings)
+            note(&session)
             return (result, session.mustSync(isDurable))
         }
         if let ticket, result.1 { try wait(ticket) }
@@ -391,11 +393,18 @@ package final class Queue: Sendable {
         return floor == .max ? entries : entries.map { $0.packed(from: floor) }
     }
 
-    /// What the next calls should know of the settings before they take the lock.
-    func note(_ settings: QueueSettings) {
+    /// Keeps what the next calls should know of the settings before they take the lock.
+    func note(_ session: inout JournalSession<QueueJournalState>) {
+        let version = session.state.settingsVersion
+        guard known.withLock({ $0.version !== version }) else { return }
+        note(session.state.queue.settings, version)
+    }
+
+    private func note(_ settings: QueueSettings, _ version: SettingsVersion) {
         compressionFloor.store(settings.compressionBytes ?? .max, ordering: .relaxed)
         let text = settings.keptAttributes["Policy"]
         known.withLock { known in
+            known.version = version
             known.isFIFO = settings.isFIFO
             known.isCompressed = settings.compressionBytes != nil
             known.demandsDeduplicationIDs =
@@ -415,7 +424,7 @@ package final class Queue: Sendable {
 
     /// The queue's own policy, whoever set it.
     func newestPolicy() throws -> Policy? {
-        note(try settings)
+        try journal.read { note($0.state.queue.settings, $0.state.settingsVersion) }
         return policy
     }
 
@@ -424,6 +433,13 @@ package final class Queue: Sendable {
 
     func wait(_ ticket: Journal<QueueJournalState>.Ticket) throws {
         try journal.waitDurable(ticket)
+    }
+}
+
+extension JournalSession where State == QueueJournalState {
+    /// Whether the queue promises that what `isDurable` asks about is on the disk before the reply.
+    func mustSync(_ isDurable: (QueueSettings) -> Bool) -> Bool {
+        state.queue.settings.durability == .fsync && isDurable(state.queue.settings)
     }
 }
 

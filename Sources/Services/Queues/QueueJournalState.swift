@@ -7,6 +7,8 @@ package struct QueueJournalState: JournaledState, Equatable {
     package var queue = QueueState()
     /// Follows from the records, like everything beside the queue itself.
     var ids = DeduplicationIndex()
+    /// Another one whenever the settings may have changed.
+    private(set) var settingsVersion = SettingsVersion()
 
     package init() {}
 
@@ -28,6 +30,8 @@ package struct QueueJournalState: JournaledState, Equatable {
         case .base:
             // A checkpoint stands behind its record, a base record is one.
             ids = DeduplicationIndex(from: location.length == 0 ? n + 1 : n)
+            settingsVersion = SettingsVersion()
+        case .set: settingsVersion = SettingsVersion()
         case .send(let messages), .take(_, _, let messages):
             guard queue.settings.isFIFO else { return }
             for (index, message) in messages.enumerated() {
@@ -55,6 +59,9 @@ package struct QueueJournalState: JournaledState, Equatable {
         queue.base.append(to: &bytes)
     }
 }
+
+/// Tells settings from others without looking into them.
+final class SettingsVersion: Sendable {}
 
 extension JournalSession where State == QueueJournalState {
     /// Appends what was decided, and applies it as it stands: its line, read back, says the same.

@@ -45,12 +45,10 @@ extension QueueRecord.NewMessage {
 }
 
 extension Queue.Received {
-    /// With every body as it was sent.
-    func unpacked() throws(QueueRecordError) -> Queue.Received {
-        var received = self
+    /// Gives every body as it was sent.
+    mutating func unpack() throws(QueueRecordError) {
         for index in deliveries.indices where deliveries[index].message.packed != nil {
-            received.deliveries[index].message = try deliveries[index].message.unpacked()
+            deliveries[index].message = try deliveries[index].message.unpacked()
         }
-        return received
     }
 }
