@@ -48,30 +48,17 @@ extension HTTPConnection {
         state.writingSince = nil
     }
 
-    /// Sees that all connections together do not hold too much: a request that has not come whole
-    /// is given up, and its sender told to come again; an answer that nobody takes ends.
-    private func account(_ state: inout State) {
-        guard isTooMuch(&state) else { return }
-        guard state.current == nil, state.output.isEmpty, !state.isClosing else {
-            return close(&state)
-        }
-        state.parser = HTTPRequestParser(limits: service.limits)
-        refuse(HTTPError(503, "too many bytes of requests are on their way"), &state)
-        flush(&state)
-        _ = isTooMuch(&state)
-    }
-
     /// Tells the server what this connection holds now.
-    private func isTooMuch(_ state: inout State) -> Bool {
+    private func account(_ state: inout State) {
         let held =
             state.isClosed
             ? 0
             : state.parser.bufferedBytes + state.parser.bodyBytes + state.output.count
                 + (state.current?.bodyBytes ?? 0)
-        guard held != state.held else { return false }
+        guard held != state.held else { return }
         let change = held - state.held
         state.held = held
-        return service.hold(change) && change > 0
+        service.hold(change)
     }
 
     private func setDeadline(_ state: inout State) {

@@ -95,7 +95,7 @@ final class HTTPConnection: Sendable {
 
     /// Hands requests over until one waits for its answer, and writes what answers there are, all
     /// at once. A handler that answers at once comes back into this object: it runs outside.
-    private func run() {
+    func run() {
         let isBusy = state.with { state in
             defer { state.isRunning = true }
             return state.isRunning || state.isClosed
@@ -177,26 +177,5 @@ final class HTTPConnection: Sendable {
             return false
         }
         if isGone { body() }
-    }
-
-    /// Looks whether somebody has waited too long, and when to look again.
-    func look(at now: UInt64) {
-        let isRefused = state.with { state in
-            // An entry that an earlier look has replaced.
-            guard state.nextLook <= now / DeadlineWheel.tick else { return false }
-            state.nextLook = .max
-            guard let deadline = state.deadline, !state.isClosed else { return false }
-            guard deadline <= now else {
-                look(by: deadline, &state)
-                return false
-            }
-            guard state.readingSince != nil, state.output.isEmpty, !state.isClosing else {
-                close(&state)
-                return false
-            }
-            refuse(HTTPError(408, "the request took too long to come"), &state)
-            return true
-        }
-        if isRefused { run() }
     }
 }

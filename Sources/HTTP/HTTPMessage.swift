@@ -85,7 +85,8 @@ package struct HTTPLimits: Sendable {
     /// What one client may send ahead while an answer is on its way, and what may wait to be
     /// written before its next request is looked at, in bytes.
     package var pipelinedBytes = 65_536
-    /// Requests and answers of all connections of one server, in bytes; who comes then is refused.
+    /// Requests and answers of all connections of one server, in bytes. Beyond it, who holds most
+    /// of a request that has not come whole, or of an answer that is not taken, is given up.
     package var heldBytes = 256 * 1024 * 1024
     /// Between two requests of a connection.
     package var idleTimeout = Duration.seconds(120)

@@ -9,6 +9,8 @@ final class HTTPService: Sendable {
         var idle = IdleOrder()
         /// What all connections hold together, in bytes.
         var heldBytes = 0
+        /// Somebody has to give up what it holds, and will.
+        var isRelieving = false
         var dateSecond: Int64 = -1
         var dateLine: [UInt8] = []
         var onForgotten: (@Sendable () -> Void)?
@@ -91,31 +93,6 @@ final class HTTPService: Sendable {
         }
     }
 
-    /// Closes the connection on which nothing has been asked for the longest time, never one with a
-    /// request under way.
-    /// - Returns: whether there was one.
-    func closeLongestIdle() -> Bool {
-        guard let connection = nextIdle() ?? nextIdleOfAll() else { return false }
-        connection.close()
-        return true
-    }
-
-    private func nextIdleOfAll() -> HTTPConnection? {
-        let idle = connections.compactMap { connection in
-            connection.idleSince.map { (connection.identifier, $0) }
-        }
-        state.with { $0.idle = IdleOrder(idle) }
-        return nextIdle()
-    }
-
-    private func nextIdle() -> HTTPConnection? {
-        while let (identifier, since) = state.with({ $0.idle.next() }) {
-            let connection = state.with { $0.connections[identifier] }
-            if let connection, connection.idleSince == since { return connection }
-        }
-        return nil
-    }
-
     /// Looks at those whose time has come.
     func sweep() {
         let now = SystemClock.monotonicNanoseconds()
@@ -129,14 +106,5 @@ final class HTTPService: Sendable {
     /// - Returns: after which tick.
     func watch(_ connection: CInt, until deadline: UInt64) -> UInt64 {
         state.with { $0.deadlines.insert(connection, deadline) }
-    }
-
-    /// - Parameter change: of what one connection holds, in bytes.
-    /// - Returns: whether all of them hold too much now.
-    func hold(_ change: Int) -> Bool {
-        state.with { state in
-            state.heldBytes += change
-            return state.heldBytes > limits.heldBytes
-        }
     }
 }

@@ -1,6 +1,7 @@
 import HTTP
 import Posix
 import Synchronization
+import TestSupport
 import Testing
 
 /// Clients that are slow, greedy, or say one thing and do another.
@@ -91,6 +92,29 @@ import Testing
             #expect(answer.hasPrefix("HTTP/1.1 200 "))
         }
         server.finish()  // nothing is left that could keep it
+    }
+
+    @Test("who sends much and does not end keeps nobody out who sends little")
+    func greedy() throws {
+        var limits = HTTPLimits()
+        limits.heldBytes = 100_000
+        let server = try TestServer(limits: limits, handler: Self.echo)
+        defer { server.end() }
+        func begin(_ sent: Int, of length: Int) throws -> RawClient {
+            let client = try RawClient(port: server.port)
+            client.send(
+                "POST /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+                    + "Content-Length: \(length)\r\n\r\n")
+            #expect(client.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 100 "))
+            client.send(String(repeating: "a", count: sent))
+            return client
+        }
+        let greedy = try begin(95_000, of: 96_000)
+        let modest = try begin(20_000, of: 30_000)
+        #expect(greedy.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 503 "))
+        #expect(greedy.isEnded())
+        modest.send(String(repeating: "a", count: 10_000))
+        #expect(modest.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 200 "))
     }
 
     @Test("handlers cannot say where their answers end")

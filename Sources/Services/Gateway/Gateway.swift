@@ -72,6 +72,8 @@ package final class Gateway: Sendable {
         let response = GatewayFailure.tooLarge.response(api.kind)
         var answer = HTTPResponse(response.status, body: response.body)
         for header in response.headers { answer.headers.append(header.name, header.value) }
+        answer.headers.append(
+            api.kind == .rest ? "x-amzn-RequestId" : "Apigw-Requestid", RandomBytes.uuid())
         return answer
     }
 
