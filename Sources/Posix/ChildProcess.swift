@@ -73,11 +73,18 @@ enum Spawn {
         }
         return process
     }
+}
 
-    static func pipe() throws(SystemError) -> (read: CInt, write: CInt) {
-        var ends: [CInt] = [0, 0]
+/// Both ends, closed with it, unless somebody takes one.
+struct Pipe: ~Copyable {
+    let read: FileDescriptor
+    let write: FileDescriptor
+
+    init() throws(SystemError) {
+        var ends: [CInt] = [-1, -1]
         guard pipe2(&ends, O_CLOEXEC) == 0 else { throw .last("pipe2") }
-        return (ends[0], ends[1])
+        read = FileDescriptor(owning: ends[0])
+        write = FileDescriptor(owning: ends[1])
     }
 }
 
@@ -99,19 +106,19 @@ package enum Subprocess {
         _ description: ProcessDescription, timeout: Duration,
         onOutput: (ArraySlice<UInt8>) -> Void = { _ in }
     ) throws(SystemError) -> Outcome {
-        let output = try Spawn.pipe()
-        let error = try Spawn.pipe()
-        let null = open("/dev/null", O_RDONLY | O_CLOEXEC)
-        defer { for end in [output.read, error.read, null] { close(end) } }
-        let started = Result<pid_t, SystemError> { () throws(SystemError) in
-            try Spawn.start(
-                description,
-                descriptors: [(0, null), (1, output.write), (2, error.write)])
-        }
-        for end in [output.write, error.write] { close(end) }
-        let process = try started.get()
+        let output = try Pipe()
+        let error = try Pipe()
+        let null = try FileDescriptor(reading: "/dev/null")
+        let process = try Spawn.start(
+            description,
+            descriptors: [
+                (0, null.rawValue), (1, output.write.rawValue), (2, error.write.rawValue),
+            ])
+        // Ours would keep the reading ends from ending.
+        close(output.write)
+        close(error.write)
         var kept: [[UInt8]] = [[], []]
-        var entries = [output.read, error.read].map {
+        var entries = [output.read.rawValue, error.read.rawValue].map {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }
         var buffer = [UInt8](repeating: 0, count: 65_536)
@@ -124,7 +131,7 @@ package enum Subprocess {
             }
             poll(&entries, 2, CInt(clamping: min(200, (deadline - now) / 1_000_000 + 1)))
             for index in entries.indices where entries[index].revents != 0 {
-                let count = read(entries[index].fd, &buffer, buffer.count)
+                let count = Glibc.read(entries[index].fd, &buffer, buffer.count)
                 guard count > 0 else {
                     entries[index].fd = -1
                     continue
@@ -138,6 +145,8 @@ package enum Subprocess {
         return Outcome(
             status: ExitStatus(waitStatus: status), output: kept[0], error: kept[1])
     }
+
+    private static func close(_ end: consuming FileDescriptor) {}
 
     /// The first program of that name in a `PATH`.
     package static func find(_ name: String, path: String) -> String? {

@@ -16,7 +16,7 @@ package final class GuardedProcess: Sendable {
     package let error: FileDescriptor
     /// Ready for reading once guard, process and all descendants are gone.
     package let exit: FileDescriptor
-    private let lifelineEnd: Mutex<CInt>
+    private let lifelineEnd: Mutex<FileDescriptor?>
 
     /// - Parameters:
     ///   - guardExecutable: an `msorch`; it is called with the hidden `command`.
@@ -24,51 +24,37 @@ package final class GuardedProcess: Sendable {
     package init(
         _ description: ProcessDescription, temporaryFolder: String, guardExecutable: String
     ) throws(SystemError) {
-        let output = try Spawn.pipe()
-        self.output = FileDescriptor(owning: output.read)
-        let error = try Spawn.pipe()
-        self.error = FileDescriptor(owning: error.read)
-        let lifeline = try Spawn.pipe()
-        let null = open("/dev/null", O_RDONLY | O_CLOEXEC)
-        defer { for end in [output.write, error.write, lifeline.read, null] { close(end) } }
-        lifelineEnd = Mutex(lifeline.write)
+        let output = try Pipe()
+        let error = try Pipe()
+        let lifeline = try Pipe()
+        let null = try FileDescriptor(reading: "/dev/null")
+        // A descriptor that is the wanted one already would keep its close-on-exec flag.
+        let copied = fcntl(lifeline.read.rawValue, F_DUPFD_CLOEXEC, 10)
+        guard copied >= 0 else { throw .last("fcntl") }
+        let safe = FileDescriptor(owning: copied)
         var guarded = description
         guarded.program = guardExecutable
         guarded.arguments =
             [Self.command, temporaryFolder, description.program] + description.arguments
-        // A descriptor that is the wanted one already would keep its close-on-exec flag.
-        let safe = fcntl(lifeline.read, F_DUPFD_CLOEXEC, 10)
-        defer { close(safe) }
-        do throws(SystemError) {
-            guardID = try Spawn.start(
-                guarded,
-                descriptors: [
-                    (0, null), (1, output.write), (2, error.write), (Self.lifeline, safe),
-                ])
-        } catch {
-            close(lifeline.write)
-            throw error
-        }
+        guardID = try Spawn.start(
+            guarded,
+            descriptors: [
+                (0, null.rawValue), (1, output.write.rawValue), (2, error.write.rawValue),
+                (Self.lifeline, safe.rawValue),
+            ])
         let exit = msorch_pidfd_open(guardID)
-        guard exit >= 0 else {
-            let failure = SystemError.last("pidfd_open")
-            close(lifeline.write)
-            throw failure
-        }
+        guard exit >= 0 else { throw .last("pidfd_open") }
         self.exit = FileDescriptor(owning: exit)
-        for end in [output.read, error.read] { _ = fcntl(end, F_SETFL, O_NONBLOCK) }
-    }
-
-    deinit { end() }
-
-    /// Ends process and descendants soon; `exit` tells when.
-    package func end() {
-        let descriptor = lifelineEnd.withLock { descriptor in
-            defer { descriptor = -1 }
-            return descriptor
+        for end in [output.read.rawValue, error.read.rawValue] {
+            _ = fcntl(end, F_SETFL, O_NONBLOCK)
         }
-        if descriptor >= 0 { close(descriptor) }
+        self.output = output.read
+        self.error = error.read
+        lifelineEnd = Mutex(lifeline.write)
     }
+
+    /// Ends process and descendants soon; `exit` tells when. So does the end of this object.
+    package func end() { lifelineEnd.withLock { $0 = nil } }
 
     /// How it ended; `nil` while it has not.
     package func reap() -> ExitStatus? {

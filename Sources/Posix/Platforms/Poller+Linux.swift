@@ -12,7 +12,11 @@ struct Poller: Sendable {
         poll = epoll_create1(CInt(EPOLL_CLOEXEC))
         guard poll >= 0 else { throw .last("epoll_create1") }
         alarm = eventfd(0, CInt(EFD_CLOEXEC | EFD_NONBLOCK))
-        guard alarm >= 0 else { throw .last("eventfd") }
+        guard alarm >= 0 else {
+            let failure = SystemError.last("eventfd")
+            _ = Glibc.close(poll)
+            throw failure
+        }
         try add(alarm, .read)
     }
 
