@@ -58,7 +58,8 @@ private indirect enum Tree {
     case branches([Tree])
 }
 
-private let tree = Tree.branches([.leaf(1), .branches([.name("a name"), .leaf(2)])])
+private let tree = Tree.branches(
+    CommandLine.arguments.map { Tree.branches([.name($0), .leaf($0.count)]) })
 private let (one, other) = (Node(), Node())
 one.friend = other
 

@@ -9,14 +9,14 @@
 #include <unistd.h>
 
 const void *__sanitizer_get_allocated_begin(const void *);
-size_t __sanitizer_get_allocated_size(const volatile void *);
+size_t __sanitizer_get_allocated_size_fast(const volatile void *);
 void __lsan_ignore_object(const void *);
 void __lsan_do_leak_check(void);
 _Noreturn void __interceptor__exit(int status);
 
 const char *__asan_default_options(void) {
     return "log_path=" REPORTS ":log_exe_name=1:external_symbolizer_path=" SYMBOLIZER
-           ":detect_leaks=1:strict_string_checks=1";
+           ":detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=0";
 }
 
 // A report is looked for when all is done: an exit code of its own would hide what a test sees.
@@ -32,14 +32,18 @@ const char *__lsan_default_suppressions(void) { return "leak:readBytesFromFile\n
 // a hidden pointer leads to. What nothing leads to at all, a circle of objects, say, is left to it.
 #define ENUM_TAG UINT64_C(0xFF00000000000007)
 #define SIDE_TABLE UINT64_C(0xC000000000000000)
-#define HEAP UINT64_C(0x600000000000)
-#define HEAP_END UINT64_C(0x640000000000)
+// What the sanitizer allocates, but for the largest pieces, lies in one stretch, in a region for each
+// size; those of 32 bytes, as the smallest have with their red zones, are the third.
+#define HEAP_BYTES (UINT64_C(1) << 42)
+#define REGION_BYTES (UINT64_C(1) << 36)
 // Below lies the sanitizer's own shadow.
 #define SHADOW_END UINT64_C(0x100080000000)
 // Objects that are followed; what is beyond may be called a leak, and is not.
 #define OBJECTS_MAX (UINT64_C(1) << 22)
 
-static uintptr_t *seen, *pending;
+static void *small;
+static uint64_t heap;
+static uintptr_t stack, *seen, *pending;
 static uint64_t seen_count, pending_count;
 
 static int is_new(uintptr_t object) {
@@ -52,7 +56,7 @@ static int is_new(uintptr_t object) {
 }
 
 static void follow(uint64_t address, int is_hidden) {
-    if (address < HEAP || address >= HEAP_END) return;
+    if (address - heap >= HEAP_BYTES) return;
     const void *object = __sanitizer_get_allocated_begin((void *)(uintptr_t)address);
     if (!object) return;
     if (is_hidden && (uintptr_t)object == address) __lsan_ignore_object(object);
@@ -74,29 +78,44 @@ static void search(uintptr_t at, uintptr_t end) {
     }
 }
 
-static void search_all(void) {
-    const uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-    const size_t bytes = 3 * OBJECTS_MAX * sizeof *seen;
+// Calls `body` with each stretch of memory that can be written to.
+static void each_mapping(void (*body)(uintptr_t start, uintptr_t end)) {
     FILE *maps = fopen("/proc/self/maps", "re");
     unsigned long start, end;
     char line[512], write;
     if (!maps) return;
-    seen = mmap(0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    pending = seen + 2 * OBJECTS_MAX;
-    while (seen != MAP_FAILED && fgets(line, sizeof line, maps)) {
-        if (sscanf(line, "%lx-%lx r%c", &start, &end, &write) != 3 || write != 'w') continue;
-        if (start < SHADOW_END || (start >= HEAP && start < HEAP_END)) continue;
-        if (start <= (uintptr_t)seen && (uintptr_t)seen < end) continue;
-        // What calls that are over have left on the stack leads nowhere.
-        if (start <= here && here < end) start = here;
-        search(start, end);
+    while (fgets(line, sizeof line, maps)) {
+        if (sscanf(line, "%lx-%lx r%c", &start, &end, &write) == 3 && write == 'w') body(start, end);
     }
     fclose(maps);
+}
+
+static void find_heap(uintptr_t start, uintptr_t end) {
+    if (start <= (uintptr_t)small && (uintptr_t)small < end) heap = start - 2 * REGION_BYTES;
+}
+
+static void search_root(uintptr_t start, uintptr_t end) {
+    if (start < SHADOW_END || start - heap < HEAP_BYTES) return;
+    if (start <= (uintptr_t)seen && (uintptr_t)seen < end) return;
+    // What calls that are over have left on the stack leads nowhere.
+    search(start <= stack && stack < end ? stack : start, end);
+}
+
+static void search_all(void) {
+    const size_t bytes = 3 * OBJECTS_MAX * sizeof *seen;
+    stack = (uintptr_t)__builtin_frame_address(0);
+    small = malloc(1);
+    each_mapping(find_heap);
+    free(small);
+    seen = mmap(0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (heap == 0 || seen == MAP_FAILED) return;
+    pending = seen + 2 * OBJECTS_MAX;
+    each_mapping(search_root);
     while (pending_count > 0) {
         const uintptr_t object = pending[--pending_count];
-        search(object, object + __sanitizer_get_allocated_size((void *)object));
+        search(object, object + __sanitizer_get_allocated_size_fast((void *)object));
     }
-    if (seen != MAP_FAILED) munmap(seen, bytes);
+    munmap(seen, bytes);
 }
 
 // A test's process ends by exit(3): the sanitizer has asked to be called before us, and so is later.
