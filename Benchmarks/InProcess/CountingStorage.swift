@@ -46,6 +46,7 @@ private final class CountingFile: JournalFile {
     }
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int {
         let written = try file.write(bytes, at: offset)
+        guard bytes.first != UInt8(ascii: "\n") else { return written }  // prepared room
         storage.bytes.add(written, ordering: .relaxed)
         return written
     }

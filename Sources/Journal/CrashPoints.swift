@@ -28,6 +28,10 @@ import Posix
             historyBytes = number("MSORCH_HISTORY_BYTES") ?? historyBytes
             checkpointBytes = number("MSORCH_CHECKPOINT_BYTES") ?? checkpointBytes
             emptyBytes = number("MSORCH_SEGMENT_BYTES") ?? emptyBytes
+            if let bytes = number("MSORCH_PREPARED_BYTES") {
+                preparedBytes = bytes
+                preparingSyncs = 1
+            }
         }
     }
 #endif

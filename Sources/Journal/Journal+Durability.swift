@@ -206,7 +206,10 @@ extension Journal {
                     note(session)
                 }
                 session.markDurable(reach.appended)
-                if session.file === reach.file { session.unproven = nil }
+                if session.file === reach.file {
+                    session.unproven = nil
+                    session.room.syncs += 1
+                }
                 note(session)
                 return .success(())
             } catch {

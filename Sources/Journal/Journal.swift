@@ -57,6 +57,8 @@ package final class Journal<State: JournaledState>: Sendable {
         session = Mutex(opened)
     }
 
+    deinit { session.withLock { $0.leaveRoom() } }
+
     /// Runs `body` with the newest state, alone among all processes. What it appends is visible to
     /// everybody when this returns, and durable when `waitDurable` does.
     ///

@@ -16,6 +16,11 @@ package struct JournalOptions: Sendable {
     package var checkpointBytes: UInt64 = 1024 * 1024
     /// Who has read more than this to open a journal leaves a checkpoint for the next who opens it.
     package var openingBytes: UInt64 = 128 * 1024
+    /// Room is written ahead of the records in steps of so many bytes, an eighth of it at first;
+    /// 0 is none.
+    package var preparedBytes: UInt64 = 512 * 1024
+    /// Who has synced so often since the last step may take the next one.
+    package var preparingSyncs = 8
     /// How long to wait for other processes' transactions before saying who holds the lock.
     package var lockTimeout: Duration = .seconds(5)
 

@@ -52,6 +52,7 @@ extension JournalSession {
         case roll
         case checkpoint
         /// Older segments may go. It may be that none can.
+        case room
         case reclaim
     }
 
@@ -60,6 +61,7 @@ extension JournalSession {
         if end >= options.segmentBytes || isWorthLeaving { return .roll }
         let due = max(options.checkpointBytes, 4 * checkpointLength)
         if state.isIndexDue || bytesSinceCheckpoint >= due { return .checkpoint }
+        if isRoomDue { return .room }
         return state.isEmpty && segments.count > 1 ? .reclaim : nil
     }
 
@@ -71,6 +73,7 @@ extension JournalSession {
         case .checkpoint:
             try? compact()
             try? writeCheckpoint()
+        case .room: prepareRoom()
         case .reclaim: try? reclaim()
         case nil: break
         }
@@ -121,6 +124,7 @@ extension JournalSession {
 
     /// Seals the segment and begins the next with the whole state.
     mutating func roll() throws(JournalError) {
+        try storing { () throws(SystemError) in try cutRoom() }
         try syncHere()
         writeIndex()
         now = max(now, lastTime)
@@ -178,6 +182,7 @@ extension JournalSession {
                 path(of: segment), creating: false)
             identity = try file.status().inode
         }
+        (fileSize, room.isOurs) = (end, false)
         suspect = nil
         generation = replaced
         markDurable(lastN)

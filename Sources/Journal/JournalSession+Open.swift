@@ -32,7 +32,9 @@ extension JournalSession {
         segment = newest
         try storing { () throws(SystemError) in
             file = try storage.open(path(of: newest), creating: false)
-            identity = try file.status().inode
+            let status = try file.status()
+            (identity, fileSize) = (status.inode, status.size)
+            room.isOurs = false
         }
         state = State()
         lastN = 0
@@ -56,7 +58,7 @@ extension JournalSession {
     }
 
     /// Learns what other processes did since the last look: one small read and one `fstat` if
-    /// nothing.
+    /// nothing, and another read where room was prepared.
     ///
     /// - Parameter limit: bytes of records to read at most.
     /// - Returns: `false` if there is more to learn than that.
@@ -64,12 +66,11 @@ extension JournalSession {
     mutating func catchUp(upTo limit: UInt64 = .max) throws(JournalError) -> Bool {
         isReserveKept = false
         var current: UInt64 = 0
-        var size: UInt64 = 0
         var links: UInt64 = 1
         try storing { () throws(SystemError) in
             current = try readGeneration()
             let status = try file.status()
-            (size, links) = (status.size, status.links)
+            (fileSize, links) = (status.size, status.links)
         }
         guard current != LockWords.ended else { throw .removed }
         if current != generation {
@@ -84,12 +85,14 @@ extension JournalSession {
             try listSegments()
             mustList = false
         }
-        if size != end {
-            guard size > end else {
-                throw damage(segment, size, "the file was cut by something that is not msorch")
+        if fileSize != end {
+            guard fileSize > end else {
+                throw damage(segment, fileSize, "the file was cut by something that is not msorch")
             }
-            guard size - end <= limit else { return false }
-            try readAppended()
+            if try storing({ () throws(SystemError) in try hasAppended() }) {
+                guard fileSize - end <= limit else { return false }
+                try readAppended()
+            }
         }
         return true
     }
@@ -98,8 +101,14 @@ extension JournalSession {
     mutating func isBehind() throws(JournalError) -> Bool {
         try storing { () throws(SystemError) in
             if try readGeneration() != generation { return true }
-            return try file.status().size != end
+            guard try file.status().size != end else { return false }
+            return try hasAppended()
         }
+    }
+
+    /// Whether something else than prepared room stands behind the last known record.
+    private func hasAppended() throws(SystemError) -> Bool {
+        try file.bytes(at: end, count: 1) != [PreparedRoom.padding]
     }
 
     /// Another file grows now: reads on from where this process stood if the old one was sealed, or
@@ -114,7 +123,7 @@ extension JournalSession {
         for name in Set(known.compactMap { holder(of: $0.n) }) {
             var lines = LineReader(try openSegment(name), at: 0)
             try storing { () throws(SystemError) in
-                while case .line(let bytes) = try lines.peek() {
+                while case .line(let bytes) = try lines.peek(), !bytes.isEmpty {
                     if let frame = bytes.withUnsafeBytes({ RecordFrame(checking: $0) }) {
                         found[frame.n] = frame.checksum
                     }
@@ -141,14 +150,14 @@ extension JournalSession {
         while true {
             var piece = LineReader.Piece.end
             try storing { () throws(SystemError) in piece = try lines.peek() }
-            guard case .line(let bytes) = piece else {
-                if piece != .end { try settleTail(at: lines.offset) }
-                return starts.first { $0.n > durable }?.offset
-            }
-            guard let frame = bytes.withUnsafeBytes({ RecordFrame(checking: $0) }),
+            guard case .line(let bytes) = piece,
+                let frame = bytes.withUnsafeBytes({ RecordFrame(checking: $0) }),
                 frame.n == (end == 0 ? segment : nextN)
             else {
-                try settleTail(at: lines.offset)
+                // Behind room that a living process found at the end is nothing but room.
+                if piece != .end, piece != .line([]) || !isLoaded {
+                    try settleTail(at: lines.offset)
+                }
                 return starts.first { $0.n > durable }?.offset
             }
             let location = RecordLocation(
@@ -174,14 +183,18 @@ extension JournalSession {
         }
     }
 
-    /// The line at `offset` is not good. If it was durable, that is damage; else it and all behind
-    /// it is what a writer left that died before anybody was told of it.
+    /// The line at `offset` is not good, or empty. If it was durable, that is damage; else it and
+    /// all behind it is what a writer left that died before anybody was told of it: kept beside,
+    /// and cut off, lest it be taken for records once others have been written up to it. Where
+    /// there is nothing but room, that stays.
     private mutating func settleTail(at offset: UInt64) throws(JournalError) {
-        var size: UInt64 = 0
+        let content = try storing { () throws(SystemError) in
+            try file.endOfContent(from: offset)
+        }
+        guard content > offset else { return }
         var claimed = durable
-        var lines = LineReader(file, at: offset)
+        var lines = LineReader(file, at: offset, limit: content)
         try storing { () throws(SystemError) in
-            size = try file.status().size
             while true {
                 switch try lines.peek() {
                 case .line(let bytes):
@@ -195,13 +208,19 @@ extension JournalSession {
             throw damage(segment, offset, "the record fails its checksum")
         }
         try storing { () throws(SystemError) in
-            let torn = try file.bytes(at: offset, count: Int(size - offset))
+            let torn = try file.bytes(at: offset, count: Int(content - offset))
             let path = "\(folder)/torn-\(nextN).bin"
             let kept = try storage.open(path, creating: true)
             try kept.writeAll(torn, at: try kept.status().size)
             try kept.sync()
             try storage.syncDirectory(folder)
-            try file.truncate(to: offset)
+            try cutRoom()
+            do throws(SystemError) {
+                try file.sync()
+            } catch {
+                suspect = identity
+                throw error
+            }
         }
     }
 

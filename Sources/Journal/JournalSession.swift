@@ -30,6 +30,9 @@ package struct JournalSession<State: JournaledState>: Sendable {
     var sealedSizes: [UInt64: UInt64] = [:]
     /// Where the next record goes: right behind the last good one.
     var end: UInt64 = 0
+    /// The file's size when it was last looked at; more than `end` where room was prepared.
+    var fileSize: UInt64 = 0
+    var room = PreparedRoom()
     package internal(set) var lastN: UInt64 = 0
     /// Lines that count as appended, but are not in the file yet; none whenever the lock is free.
     private var pending: [UInt8] = []
@@ -169,7 +172,7 @@ package struct JournalSession<State: JournaledState>: Sendable {
         pendingRecords = 0
     }
 
-    private func write(at offset: UInt64) throws(SystemError) {
+    private mutating func write(at offset: UInt64) throws(SystemError) {
         crashPoint("before-append")
         if isCrashPoint("half-append") {
             try? file.writeAll(Array(pending.prefix(pending.count / 2)), at: offset)
@@ -180,6 +183,7 @@ package struct JournalSession<State: JournaledState>: Sendable {
             crashPoint("after-append")
         } catch {
             try? file.truncate(to: offset)
+            fileSize = offset
             throw error
         }
     }
@@ -249,6 +253,7 @@ package struct JournalSession<State: JournaledState>: Sendable {
         lastChecksum = checksum
         end += length
         bytesSinceCheckpoint += length
+        room.bytes += length
     }
 
     mutating func apply(
@@ -338,6 +343,7 @@ package struct RecordCursor: Sendable {
     fileprivate mutating func extend(to end: UInt64, _ generation: UInt64) -> Bool {
         guard generation == self.generation, end >= self.end else { return false }
         self.end = end
+        if segment == newest { lines?.limit = end }
         return true
     }
 
@@ -361,7 +367,7 @@ package struct RecordCursor: Sendable {
                     guard try advance(from: nil) else { return nil }
                     continue
                 }
-                lines = LineReader(file, at: offset)
+                lines = LineReader(file, at: offset, limit: segment == newest ? end : .max)
             }
             switch try storing({ () throws(SystemError) in try lines?.peek() ?? .end }) {
             case .line(let bytes):

@@ -11,16 +11,20 @@ struct LineReader {
     private var pieceLength = 4096
     /// File offset of the next line.
     private(set) var offset: UInt64
+    /// What stands there and behind is not read: it may change yet.
+    var limit: UInt64
 
-    init(_ file: any JournalFile, at offset: UInt64) {
+    /// - Parameter limit: at or behind `offset`.
+    init(_ file: any JournalFile, at offset: UInt64, limit: UInt64 = .max) {
         self.file = file
         self.offset = offset
+        self.limit = limit
     }
 
     /// What stands at `offset`.
     enum Piece: Equatable {
         case end
-        /// A line, without its newline.
+        /// A line, without its newline. An empty one is no record: prepared room begins there.
         case line([UInt8])
         /// Bytes without a newline up to the end of the file, or longer than a record may be.
         case fragment(Int)
@@ -39,7 +43,9 @@ struct LineReader {
             let left = buffer.count - consumed
             searched = left
             guard left <= RecordFrame.maximumBaseLength else { return .fragment(left) }
-            let more = try file.bytes(at: offset + UInt64(left), count: pieceLength)
+            let start = offset + UInt64(left)
+            let count = min(UInt64(pieceLength), limit - min(start, limit))
+            let more = try file.bytes(at: start, count: Int(count))
             pieceLength = min(2 * pieceLength, Self.largestPiece)
             guard !more.isEmpty else { return left == 0 ? .end : .fragment(left) }
             if consumed > 0 {

@@ -79,6 +79,7 @@ package enum Salvage {
             case .end: return
             case .fragment(let bytes):
                 return try visit(.harmed(file: fileName, offset: lines.offset, bytes: bytes))
+            case .line([]): lines.advance(over: [])  // prepared room
             case .line(let bytes):
                 if let frame = bytes.withUnsafeBytes({ RecordFrame(checking: $0) }) {
                     let location = RecordLocation(

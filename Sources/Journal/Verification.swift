@@ -109,6 +109,8 @@ private struct JournalCheck<State: JournaledState> {
             case .end: return
             case .fragment(let count):
                 return harmed(fileName, lines.offset, UInt64(count), "bytes without an end of line")
+            case .line(let bytes) where bytes.isEmpty && isNewest:
+                return try readRoom(fileName, file, lines.offset)
             case .line(let bytes):
                 let length = UInt64(bytes.count + 1)
                 if let frame = bytes.withUnsafeBytes({ RecordFrame(checking: $0) }) {
@@ -122,6 +124,20 @@ private struct JournalCheck<State: JournaledState> {
                 lines.advance(over: bytes)
             }
         }
+    }
+
+    /// Where the records end and prepared room begins: anything else behind that is torn.
+    private mutating func readRoom(
+        _ fileName: String, _ file: any JournalFile, _ start: UInt64
+    ) throws(JournalError) {
+        let end = try storing { () throws(SystemError) in try file.endOfContent(from: start) }
+        guard end > start else { return }
+        var lines = LineReader(file, at: start, limit: end)
+        while case .line(let bytes) = try storing({ () throws(SystemError) in try lines.peek() }) {
+            durable = max(durable, RecordFrame.durable(claimedWithin: bytes))
+            lines.advance(over: bytes)
+        }
+        harmed(fileName, start, end - start, "bytes that are no record")
     }
 
     private mutating func good(

@@ -118,6 +118,8 @@ import Testing
             var options = JournalOptions()
             options.segmentBytes = 700
             options.checkpointBytes = 250
+            options.preparedBytes = 500
+            options.preparingSyncs = 1
             var acknowledged: [Int64] = []
             var attempted: [Int64] = []
             let journal = try Journal<Tally>(
@@ -225,6 +227,7 @@ import Testing
         let folder = try TemporaryFolder()
         var options = JournalOptions()
         options.segmentBytes = 300
+        options.preparedBytes = 0
         let journal = try Journal<Tally>(folder: folder.path, options: options)
         for value in Int64(0)..<12 { try journal.add(value) }
         let good = try Journal<Tally>.verify(folder: folder.path)

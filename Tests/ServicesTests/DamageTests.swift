@@ -30,15 +30,22 @@ import Testing
     }
 
     /// Nine messages in some segments; of three that were received one is deleted.
-    private func make(_ folder: String) throws -> [String: [UInt8]] {
+    ///
+    /// - Parameter isInUse: whether somebody has the queue open, with room behind its records.
+    private func make(_ folder: String, isInUse: Bool = false) throws -> [String: [UInt8]] {
         let queues = directory(folder)
+        try fill(queues)
+        if !isInUse { queues.forget("Q") }
+        return try withExtendedLifetime(queues) { _ in try contents("\(folder)/queues/Q") }
+    }
+
+    private func fill(_ queues: QueueDirectory) throws {
         try queues.create("Q", QueueSettings())
         let queue = try queues.queue("Q")
         for number in 0..<9 { _ = try queue.send([entry("m\(number)")]) }
         let received = try queue.receive(upTo: 3, wait: .zero)
         _ = try queue.delete([received[0].received.handle.text])
         _ = try queue.send([entry("last")])
-        return try contents("\(folder)/queues/Q")
     }
 
     private func contents(_ folder: String) throws -> [String: [UInt8]] {
@@ -94,10 +101,14 @@ import Testing
         #expect(Set(seen) == Set(Self.all) && seen.count == Self.all.count, "\(what): \(seen)")
     }
 
-    @Test("every bit of every file: found, or harmless and said so; no message wrong or missing")
-    func everyBit() throws {
+    @Test(
+        "every bit of every file: found, or harmless and said so; no message wrong or missing",
+        arguments: [false, true])
+    func everyBit(isInUse: Bool) throws {
         let folder = try TemporaryFolder("bits")
-        let files = try make(folder.path)
+        let files = try make(folder.path, isInUse: isInUse)
+        let newest = files.keys.filter { $0.hasSuffix(".jsonl") }.max() ?? ""
+        #expect(files[newest]?.suffix(9).allSatisfy { $0 == 0x0A } == isInUse)
         #expect(files.keys.count { $0.hasSuffix(".jsonl") } > 1)
         #expect(files["checkpoint.json"] != nil && files["lock"]?.count == 89)
         #expect(try directory(folder.path).examine("Q").journal.ignored.isEmpty)

@@ -233,13 +233,15 @@ import Testing
 
     /// Sends ten messages one by one, receives three, deletes one of those.
     private func harmed(_ folder: TemporaryFolder, at offset: Int?) throws -> (Int, [UInt8]) {
-        let queues = QueueDirectory(stateDirectory: folder.path)
-        try queues.create("Q", QueueSettings())
-        let queue = try queues.queue("Q")
-        for number in 0..<10 { _ = try queue.send([entry("m\(number)")]) }
-        let received = try queue.receive(upTo: 3, wait: .zero)
-        _ = try queue.delete([received[0].received.handle.text])
-        _ = try queue.send([entry("last")])
+        do {
+            let queues = QueueDirectory(stateDirectory: folder.path)
+            try queues.create("Q", QueueSettings())
+            let queue = try queues.queue("Q")
+            for number in 0..<10 { _ = try queue.send([entry("m\(number)")]) }
+            let received = try queue.receive(upTo: 3, wait: .zero)
+            _ = try queue.delete([received[0].received.handle.text])
+            _ = try queue.send([entry("last")])
+        }
         let path = folder.path + "/queues/Q/00000000000000000001.jsonl"
         var bytes = try FileSystem.read(path)
         if let offset {

@@ -6,7 +6,10 @@ import Testing
     /// As many as a plain run of ten seconds has.
     private static let seeds = 40
 
-    @Test("a disk that lies is caught", arguments: SimulatedWorld.Lie.allCases)
+    // The stale bytes of power loss have their own circumstances: `PreparedRoomTests`.
+    @Test(
+        "a disk that lies is caught",
+        arguments: SimulatedWorld.Lie.allCases.filter { $0 != .staleBytes })
     func lie(_ lie: SimulatedWorld.Lie) {
         let isCaught = (UInt64(1)...UInt64(Self.seeds)).contains { seed in
             var scenario = Scenario(seed: seed)

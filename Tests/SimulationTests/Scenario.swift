@@ -28,6 +28,8 @@ struct Scenario {
         options.checkpointBytes = UInt64(300 + random.below(3000))
         options.historyBytes = UInt64(random.below(6000))
         options.reserveBytes = 2048
+        options.preparedBytes = UInt64(random.pick([1000, 3000, 6000]))
+        options.preparingSyncs = 1 + random.below(3)
         let families = random.pick([["A"], ["A"], ["F.fifo"], ["F.fifo"], ["O"], ["A", "F.fifo"]])
         for name in families { addFamily(name) }
     }

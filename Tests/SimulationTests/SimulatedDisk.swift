@@ -9,7 +9,8 @@ import Posix
 /// open then hears of the failure once, at its own next sync; a handle opened later never does.
 ///
 /// When the power is cut, each marked page is on its own kept, lost, or, where it was new, zeros;
-/// the size is the old one, the new one, or any between. A page is what the hardware writes in one
+/// one that was written more than once may be kept as it was before the last time. The size is the
+/// old one, the new one, or any between. A page is what the hardware writes in one
 /// piece, so what was synced in it survives whatever was written beside it.
 ///
 /// A folder is the same with names. Created, renamed and removed names are changes that stay in
@@ -26,6 +27,8 @@ final class SimulatedDisk {
         fileprivate(set) var bytes: [UInt8] = []
         fileprivate var disk: [UInt8] = []
         fileprivate var marked: Set<Int> = []
+        /// Marked pages as they were before they were written last.
+        fileprivate var former: [Int: [UInt8]] = [:]
         /// Syncs that failed so far.
         fileprivate(set) var failedSyncs = 0
         /// The handle that holds the `flock`.
@@ -143,8 +146,12 @@ final class SimulatedDisk {
             used += end - file.bytes.count
             file.bytes.append(contentsOf: repeatElement(0, count: end - file.bytes.count))
         }
+        let pages = bytes.isEmpty ? 0..<0 : Self.pages(offset, end)
+        for page in pages where file.marked.contains(page) {
+            file.former[page] = Array(file.bytes[Self.range(of: page, in: file.bytes.count)])
+        }
         file.bytes.replaceSubrange(offset..<end, with: bytes)
-        if !bytes.isEmpty { file.marked.formUnion(Self.pages(offset, end)) }
+        file.marked.formUnion(pages)
     }
 
     func truncate(_ file: File, to size: Int) {
@@ -159,6 +166,7 @@ final class SimulatedDisk {
     func sync(_ file: File) {
         Self.copy(file.marked, from: file.bytes, to: &file.disk, size: file.bytes.count)
         file.marked = []
+        file.former = [:]
     }
 
     /// Some pages were written, some others will never be.
@@ -168,11 +176,16 @@ final class SimulatedDisk {
         let size = written.isEmpty ? file.disk.count : file.bytes.count
         Self.copy(written, from: file.bytes, to: &file.disk, size: size)
         file.marked = Set(pages.filter { !written.contains($0) && random.chance(1, in: 4) })
+        file.former = file.former.filter { file.marked.contains($0.key) }
         file.failedSyncs += 1
     }
 
     private static func pages(_ start: Int, _ end: Int) -> Range<Int> {
         start / pageBytes..<(end + pageBytes - 1) / pageBytes
+    }
+
+    private static func range(of page: Int, in size: Int) -> Range<Int> {
+        page * pageBytes..<max(page * pageBytes, min((page + 1) * pageBytes, size))
     }
 
     private static func copy(
@@ -218,6 +231,7 @@ final class SimulatedDisk {
         defer {
             file.disk = file.bytes
             file.marked = []
+            file.former = [:]
             file.failedSyncs = 0
         }
         let (old, new) = (file.disk.count, file.bytes.count)
@@ -235,7 +249,14 @@ final class SimulatedDisk {
         let fate = random.below(4)
         let kept = file.marked.sorted()
             .filter { _ in fate == 0 || (fate > 1 && random.chance(1, in: 2)) }
-        Self.copy(Set(kept), from: file.bytes + zeros(size - new), to: &result, size: size)
+        var source = file.bytes + zeros(size - new)
+        for page in kept where fate > 1 && page * Self.pageBytes < source.count {
+            guard let former = file.former[page], random.chance(1, in: 3) else { continue }
+            let end = min(source.count, page * Self.pageBytes + former.count)
+            let range = Self.range(of: page, in: end)
+            source.replaceSubrange(range, with: former.prefix(range.count))
+        }
+        Self.copy(Set(kept), from: source, to: &result, size: size)
         file.bytes = result
     }
 

@@ -177,7 +177,14 @@ private final class SimulatedFile: JournalFile, @unchecked Sendable {
             if world.random.chance(1, in: 2) { world.disk.truncate(file, to: Int(size)) }
             throw process.end(losingPower: losingPower)
         }
+        if world.lies.contains(.staleBytes), hasStaleBytes(behind: Int(size)) { return }
         world.disk.truncate(file, to: Int(size))
+    }
+
+    /// Whether something stands there behind room that was prepared for records.
+    private func hasStaleBytes(behind size: Int) -> Bool {
+        let rest = file.bytes.dropFirst(size)
+        return path.hasSuffix(".jsonl") && rest.first == 0x0A && rest.contains { $0 != 0x0A }
     }
 
     func sync() throws(SystemError) {

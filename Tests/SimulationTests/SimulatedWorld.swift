@@ -12,6 +12,8 @@ final class SimulatedWorld: @unchecked Sendable {
         case folderSync
         /// A failed sync is not reported.
         case syncError
+        /// What power loss has left behind the records is not cut off.
+        case staleBytes
     }
 
     struct StepContext {

@@ -334,7 +334,13 @@ package final class Queue: Sendable {
             let queue = session.state.queue
             let (counts, oldest) = try session.liveCounts(at: now)
             var bytes: UInt64 = 0
+            // Not what is prepared for records to come.
+            let end = session.endLocation
             for name in session.segmentNames {
+                guard name != end.segment else {
+                    bytes += end.offset
+                    continue
+                }
                 let path = "\(session.folderPath)/\(SegmentName.file(name))"
                 bytes += try environment.storage.open(path, creating: false).status().size
             }
