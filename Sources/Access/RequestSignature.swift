@@ -62,16 +62,23 @@ struct RequestSignature: Equatable {
 
     /// As above, of a header that is spelled as clients do: the credential first, and only there.
     static func keyID(plain header: String) -> String? {
-        let start = "\(SignatureV4.algorithm) Credential=".utf8
-        guard header.utf8.starts(with: start) else { return nil }
-        let rest = header.utf8.dropFirst(start.count)
-        guard let end = rest.firstIndex(of: UInt8(ascii: "/")), end > rest.startIndex,
-            !rest[..<end].contains(where: { $0.isSpace || $0 == UInt8(ascii: ",") }),
+        var header = header
+        return header.withUTF8 { header in
+            guard header.starts(with: plainStart) else { return nil }
+            let start = plainStart.count
+            var end = start
+            while end < header.count, header[end] != UInt8(ascii: "/") {
+                guard !header[end].isSpace, header[end] != UInt8(ascii: ",") else { return nil }
+                end += 1
+            }
+            guard start < end, end < header.count else { return nil }
             // Another one would count instead.
-            !rest[end...].contains(UInt8(ascii: "C"))
-        else { return nil }
-        return String(rest[..<end])
+            for byte in header[end...] where byte == UInt8(ascii: "C") { return nil }
+            return String(decoding: header[start..<end], as: UTF8.self)
+        }
     }
+
+    private static let plainStart = Array("\(SignatureV4.algorithm) Credential=".utf8)
 
     private typealias Part = (name: Substring.UTF8View, value: Substring.UTF8View)
 

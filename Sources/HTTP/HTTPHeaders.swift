@@ -30,7 +30,7 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
 
     /// The first field of that name. Setting replaces every one of them.
     package subscript(name: String) -> String? {
-        get { places.firstIndex { isNamed($0, name) }.map { text(places[$0].value) } }
+        get { first(name).map { text(places[$0].value) } }
         set {
             places = places.filter { !isNamed($0, name) }
             if let newValue { append(name, newValue) }
@@ -79,6 +79,15 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
 
     private func text(_ range: Range<Int>) -> String {
         String(decoding: bytes[range], as: UTF8.self)
+    }
+
+    private func first(_ name: String) -> Int? {
+        let count = name.utf8.count
+        for index in places.indices
+        where places[index].nameCount == count && isNamed(places[index], name) {
+            return index
+        }
+        return nil
     }
 
     private func isNamed(_ place: Place, _ name: String) -> Bool {

@@ -2,15 +2,26 @@ import HTTP
 import JSON
 import QueueModel
 
-/// One call, decoded: what is asked, and how it is to be answered.
-struct SQSCall: Sendable {
-    var operation: SQSOperation
-    var input: SQSInput
-    var wire: SQSWire
+/// One call, decoded: what is asked, and how it is to be answered. An object, since it goes through
+/// many hands, and has many parts.
+final class SQSCall: Sendable {
+    let operation: SQSOperation
+    let input: SQSInput
+    let wire: SQSWire
     /// As the client reached us: the queues' URLs begin with it.
-    var host: String
+    let host: String
     /// For the signature.
-    var request: HTTPRequest
+    let request: HTTPRequest
+
+    init(
+        operation: SQSOperation, input: SQSInput, wire: SQSWire, host: String, request: HTTPRequest
+    ) {
+        self.operation = operation
+        self.input = input
+        self.wire = wire
+        self.host = host
+        self.request = request
+    }
 }
 
 /// A request whose operation is known, and whose parameters are not read yet.
