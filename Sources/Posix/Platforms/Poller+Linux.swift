@@ -3,7 +3,8 @@ import Glibc
 
 /// epoll, and an eventfd to wake it.
 struct Poller: Sendable {
-    private static let eventsPerWait = 256
+    /// Few: what a round brought is on its way, to a disk perhaps, while the next ones are read.
+    private static let eventsPerWait = 8
 
     private let poll: CInt
     private let alarm: CInt
