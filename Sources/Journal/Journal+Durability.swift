@@ -4,7 +4,15 @@ import Synchronization
 /// Who waits for a record to be on the disk.
 enum CommitWaiter: Sendable {
     case thread(Waiter)
-    case callback(any JournalWork)
+    /// Of work that an event loop submitted, or nobody's.
+    case callback(any JournalWork, EventLoop?)
+}
+
+/// Work that is over, for better or worse.
+private struct ConcludedWork: Sendable {
+    let work: any JournalWork
+    let loop: EventLoop?
+    let failure: JournalError?
 }
 
 /// Group commit: one `fdatasync` for everybody who waits. Whoever leads syncs all that is appended
@@ -131,7 +139,7 @@ extension Journal {
             for (_, waiter) in takeWaiters(upTo: max(reach.appended, lastAwaited)) {
                 switch waiter {
                 case .thread(let thread): thread.wake(.failed(error))
-                case .callback(let work): work.conclude(error)
+                case .callback(let work, _): work.conclude(error)
                 }
             }
             throw error
@@ -142,18 +150,35 @@ extension Journal {
     /// Tells them that a sync covers their records.
     private func tell(_ waiters: [(n: UInt64, waiter: CommitWaiter)]) {
         let hasLosses = !waiters.isEmpty && commit.withLock { $0.reach.hasLosses }
+        var concluded: [ConcludedWork] = []
         for (n, waiter) in waiters {
             switch waiter {
             case .thread(let thread): thread.wake(.done)
-            case .callback(let work):
+            case .callback(let work, let loop):
                 var failure: JournalError?
                 do throws(JournalError) {
                     if hasLosses { try checkLosses(n) }
                 } catch {
                     failure = error
                 }
-                work.conclude(failure)
+                concluded.append(ConcludedWork(work: work, loop: loop, failure: failure))
             }
+        }
+        conclude(concluded)
+    }
+
+    /// A loop is woken once for all that it submitted, and told on its own thread: who syncs goes
+    /// on.
+    private func conclude(_ concluded: [ConcludedWork]) {
+        var rest = concluded[...]
+        while let first = rest.first {
+            let same = rest.prefix { $0.loop === first.loop }
+            rest = rest.dropFirst(same.count)
+            let tell: @Sendable () -> Void = {
+                for item in same { item.work.conclude(item.failure) }
+            }
+            if let loop = first.loop, !loop.isOnLoop, loop.execute(tell) { continue }
+            tell()
         }
     }
 

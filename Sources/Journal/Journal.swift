@@ -85,8 +85,8 @@ package final class Journal<State: JournaledState>: Sendable {
     }
 
     /// As `transact`, for who does not wait: returns at once. The work is concluded on a thread of
-    /// the journal's or of another caller, which it must not hold up. Where `submittedLimit` of
-    /// them wait already it fails at once, with `overloaded`.
+    /// the journal's, of another caller, or on the event loop that submits it; it must not hold any
+    /// of them up. Where `submittedLimit` of them wait already it fails at once, with `overloaded`.
     ///
     /// - Parameter isBrief: whether it is done in microseconds, unless a disk is slow: then an
     ///   event loop on which this is called does it itself, at the end of its round.

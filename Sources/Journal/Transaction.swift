@@ -66,7 +66,7 @@ final class Transaction<State: JournaledState>: Lined, @unchecked Sendable {
             given.conclude(failure)
             return nil
         }
-        return (end, .callback(given))
+        return (end, .callback(given, loop))
     }
 }
 
