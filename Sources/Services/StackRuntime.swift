@@ -42,7 +42,8 @@ package final class StackRuntime: Sendable {
                 warn("Nobody sends e-mail here: the \(purpose) of '\(username)' is \(code)")
             }
         }
-        tokens = TokenAuthorizer(deployment, pool: userPool, clock: host.clock)
+        tokens = TokenAuthorizer(
+            deployment, pool: userPool, clock: host.clock, warn: host.warn)
         let state = deployment.stateDirectory
         let runtimes = "\(state)/runtimes"
         try RuntimeClients.install(in: runtimes)

@@ -20,7 +20,7 @@ def stack(make_stack):
     stack.deploy({
         'lambdas': {'Guest': {'runtime': 'python3', 'handler': 'handler.handle', 'code': 'guest', 'policies': [
             {'Effect': 'Allow', 'Action': 'sqs:SendMessage', 'Resource': ARN + 'Shut'}]}},
-        'queues': {'Lent': {}, 'Shut': {}, 'Public': {}, 'Root': {}}})
+        'queues': {'Lent': {}, 'Shut': {}, 'Public': {}, 'Root': {}, 'Foreign': {}}})
     stack.serve()
     return stack
 
@@ -78,6 +78,54 @@ def test_a_deny_wins(owner, guest):
     owner(set_policy('Shut', Effect='Deny', Principal={'AWS': ROLE}, Action='*'))
     assert [code(answer) for answer in guest(send)] == ['AccessDenied']
     assert [code(answer) for answer in owner(send)] == [None]
+
+
+@pytest.mark.parametrize('principal', [
+    {'AWS': '999999999999'}, {'AWS': 'arn:aws:iam::999999999999:root'},
+    {'AWS': ROLE.replace(ACCOUNT, '999999999999')}, {'AWS': ['999999999999', 'arn:aws:iam::999999999999:user/Guest']},
+    {'Service': 'sns.amazonaws.com'}, {'AWS': ROLE + 'x'}, {'AWS': ROLE[:-1]}, {'AWS': ROLE.replace(':sts:', ':iam:')}])
+def test_what_is_anothers_is_not_ours(owner, guest, principal):
+    """A statement about somebody else neither allows nor denies, however much alike they look."""
+    send = ('send_message', {'QueueUrl': url('Foreign'), 'MessageBody': 'x'})
+    granted = ('send_message', {'QueueUrl': url('Shut'), 'MessageBody': 'x'})
+    assert owner(set_policy('Foreign', Principal=principal, Action='sqs:*')) == [{}]
+    assert [code(answer) for answer in guest(send)] == ['AccessDenied']
+    assert owner(set_policy('Shut', Effect='Deny', Principal=principal, Action='sqs:*')) == [{}]
+    assert [code(answer) for answer in guest(granted)] == [None]
+    assert owner(('set_queue_attributes', {'QueueUrl': url('Shut'), 'Attributes': {'Policy': ''}})) == [{}]
+
+
+def test_a_permission_for_another_account(owner, guest):
+    send = ('send_message', {'QueueUrl': url('Foreign'), 'MessageBody': 'x'})
+    given, told, taken = owner(
+        ('add_permission', {'QueueUrl': url('Foreign'), 'Label': 'other', 'AWSAccountIds': ['999999999999'],
+                            'Actions': ['SendMessage']}),
+        ('get_queue_attributes', {'QueueUrl': url('Foreign'), 'AttributeNames': ['Policy']}),
+        ('remove_permission', {'QueueUrl': url('Foreign'), 'Label': 'other'}))
+    assert given == {} and taken == {}
+    statement = json.loads(told['Attributes']['Policy'])['Statement'][-1]
+    assert statement['Sid'] == 'other' and '999999999999' in json.dumps(statement['Principal'])
+    assert [code(answer) for answer in guest(send)] == ['AccessDenied']
+
+
+@pytest.mark.parametrize('protocol', ['json', 'query'])
+def test_who_sent(stack, make_client, protocol):
+    ids = []
+    for name in ['developer', 'Guest']:
+        send = ('send_message', {'QueueUrl': url('Shut'), 'MessageBody': name})
+        assert 'MessageId' in make_client(stack, protocol, owner=name)(send)[0]
+        ids.append(make_client(stack, protocol, owner=name, service='sts')(('get_caller_identity', {}))[0]['UserId'])
+    developer = make_client(stack, protocol)
+    seen = {}
+    for _ in range(20):
+        received, = developer(('receive_message', {
+            'QueueUrl': url('Shut'), 'MaxNumberOfMessages': 10, 'AttributeNames': ['SenderId', 'Policy'],
+            'WaitTimeSeconds': 1}))
+        seen.update((message['Body'], message['Attributes']) for message in received.get('Messages', []))
+        if set(seen) >= {'developer', 'Guest'}:
+            break
+    assert seen['developer'] == {'SenderId': ids[0]} and seen['Guest'] == {'SenderId': ids[1]}
+    assert ids[0].startswith('AIDA') and ids[1].startswith('AROA') and ids[1].endswith(':Guest')
 
 
 def test_everybody(stack, owner):

@@ -89,6 +89,8 @@ import Testing
         #expect(try text() == "a\nb\ncut\nd\n")
         outcome = FileSystem.appendLines(Array("e\n".utf8), to: folder.path)
         #expect(outcome.written == 0 && outcome.failure != nil)
+        outcome = FileSystem.appendLines(Array("f\n".utf8), to: "/dev/full")
+        #expect(outcome.written == 0 && outcome.failure != nil)
     }
 
     @Test("who waits longest comes first, among few and among many")

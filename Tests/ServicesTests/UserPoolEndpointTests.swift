@@ -4,6 +4,7 @@ import HTTP
 import JSON
 import Posix
 import StackModel
+import Synchronization
 import TestSupport
 import Testing
 
@@ -233,8 +234,11 @@ import Testing
         ])
         var deployment = fixture.deployment
         deployment.stack = stack
+        let words = Mutex<[String]>([])
         let tokens = try #require(
-            TokenAuthorizer(deployment, pool: nil, clock: fixture.clock.clock))
+            TokenAuthorizer(deployment, pool: nil, clock: fixture.clock.clock) { word in
+                words.withLock { $0.append(word) }
+            })
         func claims(_ authorization: String, scopes: [String] = []) throws -> JSONObject {
             var request = HTTPRequest(method: "GET", target: "/")
             request.headers["Authorization"] = authorization
@@ -252,5 +256,19 @@ import Testing
         #expect(throws: TokenFailure.unknownKey) { try claims(next) }
         try write()
         #expect(try claims(next)["username"] == "ana")
+        #expect(words.withLock { $0.isEmpty })
+        // A file that cannot be used is no reason to refuse: nobody can tell. It is said once.
+        for _ in 0..<2 {
+            try FileSystem.replace(path, with: Array("broken".utf8))
+            for _ in 0..<3 {
+                #expect { try claims(next) } throws: { error in
+                    if case TokenFailure.badKeySet = error { true } else { false }
+                }
+            }
+            try write()
+            #expect(try claims(next)["username"] == "ana")
+        }
+        let said = words.withLock { $0 }
+        #expect(said.count == 2 && said.allSatisfy { $0.contains(path) }, "\(said)")
     }
 }

@@ -148,6 +148,7 @@ extension SendEntry {
         self.attributes = message.attributes
         group = message.group
         traceHeader = message.traceHeader
+        sender = message.sender
         deduplicationID = isFIFO ? RandomBytes.uuid() : nil
     }
 }

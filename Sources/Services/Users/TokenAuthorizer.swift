@@ -16,16 +16,25 @@ package final class TokenAuthorizer: TokenJudge {
     private struct Cache {
         var keys: TokenKeySet?
         var stamp: FileStamp?
+        /// What keeps the file from being used was told.
+        var isTroubled = false
     }
 
     private let rules: TokenRules
     private let keys: Keys
     private let clock: StackClock
+    private let warn: @Sendable (String) -> Void
     private let cache = Mutex(Cache())
 
     /// `nil` if the stack has neither `security.jwt` nor a user pool.
-    package init?(_ deployment: Deployment, pool: UserPool?, clock: StackClock) {
+    ///
+    /// - Parameter warn: gets what a person should know, a sentence each; from any thread.
+    package init?(
+        _ deployment: Deployment, pool: UserPool?, clock: StackClock,
+        warn: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
         self.clock = clock
+        self.warn = warn
         if let issuer = deployment.stack.tokenIssuer {
             rules = TokenRules(issuer: issuer.issuer, audiences: issuer.audiences)
             keys = .file(issuer.keySetFile)
@@ -60,7 +69,17 @@ package final class TokenAuthorizer: TokenJudge {
                 throw .badKeySet("the pool's keys cannot be read")
             }
             return loaded.verifying
-        case .file(let path): return try keySet(from: path)
+        case .file(let path):
+            do throws(TokenFailure) {
+                return try keySet(from: path)
+            } catch {
+                let isNews = cache.withLock { cache in
+                    defer { cache.isTroubled = true }
+                    return !cache.isTroubled
+                }
+                if isNews { warn("jwt routes answer 500: \(error.message); the file is \(path).") }
+                throw error
+            }
         }
     }
 

@@ -30,6 +30,18 @@ package struct MessageAttributes: Sendable {
         attributes.sort { Array($0.name.utf8).lexicographicallyPrecedes(Array($1.name.utf8)) }
     }
 
+    /// That each has one value, which only a send asks: messages of before it did are received all
+    /// the same.
+    package func checkSingleValues() throws(SQSError) {
+        for attribute in attributes {
+            let other = attribute.isBinary ? "StringValue" : "BinaryValue"
+            guard json[attribute.name]?[other]?.stringValue?.isEmpty != false else {
+                throw .invalidParameter(
+                    "Message (user) attribute '\(attribute.name)' must have a single value.")
+            }
+        }
+    }
+
     /// What they add to the message's size: names, types and values.
     package var size: Int {
         attributes.reduce(0) { $0 + $1.name.utf8.count + $1.type.utf8.count + $1.value.count }
@@ -91,10 +103,6 @@ package struct MessageAttributes: Sendable {
             throw .invalidParameter(
                 "Message (user) attribute '\(name)' must contain a non-empty value of type "
                     + "'\(prefix)'.")
-        }
-        guard json[isBinary ? "StringValue" : "BinaryValue"]?.stringValue?.isEmpty != false else {
-            throw .invalidParameter(
-                "Message (user) attribute '\(name)' must have a single value.")
         }
         guard isBinary || MessageCharacters.areValid(value) else { throw .invalidMessageContents }
         guard prefix != "Number" || isNumber(text) else {

@@ -16,6 +16,7 @@ extension SQSEndpoint {
                 throw .missingParameter("MessageBody")
             }
             let attributes = try MessageAttributes(input.attributes)
+            try attributes.checkSingleValues()
             let system = try Self.systemAttributes(input.systemAttributes)
             entry = SendEntry(
                 escaped: body.escaped, decoded: body.decoded, attributes: attributes,
