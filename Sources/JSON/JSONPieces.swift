@@ -1,20 +1,22 @@
 /// Short pieces of JSON text, written one behind the other (`JSONWriter.gather`). Who writes more
 /// than there is room for is stopped.
-package struct JSONPieces {
+///
+/// Public, as `gather` is: the compiler inlines nothing of package access into other modules.
+public struct JSONPieces {
     @usableFromInline let room: UnsafeMutableRawBufferPointer
     @usableFromInline var count = 0
 
     @inlinable
-    package init(_ room: UnsafeMutableRawBufferPointer) { self.room = room }
+    public init(_ room: UnsafeMutableRawBufferPointer) { self.room = room }
 
     @inlinable
-    package var written: UnsafeRawBufferPointer {
+    public var written: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(room)[..<count])
     }
 
     /// ASCII text that needs no escaping, such as `,"id":`.
     @inlinable @inline(__always)
-    package mutating func append(_ literal: StaticString) {
+    public mutating func append(_ literal: StaticString) {
         let length = literal.utf8CodeUnitCount
         precondition(count + length <= room.count, "there is room for every piece")
         UnsafeMutableRawBufferPointer(rebasing: room[count..<count + length]).copyMemory(
@@ -57,11 +59,47 @@ package struct JSONPieces {
     /// The lowest `digits` hexadecimal digits, lower case, up to 16.
     package mutating func appendHexadecimal(_ value: UInt64, digits: Int) {
         precondition(count + digits <= room.count, "there is room for every piece")
-        for index in 0..<digits {
-            let digit = UInt8(truncatingIfNeeded: value >> UInt64(4 * (digits - 1 - index))) & 15
-            room[count + index] = digit < 10 ? 48 + digit : 87 + digit
+        let low = min(digits, 8)
+        append(Hexadecimal.digits(of: UInt32(truncatingIfNeeded: value >> 32)), last: digits - low)
+        append(Hexadecimal.digits(of: UInt32(truncatingIfNeeded: value)), last: low)
+    }
+
+    private mutating func append(_ digits: UInt64, last length: Int) {
+        guard length > 0 else { return }
+        let rest = (digits >> UInt64(8 * (8 - length))).littleEndian
+        if count + 8 <= room.count {
+            // What comes next overwrites the zeros.
+            room.storeBytes(of: rest, toByteOffset: count, as: UInt64.self)
+        } else {
+            withUnsafeBytes(of: rest) { bytes in
+                for index in 0..<length { room[count + index] = bytes[index] }
+            }
         }
-        count += digits
+        count += length
+    }
+
+    /// A UUID's 36 characters, lower case.
+    package mutating func appendUUID(_ high: UInt64, _ low: UInt64) {
+        precondition(count + 36 <= room.count, "there is room for every piece")
+        let middle = Hexadecimal.digits(of: UInt32(truncatingIfNeeded: high))
+        let next = Hexadecimal.digits(of: UInt32(truncatingIfNeeded: low >> 32))
+        store(Hexadecimal.digits(of: UInt32(truncatingIfNeeded: high >> 32)), at: 0)
+        // What comes next overwrites what of a word does not belong there.
+        store(middle, at: 9)
+        store(middle >> 32, at: 14)
+        store(next, at: 19)
+        store(next >> 32, at: 24)
+        store(Hexadecimal.digits(of: UInt32(truncatingIfNeeded: low)), at: 28)
+        room[count + 8] = UInt8(ascii: "-")
+        room[count + 13] = UInt8(ascii: "-")
+        room[count + 18] = UInt8(ascii: "-")
+        room[count + 23] = UInt8(ascii: "-")
+        count += 36
+    }
+
+    private func store(_ digits: UInt64, at distance: Int) {
+        room.storeBytes(
+            of: digits.littleEndian, toByteOffset: count + distance, as: UInt64.self)
     }
 
     /// Three numbers as an array.

@@ -55,6 +55,9 @@ package struct JSONScanner {
 
     // MARK: text in the one spelling that we write ourselves
 
+    /// Steps to a place that was looked at in `bytes`.
+    package mutating func step(to place: Int) { at = min(max(at, place), bytes.count) }
+
     /// Steps over exactly these bytes, if they stand next.
     package mutating func steps(over literal: StaticString) -> Bool {
         let count = literal.utf8CodeUnitCount
@@ -75,21 +78,22 @@ package struct JSONScanner {
         return (1...18).contains(at - start) ? value : nil
     }
 
+    /// The decimal digit that stands next.
+    package mutating func digit() -> UInt8? {
+        guard at < bytes.count, case let digit = bytes[at] &- UInt8(ascii: "0"), digit < 10 else {
+            return nil
+        }
+        at += 1
+        return digit
+    }
+
     /// The number whose hexadecimal digits stand next, exactly 16 in lower case.
     package mutating func hexadecimalDigits() -> UInt64? {
-        guard at + 16 <= bytes.count else { return nil }
-        var value: UInt64 = 0
-        for index in at..<at + 16 {
-            switch bytes[index] {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"):
-                value = value << 4 | UInt64(bytes[index] &- UInt8(ascii: "0"))
-            case UInt8(ascii: "a")...UInt8(ascii: "f"):
-                value = value << 4 | UInt64(bytes[index] &- UInt8(ascii: "a") &+ 10)
-            default: return nil
-            }
-        }
+        guard let high = Hexadecimal.value(bytes, at: at),
+            let low = Hexadecimal.value(bytes, at: at + 8)
+        else { return nil }
         at += 16
-        return value
+        return UInt64(high) << 32 | UInt64(low)
     }
 
     /// Printable ASCII up to the next quote, and steps over that; `nil` where there is an escape

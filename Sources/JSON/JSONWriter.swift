@@ -1,5 +1,5 @@
 /// Writes JSON into a byte buffer.
-package enum JSONWriter {
+public enum JSONWriter {
     private static let hexDigits = Array("0123456789abcdef".utf8)
 
     /// Appends `utf8` as a quoted string; only what JSON demands is escaped.
@@ -54,7 +54,7 @@ package enum JSONWriter {
 
     /// Appends short pieces at once: `body` writes them, at most `limit` bytes.
     @inlinable
-    package static func gather(
+    public static func gather(
         upTo limit: Int, to output: inout [UInt8], _ body: (inout JSONPieces) -> Void
     ) {
         withUnsafeTemporaryAllocation(byteCount: limit, alignment: 1) { room in
@@ -91,13 +91,7 @@ package enum JSONWriter {
     package static func appendHexadecimal(
         _ value: UInt64, digits count: Int, to output: inout [UInt8]
     ) {
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { digits in
-            for index in 0..<count {
-                let digit = UInt8(truncatingIfNeeded: value >> UInt64(4 * (count - 1 - index))) & 15
-                digits[index] = digit < 10 ? 48 + digit : 87 + digit
-            }
-            output.append(contentsOf: UnsafeBufferPointer(rebasing: digits[..<count]))
-        }
+        gather(upTo: 16, to: &output) { $0.appendHexadecimal(value, digits: count) }
     }
 }
 

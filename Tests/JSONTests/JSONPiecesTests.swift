@@ -29,5 +29,31 @@ import Testing
                 == "fedcba9876543210")
         #expect(written { $0.appendHexadecimal(0x1234, digits: 2) } == "34")
         #expect(written { $0.appendHexadecimal(0xA, digits: 3) } == "00a")
+        for digits in 1...16 {
+            let text = "0123456789abcdef".suffix(digits)
+            #expect(written { $0.appendHexadecimal(0x0123_4567_89AB_CDEF, digits: digits) } == text)
+        }
+    }
+
+    @Test("eight hexadecimal digits are read back, and nothing else is")
+    func hexadecimalWords() {
+        for value: UInt32 in [0, 1, 0x9ABC_DEF0, 0xFFFF_FFFF, 0x0A0A_9090] {
+            #expect(Hexadecimal.value(of: Hexadecimal.digits(of: value)) == value)
+        }
+        for place in 0..<8 {
+            for byte in UInt8.min...UInt8.max {
+                var text = Array("00000000".utf8)
+                text[place] = byte
+                let isDigit = (48...57).contains(byte) || (97...102).contains(byte)
+                let value = text.withUnsafeBytes { Hexadecimal.value($0, at: 0) }
+                #expect((value != nil) == isDigit)
+                if isDigit {
+                    #expect(value == UInt32(String(decoding: text, as: UTF8.self), radix: 16))
+                }
+            }
+        }
+        let short = Array("0000000".utf8)
+        #expect(short.withUnsafeBytes { Hexadecimal.value($0, at: 0) } == nil)
+        #expect(short.withUnsafeBytes { Hexadecimal.value($0, at: 0, and: 4) } == nil)
     }
 }
