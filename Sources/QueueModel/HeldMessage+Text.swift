@@ -39,7 +39,7 @@ extension HeldMessage {
             scanner.steps(over: "],\"at\":["), let segment = scanner.digits(),
             scanner.steps(over: ","), let offset = scanner.digits(),
             scanner.steps(over: ","), let length = scanner.digits(),
-            scanner.steps(over: "],\"id\":\""), let id = scanner.plainText(),
+            scanner.steps(over: "],\"id\":\""), let id = scanner.messageID(),
             scanner.steps(over: ",\"sent\":"), let sent = scanner.time()
         else { return nil }
         var group: String?
@@ -59,7 +59,7 @@ extension HeldMessage {
                 place: Place(n: n, index: UInt8(clamping: index)),
                 record: RecordPlace(
                     segment: segment, offset: offset, length: UInt32(clamping: length)),
-                messageID: id, sent: sent, group: group),
+                id: id, sent: sent, group: group),
             receiveCount: Int64(clamping: count), visibleAt: until, firstReceived: first,
             lastReceived: last, bits: bits)
     }
@@ -97,10 +97,10 @@ extension HeldMessage {
         }
         self.init(
             entry: StreamEntry(
-                place: place, record: record, messageID: id,
+                place: place, record: record, id: MessageID(id),
                 sent: Timestamp(milliseconds: numbers.sent), group: group,
-                delaySeconds: numbers.delay, receiveCount: numbers.receives,
                 past: .of(
+                    delaySeconds: numbers.delay, receiveCount: numbers.receives,
                     firstReceived: time(numbers.requeued), arrived: time(numbers.arrived),
                     source: source)),
             receiveCount: numbers.count, visibleAt: Timestamp(milliseconds: numbers.until),
@@ -154,11 +154,11 @@ extension StreamEntry {
             pieces.append(UInt64(place.index))
             pieces.append("],\"at\":")
             pieces.append(record.segment, record.offset, UInt64(record.length))
-            pieces.append(",\"id\":")
+            pieces.append(",\"id\":\"")
         }
-        JSONWriter.appendString(messageID, to: &output)
+        id.append(to: &output)
         JSONWriter.gather(upTo: 40, to: &output) { pieces in
-            pieces.append(",\"sent\":")
+            pieces.append("\",\"sent\":")
             pieces.append(sent.milliseconds)
         }
         if let group = group {

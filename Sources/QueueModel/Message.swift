@@ -2,25 +2,27 @@ import JSON
 
 /// Where a message stands in its queue: the record that brought it, and its number in there.
 package struct Place: Hashable, Comparable, Sendable {
-    package var n: UInt64
-    /// 0 to 9.
-    package var index: UInt8
+    /// Both in one: `n` × 16 + index.
+    let packed: UInt64
 
+    /// - Parameters:
+    ///   - n: below `nLimit`.
+    ///   - index: 0 to 9.
     package init(n: UInt64, index: UInt8) {
-        self.n = n
-        self.index = index
+        packed = n << 4 | UInt64(min(index, 15))
     }
 
-    /// In one piece: places are looked up several times for each message.
-    package func hash(into hasher: inout Hasher) { hasher.combine(n << 4 | UInt64(index)) }
+    /// No record gets this number or a higher one.
+    static let nLimit: UInt64 = 1 << 60
 
-    package static func < (lhs: Place, rhs: Place) -> Bool {
-        (lhs.n, lhs.index) < (rhs.n, rhs.index)
-    }
+    package var n: UInt64 { packed >> 4 }
+    package var index: UInt8 { UInt8(truncatingIfNeeded: packed & 15) }
+
+    package static func < (lhs: Place, rhs: Place) -> Bool { lhs.packed < rhs.packed }
 
     /// 20 digits of `n` × 16 + index: rises along the queue, as FIFO clients rely on.
     package var sequenceNumber: String {
-        let digits = String(n * 16 + UInt64(index))
+        let digits = String(packed)
         return String(repeating: "0", count: 20 - digits.utf8.count) + digits
     }
 }
@@ -56,29 +58,29 @@ package struct RecordPlace: Hashable, Sendable {
 package struct StreamEntry: Equatable, Sendable {
     package var place: Place
     package var record: RecordPlace
-    package var messageID: String
+    package var id: MessageID
     package var sent: Timestamp
     package var group: String?
-    /// The head steps over messages with a delay: the state holds them from their send on, or
-    /// knows where those stand that have a `due` time.
-    package var delaySeconds: Int64
-    /// Receives before it came to this place: in another queue, or in this one.
-    package var receiveCount: Int64
-    package var past: Past?
+    package private(set) var past: Past?
 
     package init(
-        place: Place, record: RecordPlace, messageID: String, sent: Timestamp,
-        group: String? = nil, delaySeconds: Int64 = 0, receiveCount: Int64 = 0, past: Past? = nil
+        place: Place, record: RecordPlace, id: MessageID, sent: Timestamp, group: String? = nil,
+        past: Past? = nil
     ) {
         self.place = place
         self.record = record
-        self.messageID = messageID
+        self.id = id
         self.sent = sent
         self.group = group
-        self.delaySeconds = delaySeconds
-        self.receiveCount = receiveCount
         self.past = past
     }
+
+    package var messageID: String { id.text }
+    /// The head steps over messages with a delay: the state holds them from their send on, or
+    /// knows where those stand that have a `due` time.
+    package var delaySeconds: Int64 { past?.delaySeconds ?? 0 }
+    /// Receives before it came to this place: in another queue, or in this one.
+    package var receiveCount: Int64 { past?.receiveCount ?? 0 }
 
     /// Where it stands.
     var position: Head {
@@ -87,11 +89,15 @@ package struct StreamEntry: Equatable, Sendable {
     /// When it came into this queue, from where its age counts.
     package var arrived: Timestamp { past?.arrived ?? sent }
     /// Whether the head is to take it as it comes.
-    var waitsInLine: Bool { delaySeconds == 0 && past?.due == nil }
+    var waitsInLine: Bool {
+        guard let past else { return true }
+        return past.delaySeconds == 0 && past.due == nil
+    }
     /// The same, now that its delay is over.
     var undelayed: StreamEntry {
         var entry = self
         entry.past = .of(
+            delaySeconds: delaySeconds, receiveCount: receiveCount,
             firstReceived: past?.firstReceived, arrived: past?.arrived, source: past?.source)
         return entry
     }
@@ -101,6 +107,8 @@ package struct StreamEntry: Equatable, Sendable {
 
 /// What a message went through before it came to its place. Most have none, and pay nothing.
 package final class Past: Equatable, Sendable {
+    package let delaySeconds: Int64
+    package let receiveCount: Int64
     /// When it was first received, if it was put back into the stream.
     package let firstReceived: Timestamp?
     /// When it came into this queue, if it was sent to another.
@@ -112,17 +120,24 @@ package final class Past: Equatable, Sendable {
 
     /// `nil` if there is nothing to tell.
     package static func of(
-        firstReceived: Timestamp?, arrived: Timestamp?, source: String?, due: Timestamp? = nil
+        delaySeconds: Int64 = 0, receiveCount: Int64 = 0, firstReceived: Timestamp? = nil,
+        arrived: Timestamp? = nil, source: String? = nil, due: Timestamp? = nil
     ) -> Past? {
-        guard firstReceived != nil || arrived != nil || source != nil || due != nil else {
-            return nil
-        }
-        return Past(firstReceived: firstReceived, arrived: arrived, source: source, due: due)
+        guard
+            delaySeconds != 0 || receiveCount != 0 || firstReceived != nil || arrived != nil
+                || source != nil || due != nil
+        else { return nil }
+        return Past(
+            delaySeconds: delaySeconds, receiveCount: receiveCount, firstReceived: firstReceived,
+            arrived: arrived, source: source, due: due)
     }
 
     private init(
-        firstReceived: Timestamp?, arrived: Timestamp?, source: String?, due: Timestamp?
+        delaySeconds: Int64, receiveCount: Int64, firstReceived: Timestamp?, arrived: Timestamp?,
+        source: String?, due: Timestamp?
     ) {
+        self.delaySeconds = delaySeconds
+        self.receiveCount = receiveCount
         self.firstReceived = firstReceived
         self.arrived = arrived
         self.source = source
@@ -130,7 +145,8 @@ package final class Past: Equatable, Sendable {
     }
 
     package static func == (lhs: Past, rhs: Past) -> Bool {
-        lhs.firstReceived == rhs.firstReceived && lhs.arrived == rhs.arrived
+        lhs.delaySeconds == rhs.delaySeconds && lhs.receiveCount == rhs.receiveCount
+            && lhs.firstReceived == rhs.firstReceived && lhs.arrived == rhs.arrived
             && lhs.source == rhs.source && lhs.due == rhs.due
     }
 }
@@ -162,24 +178,53 @@ package struct Head: Hashable, Comparable, Sendable {
     }
 }
 
-/// A message that is no longer simply waiting: delayed, in flight, returned, or passed over.
+/// A message that is no longer simply waiting: delayed, in flight, returned, or passed over. Small,
+/// since there may be 120,000.
 package struct HeldMessage: Equatable, Sendable {
     package var entry: StreamEntry
-    package var receiveCount: Int64
     /// Before this moment it is in flight, or delayed if it was never received.
     package var visibleAt: Timestamp
-    package var firstReceived: Timestamp?
-    package var lastReceived: Timestamp?
     /// The newest receive's random bits: only a receipt handle that holds them counts.
     package var bits: UInt64
+    private var first: Int64
+    private var last: Int64
+    private var receives: Int32
     /// Whether it was not yet visible at the state's last change: kept by the state alone, and
     /// follows from the rest.
     var isHidden = false
 
+    /// Stands for no time.
+    private static var never: Int64 { .min }
+
+    package init(
+        entry: StreamEntry, receiveCount: Int64, visibleAt: Timestamp, firstReceived: Timestamp?,
+        lastReceived: Timestamp?, bits: UInt64
+    ) {
+        self.entry = entry
+        self.visibleAt = visibleAt
+        self.bits = bits
+        first = firstReceived?.milliseconds ?? Self.never
+        last = lastReceived?.milliseconds ?? Self.never
+        receives = Int32(clamping: receiveCount)
+    }
+
+    package var receiveCount: Int64 {
+        get { Int64(receives) }
+        set { receives = Int32(clamping: newValue) }
+    }
+    package var firstReceived: Timestamp? {
+        get { first == Self.never ? nil : Timestamp(milliseconds: first) }
+        set { first = newValue?.milliseconds ?? Self.never }
+    }
+    package var lastReceived: Timestamp? {
+        get { last == Self.never ? nil : Timestamp(milliseconds: last) }
+        set { last = newValue?.milliseconds ?? Self.never }
+    }
+
     package static func == (lhs: HeldMessage, rhs: HeldMessage) -> Bool {
-        lhs.entry == rhs.entry && lhs.receiveCount == rhs.receiveCount
-            && lhs.visibleAt == rhs.visibleAt && lhs.firstReceived == rhs.firstReceived
-            && lhs.lastReceived == rhs.lastReceived && lhs.bits == rhs.bits
+        lhs.entry == rhs.entry && lhs.receives == rhs.receives
+            && lhs.visibleAt == rhs.visibleAt && lhs.first == rhs.first
+            && lhs.last == rhs.last && lhs.bits == rhs.bits
     }
 
     /// Received too often without a delete (SQS Developer Guide, *sqs-message-metadata*: 3 times).
@@ -222,21 +267,11 @@ package struct ReceiptHandle: Hashable, Sendable {
     }
 
     private static func parse(_ digits: UnsafeBufferPointer<UInt8>) -> ReceiptHandle? {
-        guard let n = number(digits[..<16]), let index = number(digits[16..<18]), index < 10,
-            let bits = number(digits[18...])
+        var scanner = JSONScanner(UnsafeRawBufferPointer(digits))
+        guard let n = scanner.hexadecimalDigits(), n < Place.nLimit,
+            scanner.steps(over: "0"), let index = scanner.digit(),
+            let bits = scanner.hexadecimalDigits()
         else { return nil }
-        return ReceiptHandle(place: Place(n: n, index: UInt8(index)), bits: bits)
-    }
-
-    private static func number(_ digits: Slice<UnsafeBufferPointer<UInt8>>) -> UInt64? {
-        var value: UInt64 = 0
-        for digit in digits {
-            switch digit {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = value << 4 | UInt64(digit - 48)
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): value = value << 4 | UInt64(digit - 87)
-            default: return nil
-            }
-        }
-        return value
+        return ReceiptHandle(place: Place(n: n, index: index), bits: bits)
     }
 }

@@ -5,7 +5,7 @@ extension QueueRecord {
     ///
     /// It is copied often, so what few messages have lies in a box of its own.
     package struct NewMessage: Equatable, Sendable {
-        package var messageID: String
+        package var id: MessageID
         /// The inside of the body's JSON string, escaped as it came; empty if it is `packed`.
         package var escapedBody: [UInt8]
         package var delaySeconds: Int64 = 0
@@ -15,10 +15,16 @@ extension QueueRecord {
         package var attributes: [UInt8]?
         private var rarities: Rarities?
 
-        package init(messageID: String, escapedBody: [UInt8]) {
-            self.messageID = messageID
+        package init(id: MessageID, escapedBody: [UInt8]) {
+            self.id = id
             self.escapedBody = escapedBody
         }
+
+        package init(messageID: String, escapedBody: [UInt8]) {
+            self.init(id: MessageID(messageID), escapedBody: escapedBody)
+        }
+
+        package var messageID: String { id.text }
 
         private mutating func change(_ change: (inout Rare) -> Void) {
             var rare = rarities?.rare ?? Rare()

@@ -129,11 +129,11 @@ extension QueueRecord {
     /// What nearly every message looks like, byte for byte as `append` writes it: each is read here
     /// before it is received. `nil` for anything else.
     private static func usual(_ scanner: inout JSONScanner) -> NewMessage? {
-        guard scanner.steps(over: "{\"id\":\""), let id = scanner.plainText(),
+        guard scanner.steps(over: "{\"id\":\""), let id = scanner.messageID(),
             scanner.steps(over: ",\"body\":"), let body = try? scanner.string(),
             scanner.steps(over: "}")
         else { return nil }
-        return NewMessage(messageID: id, escapedBody: Array(scanner.slice(body)))
+        return NewMessage(id: id, escapedBody: Array(scanner.slice(body)))
     }
 
     private static func anyMessage(
@@ -144,7 +144,7 @@ extension QueueRecord {
         var size: Int64 = 0
         try scanner.object { (key, scanner) throws(JSONError) in
             if scanner.matches(key, "id") {
-                message.messageID = scanner.text(try scanner.string())
+                message.id = MessageID(scanner.text(try scanner.string()))
             } else if scanner.matches(key, "body") {
                 message.escapedBody = Array(scanner.slice(try scanner.string()))
             } else if scanner.matches(key, "delay") {
@@ -187,6 +187,9 @@ extension QueueRecord {
         return message
     }
 
+    /// Bytes that a held message takes in a base record, at least: ids and times have their length.
+    private static var shortestHeld: Int { 180 }
+
     /// A state's held messages are read one by one; all else is a value.
     private static func base(_ line: UnsafeRawBufferPointer) throws(QueueRecordError)
         -> QueueRecord
@@ -202,6 +205,8 @@ extension QueueRecord {
                 }
                 try scanner.object { (key, scanner) throws(JSONError) in
                     if scanner.matches(key, "held") {
+                        // Grown step by step, 120,000 would be there twice for a moment.
+                        held.reserveCapacity((line.count - scanner.at) / shortestHeld)
                         try scanner.array { (scanner) throws(JSONError) in
                             held.append(try HeldMessage(&scanner))
                         }

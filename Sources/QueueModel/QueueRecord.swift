@@ -165,7 +165,7 @@ package enum QueueRecord: Equatable, Sendable {
         JSONWriter.append("\"m\":[", &output)
         for (index, message) in messages.enumerated() {
             JSONWriter.append(index == 0 ? "{\"id\":\"" : ",{\"id\":\"", &output)
-            output.append(contentsOf: message.messageID.utf8)
+            message.id.append(to: &output)
             if let packed = message.packed {
                 JSONWriter.append("\",\"z\":\"", &output)
                 output.append(contentsOf: packed.base64)
@@ -269,10 +269,11 @@ extension StreamEntry {
             record: RecordPlace(
                 segment: UInt64(clamping: segment), offset: UInt64(clamping: offset),
                 length: UInt32(clamping: length)),
-            messageID: id, sent: Timestamp(milliseconds: sent), group: json["group"]?.stringValue,
-            delaySeconds: json["delay"]?.intValue ?? 0,
-            receiveCount: json["receives"]?.intValue ?? 0,
+            id: MessageID(id), sent: Timestamp(milliseconds: sent),
+            group: json["group"]?.stringValue,
             past: .of(
+                delaySeconds: json["delay"]?.intValue ?? 0,
+                receiveCount: json["receives"]?.intValue ?? 0,
                 firstReceived: json["requeued"]?.intValue.map { Timestamp(milliseconds: $0) },
                 arrived: json["arrived"]?.intValue.map { Timestamp(milliseconds: $0) },
                 source: json["source"]?.stringValue))
@@ -300,7 +301,7 @@ extension QueueRecord.Again {
 
 extension QueueRecord.Receive {
     /// The members of its record, `op` included; written by hand, since each message passes here.
-    func append(to output: inout [UInt8]) {
+    package func append(to output: inout [UInt8]) {
         JSONWriter.gather(upTo: 140, to: &output) { pieces in
             pieces.append("\"op\":\"receive\",\"until\":")
             pieces.append(visibleAt.milliseconds)

@@ -22,9 +22,7 @@ extension QueueState {
             counters.taken += UInt64(messages.count)
             arrive(messages, n, time, place)
         case .requeue(let messages): requeue(messages, n, time, place)
-        case .receive(let receive):
-            apply(receive, at: time)
-            remember(receive, at: time)
+        case .receive(let receive): applyReceive(receive, at: time)
         case .retry(let attempt, let visibleAt): apply(retry: attempt, until: visibleAt)
         case .delete(let places):
             for place in places {
@@ -81,6 +79,13 @@ extension QueueState {
         delayed.merge(upTo: time)
     }
 
+    /// As above, of a receive.
+    package mutating func apply(_ receive: QueueRecord.Receive, time: Timestamp) {
+        settle(at: time)
+        applyReceive(receive, at: time)
+        delayed.merge(upTo: time)
+    }
+
     /// As above, from a journal's line.
     package mutating func apply(
         line: UnsafeRawBufferPointer, n: UInt64, time: Timestamp, at place: RecordPlace
@@ -117,7 +122,8 @@ extension QueueState {
         }
     }
 
-    private mutating func apply(_ receive: QueueRecord.Receive, at time: Timestamp) {
+    private mutating func applyReceive(_ receive: QueueRecord.Receive, at time: Timestamp) {
+        defer { remember(receive, at: time) }
         for place in receive.gone where release(place) != nil { counters.expired += 1 }
         for place in receive.over { requeued.remove(place) }
         counters.expired += receive.expired
@@ -172,10 +178,10 @@ extension StreamEntry {
         _ message: QueueRecord.NewMessage, place: Place, time: Timestamp, record: RecordPlace
     ) {
         self.init(
-            place: place, record: record, messageID: message.messageID, sent: message.sent ?? time,
-            group: message.group, delaySeconds: message.delaySeconds,
-            receiveCount: message.receiveCount,
+            place: place, record: record, id: message.id, sent: message.sent ?? time,
+            group: message.group,
             past: .of(
+                delaySeconds: message.delaySeconds, receiveCount: message.receiveCount,
                 firstReceived: message.firstReceived,
                 arrived: message.sent == nil || message.was != nil ? nil : time,
                 source: message.source, due: message.due))

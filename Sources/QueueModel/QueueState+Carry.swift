@@ -69,7 +69,9 @@ extension QueueState {
 
     /// Messages lie in another record from now on. Used by `apply` alone.
     mutating func relocate(_ places: Set<Place>, to record: RecordPlace) {
-        for place in places { held[place]?.entry.record = record }
+        for place in places {
+            if let position = held.position(of: place) { held[at: position].entry.record = record }
+        }
         for transfer in transfers.indices {
             for index in transfers[transfer].messages.indices
             where places.contains(transfers[transfer].messages[index].entry.place) {

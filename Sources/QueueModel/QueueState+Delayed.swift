@@ -62,6 +62,15 @@ extension QueueState {
         receive.delayed = walk?.step
     }
 
+    /// As above, for a queue where none has to stand back.
+    func pickDelayed<Stream: MessageStream>(
+        _ stream: Stream, _ limit: Int, _ now: Timestamp, _ receive: inout QueueRecord.Receive,
+        _ picked: inout [(entry: StreamEntry, isAgain: Bool)]
+    ) throws {
+        var walk = DelayedWalk(delayed, stream)
+        try pickDelayed(&walk, limit, now, &receive, &picked)
+    }
+
     /// Ends expired messages in front of those that are or were delayed.
     func sweepDelayed<Stream: MessageStream>(
         at now: Timestamp, _ stream: Stream, _ receive: inout QueueRecord.Receive

@@ -131,14 +131,15 @@ extension QueueState {
 
     /// Whether an entry of `hidden` still speaks of its message.
     private func isTrue(_ entry: DeadlineHeap.Entry) -> Bool {
-        guard let message = held[entry.place] else { return false }
-        return message.isHidden && message.visibleAt == entry.time
+        guard let position = held.position(of: entry.place) else { return false }
+        return held[at: position].isHidden && held[at: position].visibleAt == entry.time
     }
 
     private func isTrue(_ entry: DeadlineHeap.Entry, in lane: HeldLane) -> Bool {
-        guard let message = held[entry.place] else { return false }
-        return !message.isHidden && message.visibleAt == entry.time
-            && self.lane(of: message) == lane
+        guard let position = held.position(of: entry.place), !held[at: position].isHidden,
+            held[at: position].visibleAt == entry.time
+        else { return false }
+        return self.lane(of: held[at: position]) == lane
     }
 
     // MARK: changes, used by `apply` alone
@@ -163,7 +164,7 @@ extension QueueState {
         var message = message
         let place = message.entry.place
         message.isHidden = message.visibleAt > index.settled
-        let old = held.updateValue(message, forKey: place)
+        let old = held.update(message)
         if let old { count(old, -1) } else { index.sentTimes.add(message.entry.sent) }
         if settings.isFIFO, let group = message.entry.group, old == nil {
             index.expiry.insert(DeadlineHeap.Entry(time: message.entry.sent, place: place))
@@ -182,7 +183,7 @@ extension QueueState {
 
     @discardableResult
     mutating func release(_ place: Place) -> HeldMessage? {
-        guard let message = held.removeValue(forKey: place) else { return nil }
+        guard let message = held.remove(place) else { return nil }
         count(message, -1)
         index.sentTimes.remove(message.entry.sent)
         if settings.isFIFO, let group = message.entry.group {
@@ -208,7 +209,7 @@ extension QueueState {
     }
 
     mutating func releaseAll() {
-        held = [:]
+        held = HeldMessages()
         let settled = index.settled
         index = HeldIndex()
         index.settled = settled
@@ -216,20 +217,23 @@ extension QueueState {
     }
 
     /// Sorts everything anew, when the redrive policy changes.
-    mutating func rebuildIndex(at time: Timestamp) { hold(all: Array(held.values), at: time) }
+    mutating func rebuildIndex(at time: Timestamp) { hold(all: held.values, at: time) }
 
     /// Holds these messages and no others.
     mutating func hold(all messages: [HeldMessage], at time: Timestamp) {
         let share = fair
-        held.removeAll(keepingCapacity: true)
-        if !messages.isEmpty { held.reserveCapacity(messages.count) }  // no table without need
         index = HeldIndex()
         index.settled = time
         index.sentTimes = SentTimes(retentionSeconds: settings.retentionSeconds)
         var visible: [HeldMessage] = []
-        for var message in messages.sorted(by: { $0.entry.place < $1.entry.place }) {
-            message.isHidden = message.visibleAt > time
-            held[message.entry.place] = message
+        let isSorted = zip(messages, messages.dropFirst()).allSatisfy {
+            $0.entry.place < $1.entry.place
+        }
+        held = HeldMessages(
+            isSorted ? messages : messages.sorted { $0.entry.place < $1.entry.place })
+        for position in 0..<held.count {
+            held[at: position].isHidden = held[at: position].visibleAt > time
+            let message = held[at: position]
             enter(message)
             if !message.isHidden { visible.append(message) }
         }
@@ -237,7 +241,7 @@ extension QueueState {
         fair = share
         for group in fair.passed.keys { noteUnheld(group) }
         for lane in HeldLane.allCases { index.lanes[lane.rawValue] = ReturnedLane() }
-        visible.sort { $0.visibleAt < $1.visibleAt }
+        visible.sort { ($0.visibleAt, $0.entry.place) < ($1.visibleAt, $1.entry.place) }
         for message in visible { line(up: message) }
     }
 
@@ -312,8 +316,9 @@ extension QueueState {
         while let first = index.hidden.first, !isTrue(first) { index.hidden.removeFirst() }
         if index.hidden.count > 2 * held.count + 64 {
             var fresh = DeadlineHeap()
-            for (place, message) in held where message.isHidden {
-                fresh.insert(DeadlineHeap.Entry(time: message.visibleAt, place: place))
+            for message in held.values where message.isHidden {
+                fresh.insert(
+                    DeadlineHeap.Entry(time: message.visibleAt, place: message.entry.place))
             }
             index.hidden = fresh
         }
@@ -329,8 +334,9 @@ extension QueueState {
         }
         if index.expiry.count > 2 * held.count + 64 {
             var fresh = DeadlineHeap()
-            for (place, message) in held {
-                fresh.insert(DeadlineHeap.Entry(time: message.entry.sent, place: place))
+            for message in held.values {
+                fresh.insert(
+                    DeadlineHeap.Entry(time: message.entry.sent, place: message.entry.place))
             }
             index.expiry = fresh
         }

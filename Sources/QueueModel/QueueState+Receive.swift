@@ -53,7 +53,7 @@ extension QueueState {
         upTo limit: Int, timeoutSeconds: Int64?, at now: Timestamp, bits: [UInt64],
         attempt: String? = nil, heldWaiting: Int = QueueLimits.heldWaiting,
         stream: inout Stream
-    ) throws -> (record: QueueRecord?, messages: [ReceivedMessage]) {
+    ) throws -> (receive: QueueRecord.Receive?, messages: [ReceivedMessage]) {
         var limit = limit
         if index.inFlight + UInt64(limit) > QueueLimits.inFlight {
             let room = Int(QueueLimits.inFlight) - Int(clamping: counts(at: now).inFlight)
@@ -97,7 +97,7 @@ extension QueueState {
             || receive.delayed != nil
             // Far ahead there is one that waits in line: the next receive goes on from here.
             || (streamed > delayed.count + fair.passedCount && receive.head != head)
-        return (changes ? .receive(receive) : nil, messages)
+        return (changes ? receive : nil, messages)
     }
 
     /// Returned and formerly delayed messages first, in the order in which they became visible;
@@ -113,8 +113,7 @@ extension QueueState {
         let due = due(at: now)
         pickReturned(.plain, limit, now, due, &receive, &picked)
         if delayed.hasDue(at: now) {
-            var delays = DelayedWalk(delayed, stream)
-            try pickDelayed(&delays, limit, now, &receive, &picked)
+            try pickDelayed(stream, limit, now, &receive, &picked)
         }
         var scanned = 0
         while picked.count < limit, scanned < Self.scanLimit, streamed > delayed.count,

@@ -58,7 +58,7 @@ package struct QueueState: Equatable, Sendable {
     package internal(set) var streamed: UInt64 = 0
     /// When those were sent.
     var sentTimes = SentTimes(retentionSeconds: QueueSettings().retentionSeconds)
-    package internal(set) var held: [Place: HeldMessage] = [:]
+    package internal(set) var held = HeldMessages()
     /// Transfers that the taker has not confirmed.
     package internal(set) var transfers: [Transfer] = []
     package internal(set) var lastTransfer: UInt64 = 0

@@ -45,7 +45,7 @@ import Testing
             entry: StreamEntry(
                 place: Place(n: 12, index: 3),
                 record: RecordPlace(segment: 1, offset: 4_294_967_296, length: 77),
-                messageID: "fb666b89-26e6-4c09-9b09-1c7814d51a4f", sent: start, group: group),
+                id: MessageID("fb666b89-26e6-4c09-9b09-1c7814d51a4f"), sent: start, group: group),
             receiveCount: receives, visibleAt: until,
             firstReceived: receives == 0 ? nil : start, lastReceived: receives == 0 ? nil : start,
             bits: bits)
@@ -74,7 +74,8 @@ import Testing
             let place = QueueBench.place(Int(n))
             let first = (0..<UInt64(10_000)).map { number in
                 let entry = StreamEntry(
-                    place: Place(n: n * 10_000 + number, index: 0), record: place, messageID: "m",
+                    place: Place(n: n * 10_000 + number, index: 0), record: place,
+                    id: MessageID("m"),
                     sent: start)
                 return QueueRecord.FirstReceive(entry: entry, bits: number)
             }
@@ -91,9 +92,9 @@ import Testing
         func receive(at now: Timestamp) throws -> Int {
             var stream = QueueBench.Stream(log: [], head: state.head)
             let bits = [UInt64](repeating: 1, count: 10)
-            let (record, messages) = try state.receive(
+            let (receive, messages) = try state.receive(
                 upTo: 10, timeoutSeconds: 30, at: now, bits: bits, stream: &stream)
-            if let record { state.apply(record, n: 100, time: now, at: QueueBench.place(100)) }
+            if let receive { state.apply(receive, time: now) }
             return messages.count
         }
         for _ in 0..<200 { #expect(throws: SQSError.overLimit) { try receive(at: start) } }
@@ -120,9 +121,9 @@ import Testing
         func receive(at now: Timestamp) throws -> Int {
             var stream = QueueBench.Stream(log: [], head: state.head)
             let bits = [UInt64](repeating: 1, count: 10)
-            let (record, messages) = try state.receive(
+            let (receive, messages) = try state.receive(
                 upTo: 10, timeoutSeconds: 30, at: now, bits: bits, stream: &stream)
-            if let record { state.apply(record, n: 100, time: now, at: QueueBench.place(100)) }
+            if let receive { state.apply(receive, time: now) }
             return messages.count
         }
         #expect(state.counts(at: until).inFlight == 0)

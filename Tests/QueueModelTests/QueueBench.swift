@@ -142,15 +142,15 @@ struct QueueBench {
             append(QueueState.requeue(poison, poison.map { body(of: $0.entry.place) }))
         }
         let bits = (0..<limit).map { _ in fresh() }
-        let (record, messages) = try decide(limit, timeout, bits, attempt)
-        if let record { append(record) }
+        let (receive, messages) = try decide(limit, timeout, bits, attempt)
+        if let receive { append(.receive(receive)) }
         return messages
     }
 
     /// By itself, so that no stream shares the log when it grows.
     private func decide(
         _ limit: Int, _ timeout: Int64?, _ bits: [UInt64], _ attempt: String?
-    ) throws -> (record: QueueRecord?, messages: [ReceivedMessage]) {
+    ) throws -> (receive: QueueRecord.Receive?, messages: [ReceivedMessage]) {
         var stream = Stream(log: log, head: state.head, reads: reads)
         return try state.receive(
             upTo: limit, timeoutSeconds: timeout, at: now, bits: bits, attempt: attempt,

@@ -50,23 +50,24 @@ extension Queue {
         // Other walks than the one from the head do not tell whether they came to an end.
         if !session.state.queue.isReadInOrder { try session.flush() }
         var stream = JournalStream(&session, continuing: &known)
-        var (record, messages) = try session.state.queue.receive(
+        var decided = try session.state.queue.receive(
             upTo: limit, timeoutSeconds: timeoutSeconds, at: session.now, bits: bits,
             attempt: attempt, heldWaiting: environment.heldWaiting, stream: &stream)
-        if messages.count < limit, stream.isCutShort {
+        if decided.messages.count < limit, stream.isCutShort {
             try session.flush()
             stream = JournalStream(session)
-            (record, messages) = try session.state.queue.receive(
+            decided = try session.state.queue.receive(
                 upTo: limit, timeoutSeconds: timeoutSeconds, at: session.now, bits: bits,
                 attempt: attempt, heldWaiting: environment.heldWaiting, stream: &stream)
         }
-        if let record { try session.append(record) }
-        let deliveries = try Self.deliveries(of: messages, &session, known: stream.seen)
+        if let receive = decided.receive { try session.append(receive) }
+        let deliveries = try Self.deliveries(of: decided.messages, &session, known: stream.seen)
         self.stream.withLock { $0 = stream }
         return Received(
             deliveries: deliveries,
             hasTransfers: !session.state.queue.transfers.isEmpty,
-            isOnTheWay: record != nil && messages.isEmpty && session.state.queue.streamed > 0)
+            isOnTheWay: decided.receive != nil && deliveries.isEmpty
+                && session.state.queue.streamed > 0)
     }
 
     private func retry(

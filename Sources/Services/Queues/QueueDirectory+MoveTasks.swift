@@ -176,14 +176,14 @@ extension Queue {
             try session.sweepExpired()
             try session.flush()
             var stream = JournalStream(session)
-            let (record, messages) = try session.state.queue.receive(
+            let (receive, messages) = try session.state.queue.receive(
                 upTo: limit, timeoutSeconds: Self.moveSeconds, at: session.now,
                 bits: (0..<limit).map { _ in environment.randomBits() },
                 heldWaiting: environment.heldWaiting, stream: &stream)
-            if let record { try session.append(record) }
+            if let receive { try session.append(receive) }
             guard !messages.isEmpty else {
                 // An empty look that got further, past expired messages, is not the end.
-                return record == nil ? try end(.completed) : 0
+                return receive == nil ? try end(.completed) : 0
             }
             let (records, count, isComplete) = session.state.queue.move(
                 messages, at: session.now, target: target)

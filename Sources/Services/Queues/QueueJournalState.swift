@@ -71,6 +71,12 @@ extension JournalSession where State == QueueJournalState {
         if record.isNews(to: state.queue) { news += 1 }
         state.apply(record, n: lastN, time: now, at: location)
     }
+
+    /// The same for the most frequent one.
+    mutating func append(_ receive: QueueRecord.Receive) throws(JournalError) {
+        _ = try append(usesReserve: true, unapplied: { receive.append(to: &$0) })
+        state.queue.apply(receive, time: now)
+    }
 }
 
 extension QueueRecord {
