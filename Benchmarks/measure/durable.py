@@ -4,6 +4,7 @@ from . import peers
 from .bench import Unavailable, ratio
 
 title = "durable sends in process"
+PREPARED = 512 * 1024  # as the journal's steps
 
 
 def measure(bench):
@@ -15,13 +16,15 @@ def measure(bench):
                 others[name] = start(bench, stack, folder)
             except Unavailable as problem:
                 bench.figures.failures[name] = str(problem)
-        seen = {"msorch": [], "disk": [], "alone": [], "alone on disk": [],
+        seen = {"msorch": [], "disk": [], "disk prepared": [],
+                "alone": [], "alone on disk": [], "alone on disk prepared": [],
                 **{name: [] for name in others}}
         for _ in range(bench.scope.rounds):
             for clients, name, disk in [(64, "msorch", "disk"), (1, "alone", "alone on disk")]:
                 sent = sends(bench, folder, clients)
                 seen[name].append(sent)
                 seen[disk].append(disk_limit(bench, folder, sent["bytes per sync"]))
+                seen[f"{disk} prepared"].append(disk_limit(bench, folder, sent["bytes per sync"], PREPARED))
             for name, run in others.items():
                 seen[name].append(run())
         report(bench.figures, seen)
@@ -32,9 +35,9 @@ def sends(bench, folder, clients):
                         durability="fsync", seconds=bench.scope.seconds, queue=f"clients-{clients}")
 
 
-def disk_limit(bench, folder, group):
+def disk_limit(bench, folder, group, prepared=0):
     """Groups a second that the disk takes when nothing else is done."""
-    return bench.inside(folder, "disk-limit", folder=folder, bytes=round(group),
+    return bench.inside(folder, "disk-limit", folder=folder, bytes=round(group), prepared=prepared,
                         seconds=bench.scope.seconds)["groups"]
 
 
@@ -61,6 +64,8 @@ def report(figures, seen):
         groups = [one["sends"] / one["messages per sync"] for one in sent]
         figures.add(f"the disk alone, groups of {sent[-1]['bytes per sync']:,.0f} bytes",
                     statistics.median(seen[disk]), "syncs/s")
+        figures.add("the same over prepared blocks", statistics.median(seen[f"{disk} prepared"]), "syncs/s")
+        figures.add(f"sends, {clients} / the disk alone, prepared blocks", ratio(groups, seen[f"{disk} prepared"]), "×")
         figures.add(f"sends, {clients} / the disk alone", ratio(groups, seen[disk]), "×", at_least=0.8)
     rates = [one["sends"] for one in seen["msorch"]]
     for name, what, bound in [("beanstalkd", "beanstalkd -f0, 64 connections", 20),
