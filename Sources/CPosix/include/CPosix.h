@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #if defined(__linux__)
+#include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
@@ -38,6 +39,8 @@ int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *, const cha
 static inline void msorch_name_thread(const char *name) {
     prctl(PR_SET_NAME, name, 0UL, 0UL, 0UL);
 }
+
+static const int msorch_most_heaps = M_ARENA_MAX;
 
 static inline int msorch_become_subreaper(void) {
     return prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0UL, 0UL, 0UL);

@@ -40,6 +40,7 @@ extension Command {
             let options = try options(invocation, deployment.stack)
             try Signals.allowHurry()
             ProcessEnvironment.raiseFileLimit()
+            ProcessEnvironment.shareHeaps()
             let session = try ServeSession(
                 deployment, queues: invocation.queues(), options: options,
                 guardExecutable: ProcessEnvironment.executable, monitor: invocation.monitor,
