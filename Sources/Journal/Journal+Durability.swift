@@ -80,7 +80,7 @@ extension Journal {
             let leads = !commit.waiters.isEmpty && commit.takeLead()
             return (leads, waits.filter { $0.n <= durable })
         }
-        if leads { JournalWorkers.pool.execute { self.syncForOthers() } }
+        if leads { execute { self.syncForOthers() } }
         tell(done)
     }
 
@@ -105,7 +105,7 @@ extension Journal {
         }
         switch next {
         case .thread(let waiter): waiter.wake(.lead)
-        case .callback: JournalWorkers.pool.execute { self.syncForOthers() }
+        case .callback: execute { self.syncForOthers() }
         case nil: break
         }
     }

@@ -40,7 +40,7 @@ extension Journal {
             Array(line.transactions.prefix(Self.lineLimit).prefix { $0.loop != nil })
         }
         guard runAtOnce(batch) else {
-            return JournalWorkers.pool.execute { self.leadForOthers() }
+            return execute { self.leadForOthers() }
         }
         line.withLock { $0.transactions.removeFirst(batch.count) }
         conclude(batch)
@@ -71,7 +71,7 @@ extension Journal {
             lead.nextReclaim = end + Self.reclaimPause
             return true
         }
-        if isOwing { JournalWorkers.pool.execute { self.tidyForLoop() } }
+        if isOwing { execute { self.tidyForLoop() } }
         return true
     }
 

@@ -20,6 +20,7 @@ package final class Journal<State: JournaledState>: Sendable {
 
     package let folder: String
     let options: JournalOptions
+    let execute: JournalExecution
     let lockFile: any JournalFile
     let session: Mutex<JournalSession<State>>
     let commit = Mutex(Commit())
@@ -29,15 +30,20 @@ package final class Journal<State: JournaledState>: Sendable {
 
     /// Opens the journal in `folder`, or begins one.
     ///
-    /// - Parameter now: the clock; a journal that begins says so.
+    /// - Parameters:
+    ///   - now: the clock; a journal that begins says so.
+    ///   - creating: whether the folder is made if it is not there.
+    ///   - execute: runs what nobody waits for; a simulator brings its own.
     package init(
         folder: String, at now: Timestamp, options: JournalOptions = JournalOptions(),
-        storage: any JournalStorage = DiskStorage()
+        storage: any JournalStorage = DiskStorage(), creating: Bool = true,
+        execute: @escaping JournalExecution = { JournalWorkers.pool.execute($0) }
     ) throws(JournalError) {
         self.folder = folder
         self.options = options
+        self.execute = execute
         do throws(SystemError) {
-            try storage.makeDirectory(folder)
+            if creating { try storage.makeDirectory(folder) }
             lockFile = try storage.open("\(folder)/lock", creating: true)
         } catch {
             throw .storage(error)
@@ -153,7 +159,7 @@ package final class Journal<State: JournaledState>: Sendable {
     private func pass(to first: Lined) {
         if let waiter = first.waiter { return waiter.wake(.lead) }
         if let loop = first.loop, leadLater(on: loop) { return }
-        JournalWorkers.pool.execute { self.leadForOthers() }
+        execute { self.leadForOthers() }
     }
 
     private func run(_ batch: [Lined]) {

@@ -141,7 +141,7 @@ extension JournalFile {
     }
 
     /// Takes the lock between processes; says who holds it if that takes too long.
-    func lock(_ options: JournalOptions) throws(JournalError) {
+    package func lock(_ options: JournalOptions) throws(JournalError) {
         if try storing({ () throws(SystemError) in try tryLock() }) { return }
         let milliseconds = Int32(clamping: options.lockTimeout.wholeMilliseconds)
         if try storing({ () throws(SystemError) in try lock(milliseconds: milliseconds) }) {

@@ -21,8 +21,11 @@ final class Waiter: Sendable {
     func wait() -> Word { word.wait { $0 } }
 }
 
+/// Runs work of a journal's on some thread, soon.
+package typealias JournalExecution = @Sendable (@escaping @Sendable () -> Void) -> Void
+
 /// Threads for journals whose callers do not wait.
-enum JournalWorkers {
+package enum JournalWorkers {
     /// A journal uses two at most: one that appends, and one that syncs.
-    static let pool = WorkerPool(name: "journal", limit: 32)
+    package static let pool = WorkerPool(name: "journal", limit: 32)
 }

@@ -25,6 +25,8 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
     }
 
     package var isNotFound: Bool { code == ENOENT }
+    /// A folder with something in it has the name.
+    package var isOccupied: Bool { code == ENOTEMPTY || code == EEXIST }
     package var isNoSpace: Bool { isDiskFull || isFileTooLarge }
     package var isDiskFull: Bool { code == ENOSPC || code == EDQUOT }
     /// A limit on files' sizes (`ulimit -f`).

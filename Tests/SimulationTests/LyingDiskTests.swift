@@ -11,8 +11,9 @@ import Testing
         "a disk that lies is caught",
         arguments: SimulatedWorld.Lie.allCases.filter { $0 != .staleBytes })
     func lie(_ lie: SimulatedWorld.Lie) {
+        let first = lie.isOfFullRuns ? Scenario.firstFull : 0
         let isCaught = (UInt64(1)...UInt64(Self.seeds)).contains { seed in
-            var scenario = Scenario(seed: seed)
+            var scenario = Scenario(seed: first + seed)
             let steps = scenario.steps(SimulationTests.length)
             let simulation = Simulation(scenario)
             simulation.world.lies = [lie]

@@ -13,6 +13,7 @@ extension NaiveQueue {
         departures: (String) -> Int
     ) throws(Violation) -> (next: NaiveQueue, isChanged: Bool) {
         let own = operation?.queue == name ? operation : nil
+        guard isThere, view.isThere else { return try explainLife(view, by: own) }
         let time = max(own?.clock ?? lastTime, lastTime)
         var change = Change(time: time, operation: own)
         change.deliverable = Dictionary(
@@ -20,6 +21,7 @@ extension NaiveQueue {
         var next = self
         next.messages = view.messages
         next.lastTime = view.lastTime
+        next.taken = view.taken
         var seen: [String: Message] = [:]
         for message in view.messages
         where seen.updateValue(message, forKey: message.token) != nil {
@@ -52,6 +54,39 @@ extension NaiveQueue {
         }
         try checkWhole(change, &next)
         return (next, change.isChanged || change.hasPurged)
+    }
+
+    /// It was not there, or is not.
+    private func explainLife(
+        _ view: QueueView, by own: Operation?
+    ) throws(Violation) -> (next: NaiveQueue, isChanged: Bool) {
+        var next = self
+        switch (isThere, view.isThere, own?.kind) {
+        case (false, false, _): return (self, false)
+        case (true, _, .remove(let force)?):
+            guard force || messages.isEmpty else {
+                throw Violation("\(name) was removed with \(messages.count) messages")
+            }
+            next.isThere = false
+            next.messages = []
+            next.deduplications = []
+            next.lastPurge = nil
+            next.cancelled.formUnion(underWay)
+            next.underWay = []
+        case (false, _, .create(let settings)?):
+            guard view.messages.isEmpty, view.transfers.isEmpty, view.state.lastPurge == nil else {
+                throw Violation("\(name) is new, and holds \(view.messages)")
+            }
+            guard view.state.settings == settings else {
+                throw Violation("\(name) was made with other settings: \(view.state.settings)")
+            }
+            next.isThere = true
+            next.settings = settings
+            next.lastTime = view.lastTime
+            next.taken = view.taken
+        default: throw Violation("\(name) is \(view.isThere ? "there" : "gone") by itself")
+        }
+        return (next, true)
     }
 
     /// What was seen so far.
@@ -101,6 +136,8 @@ extension NaiveQueue {
         switch change.operation?.kind {
         case .receive(_, let seconds, _) where now.visibleAt == time + .seconds(seconds): break
         case .redrive where now.visibleAt == time + .seconds(30): break
+        // The queue that it was to go to has been removed meanwhile.
+        case .redrive where now.visibleAt == time: break
         default: throw Violation("\(message) became \(now)")
         }
         change.received.append(message)

@@ -12,6 +12,8 @@ struct NaiveQueue {
     }
 
     let name: String
+    /// Whether it was made, and not removed since. Its books go on in the next of its name.
+    var isThere = true
     var settings: QueueSettings
     /// In the order in which they arrived.
     var messages: [Message] = []
@@ -21,6 +23,8 @@ struct NaiveQueue {
     /// How often each message has left for the peer, or come from there.
     var departed: [String: Int] = [:]
     var arrived: [String: Int] = [:]
+    /// The highest number of a transfer that it took from each giver.
+    var taken: [String: UInt64] = [:]
     /// Left, but not taken by the peer when last seen.
     var underWay: Set<String> = []
     /// A purge came between: they may or may not arrive.

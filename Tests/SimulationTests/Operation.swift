@@ -5,6 +5,7 @@ import QueueModel
 struct Operation {
     struct Entry {
         var token: String
+        var bytes: Int
         var group: String?
         var deduplicationID: String?
         var delaySeconds: Int64
@@ -19,18 +20,28 @@ struct Operation {
         case set(QueueSettings)
         case redrive
         case settle
+        case create(QueueSettings)
+        case remove(force: Bool)
     }
 
     var kind: Kind
     var queue: String
     var clock: Timestamp
 
+    /// Whether there is a form of it that nobody waits for.
+    var canBeSubmitted: Bool {
+        switch kind {
+        case .send, .receive, .delete, .changeVisibility: true
+        case .purge, .set, .redrive, .settle, .create, .remove: false
+        }
+    }
+
     /// Whether one record is all that it does: then it has an effect once.
     var isSingle: Bool {
         switch kind {
         case .receive, .redrive: false
         case .send(let entries): entries.count <= QueueLimits.batchEntries
-        case .delete, .changeVisibility, .purge, .set, .settle: true
+        case .delete, .changeVisibility, .purge, .set, .settle, .create, .remove: true
         }
     }
 }

@@ -24,6 +24,7 @@ struct QueueView {
         var tokens: [String]
     }
 
+    var isThere = true
     /// In the order in which they arrived.
     var messages: [Message] = []
     var transfers: [Transfer] = []
@@ -37,8 +38,11 @@ struct QueueView {
     /// Looks at it through a process that has nothing else to do.
     init(of name: String, through process: SimulatedProcess) throws {
         guard let queues = process.queues else { throw Violation("a dead process cannot look") }
-        let queue = try queues.queue(name)
-        let session = try queue.journal.read { $0 }
+        guard let session = try Self.session(of: name, queues) else {
+            (isThere, origin, taken) = (false, name, [:])
+            (lastTime, state) = (Timestamp(milliseconds: 0), QueueState())
+            return
+        }
         state = session.state.queue
         lastTime = session.lastTime
         taken = state.taken
@@ -64,6 +68,16 @@ struct QueueView {
                     tokens: bodies.map { Self.token(of: $0.escapedBody) }))
         }
         try checkTotals()
+    }
+
+    private static func session(
+        of name: String, _ queues: QueueDirectory
+    ) throws -> JournalSession<QueueJournalState>? {
+        do {
+            return try queues.withQueue(name) { try $0.journal.read { $0 } }
+        } catch QueueError.noSuchQueue {
+            return nil
+        }
     }
 
     private func message(

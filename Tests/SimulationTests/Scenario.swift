@@ -11,6 +11,10 @@ struct Scenario {
         var redrives: Bool
     }
 
+    /// From here on seeds tell of queues that come and go, too, and of calls that nobody waits for.
+    /// Those before mean what they meant.
+    static let firstFull: UInt64 = 1_000_000_000_000_000
+
     let seed: UInt64
     var options = JournalOptions()
     var queues: [QueueSetup] = []
@@ -20,16 +24,24 @@ struct Scenario {
 
     private var random: Generator
     private var stepNumber = 0
+    /// For what seeds tell of since.
+    private var further: Generator
+    private let removes: Bool
+    private let submits: Bool
 
     init(seed: UInt64) {
         self.seed = seed
         random = Generator(seed: seed)
+        further = Generator(seed: ~seed)
+        let kind = seed < Self.firstFull ? 3 : further.below(3)
+        (removes, submits) = (kind == 0 || kind == 2, kind == 1 || kind == 2)
         options.segmentBytes = UInt64(1500 + random.below(8000))
         options.checkpointBytes = UInt64(300 + random.below(3000))
         options.historyBytes = UInt64(random.below(6000))
         options.reserveBytes = 2048
         options.preparedBytes = UInt64(random.pick([1000, 3000, 6000]))
         options.preparingSyncs = 1 + random.below(3)
+        options.lockTimeout = .zero
         let families = random.pick([["A"], ["A"], ["F.fifo"], ["F.fifo"], ["O"], ["A", "F.fifo"]])
         for name in families { addFamily(name) }
     }
@@ -61,7 +73,7 @@ struct Scenario {
         stepNumber += 1
         var step = Step(
             number: stepNumber, salt: random.next(), process: random.below(Self.processes),
-            queue: setup.name, action: action(for: setup, depth: depth))
+            queue: setup.name, action: changed(action(for: setup, depth: depth)))
         if random.chance(1, in: chance) {
             let kind = random.pick(Fault.Kind.allCases)
             step.faults = [Fault(kind: kind, call: random.below(kind.isCommon ? 40 : 6))]
@@ -74,6 +86,18 @@ struct Scenario {
             }
         }
         return step
+    }
+
+    private mutating func changed(_ action: Step.Action) -> Step.Action {
+        if removes {
+            if further.chance(1, in: 16) { return .remove(force: further.chance(3, in: 4)) }
+            if further.chance(1, in: 60) { return .create }
+        }
+        guard submits, further.chance(1, in: 2) else { return action }
+        switch action {
+        case .send, .receive, .delete, .changeVisibility: return .submit(action)
+        default: return action
+        }
     }
 
     private mutating func action(for queue: QueueSetup, depth: Int) -> Step.Action {

@@ -1,3 +1,4 @@
+import Glibc
 import Posix
 
 /// A disk in memory, and what it may do to a writer.
@@ -115,14 +116,19 @@ final class SimulatedDisk {
         return true
     }
 
-    /// Within one folder. Whether there was something to rename.
-    func rename(_ source: String, to target: String) -> Bool {
+    /// Within one folder.
+    /// - Returns: 0, or why not.
+    func rename(_ source: String, to target: String) -> CInt {
         guard let (folder, name) = parent(of: source), let (other, newName) = parent(of: target),
             folder === other, let entry = folder.entries[name]
-        else { return false }
-        if case .file(let file)? = folder.entries[newName] { used -= file.bytes.count }
+        else { return ENOENT }
+        switch folder.entries[newName] {
+        case .file(let file): used -= file.bytes.count
+        case .folder(let there) where !there.entries.isEmpty: return ENOTEMPTY
+        case .folder, nil: break
+        }
         change(folder, .rename(name, to: newName, entry))
-        return true
+        return 0
     }
 
     func remove(_ path: String) {

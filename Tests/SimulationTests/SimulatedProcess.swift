@@ -63,6 +63,8 @@ final class SimulatedProcess: @unchecked Sendable {
         environment.messageID = { [world] in world.messageID() }
         environment.processID = id
         environment.heldWaiting = 2
+        environment.isRunning = { [world] in world.isRunning($0) }
+        environment.execute = { [weak self] in self?.execute($0) }
         queues = QueueDirectory(
             stateDirectory: SimulatedWorld.stateDirectory, environment: environment,
             options: world.options)
@@ -72,9 +74,45 @@ final class SimulatedProcess: @unchecked Sendable {
     func die() {
         isAlive = false
         queues = nil
+        jobs = []
         for lock in locks.values { release(lock) }
         locks = [:]
         world.forget(self)
+    }
+
+    // MARK: work that nobody waits for
+
+    /// What its other threads will do.
+    private var jobs: [@Sendable () -> Void] = []
+    private(set) var isAtJob = false
+    /// Operations that one of its threads is in, and waits for.
+    private var waiting = 0
+    var isWaiting: Bool { waiting > 0 }
+
+    /// While a thread waits nothing else may be put off: it could be what it waits for.
+    private func execute(_ job: @escaping @Sendable () -> Void) {
+        guard isAlive else { return }
+        if isWaiting { run(job) } else { jobs.append(job) }
+    }
+
+    func wait<R>(_ body: () throws -> R) rethrows -> R {
+        waiting += 1
+        defer { waiting -= 1 }
+        return try body()
+    }
+
+    var jobCount: Int { jobs.count }
+
+    /// Does one of its jobs, if it is there.
+    func work(at index: Int) {
+        if index < jobs.count { run(jobs.remove(at: index)) }
+    }
+
+    private func run(_ job: () -> Void) {
+        let before = isAtJob
+        isAtJob = true
+        defer { isAtJob = before }
+        job()
     }
 
     // MARK: locks

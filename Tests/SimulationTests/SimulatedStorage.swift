@@ -30,7 +30,7 @@ final class SimulatedStorage: JournalStorage, @unchecked Sendable {
 
     func open(_ path: String, creating: Bool) throws(SystemError) -> any JournalFile {
         try perform("open", path) { () throws(SystemError) in
-            if let file = disk.file(path) {
+            if let file = disk.file(path), !world.isHidden(path) {
                 return SimulatedFile(file, path, process, world)
             }
             guard creating, let file = disk.createFile(path) else {
@@ -65,9 +65,8 @@ final class SimulatedStorage: JournalStorage, @unchecked Sendable {
 
     func rename(_ source: String, to target: String) throws(SystemError) {
         try perform("rename", source) { () throws(SystemError) in
-            guard disk.rename(source, to: target) else {
-                throw SystemError(call: "rename", code: ENOENT, path: source)
-            }
+            let code = disk.rename(source, to: target)
+            guard code == 0 else { throw SystemError(call: "rename", code: code, path: source) }
         }
     }
 
@@ -141,7 +140,10 @@ private final class SimulatedFile: JournalFile, @unchecked Sendable {
 
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int {
         let start = Int(clamping: offset)
-        func put(_ count: Int) { world.disk.write(bytes.prefix(count), to: file, at: start) }
+        func put(_ count: Int) {
+            guard !world.isForgotten(bytes, path) else { return }
+            world.disk.write(bytes.prefix(count), to: file, at: start)
+        }
         func part() -> Int {
             if bytes.count <= Self.atomicBytes {
                 return world.random.chance(1, in: 2) ? bytes.count : 0
@@ -203,7 +205,13 @@ private final class SimulatedFile: JournalFile, @unchecked Sendable {
             failuresHeard = file.failedSyncs
             if !world.lies.contains(.syncError) { throw process.failure("fdatasync", EIO, path) }
         }
-        if !world.lies.contains(.fileSync) { world.disk.sync(file) }
+        if !isLiedAbout { world.disk.sync(file) }
+    }
+
+    private var isLiedAbout: Bool {
+        world.lies.contains(.fileSync)
+            || world.lies.contains(.submittedSync) && process.isAtJob
+            || world.lies.contains(.newQueueSync) && path.contains("/.new-")
     }
 
     func tryLock() throws(SystemError) -> Bool {

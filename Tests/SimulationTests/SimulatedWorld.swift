@@ -14,6 +14,22 @@ final class SimulatedWorld: @unchecked Sendable {
         case syncError
         /// What power loss has left behind the records is not cut off.
         case staleBytes
+        /// A sync that nobody waits for in person.
+        case submittedSync
+        /// A sync of a queue that is being made.
+        case newQueueSync
+        /// That a queue is removed is not said to those who have it open.
+        case endMark
+        /// What a removed queue leaves to the next of its name is not there.
+        case transferNumbers
+
+        /// Whether it matters only where queues come and go, or calls are not waited for.
+        var isOfFullRuns: Bool {
+            switch self {
+            case .fileSync, .folderSync, .syncError, .staleBytes: false
+            case .submittedSync, .newQueueSync, .endMark, .transferNumbers: true
+            }
+        }
     }
 
     struct StepContext {
@@ -85,6 +101,20 @@ final class SimulatedWorld: @unchecked Sendable {
             return String(repeating: "0", count: width - digits.utf8.count) + digits
         }
         return "\(hex(UInt64(stepContext.step), 8))-0000-4000-8000-\(hex(stepContext.ids, 12))"
+    }
+
+    func isRunning(_ process: Int32) -> Bool {
+        processes.contains { $0.id == process && $0.isAlive }
+    }
+
+    func isHidden(_ path: String) -> Bool {
+        lies.contains(.transferNumbers) && path.contains("/.numbers-")
+    }
+
+    /// Whether the disk only says that it wrote that.
+    func isForgotten(_ bytes: UnsafeRawBufferPointer, _ path: String) -> Bool {
+        lies.contains(.endMark) && path.hasSuffix("/lock")
+            && bytes.starts(with: String(UInt64.max).utf8)
     }
 
     func beforeCall(of process: SimulatedProcess, isSegmentSync: Bool) {

@@ -7,7 +7,7 @@ import QueueModel
 /// Whether what a living process was told is what happened.
 extension Simulation {
     /// It was told that its operation is done.
-    func check(_ answer: Answer, _ frame: Frame, _ before: NaiveQueue) {
+    func check(_ answer: Answer, _ frame: Frame) {
         guard let operation = frame.operation, let queue = tracks[operation.queue]?.current
         else { return }
         let durability = queue.settings.durability
@@ -22,6 +22,9 @@ extension Simulation {
             isPromised = isPromised && queue.settings.isFIFO
         case (.purge, _), (.redrive, _), (.set, _): break
         case (.settle, _): isPromised = true
+        case (.create, _), (.remove, _):
+            isPromised = true
+            if frame.effectIndex == nil { fail("\(operation.kind) was acknowledged, in vain") }
         default: isPromised = false
         }
         // A redrive's last confirmation may be undone, and is then made again.
@@ -97,9 +100,11 @@ extension Simulation {
     }
 
     /// It was refused.
-    func check(_ error: any Error, _ frame: Frame, _ before: NaiveQueue) {
-        let mayFail = frame.process.hasFailed || world.capacity != nil
+    func check(_ error: any Error, _ frame: Frame, _ before: NaiveQueue, mayFail: Bool) {
         guard let operation = frame.operation else { return }
+        let isInterrupted = !frame.step.interruptions.isEmpty
+        let mayBeGone =
+            isInterrupted || !before.isThere || tracks[operation.queue]?.current.isThere == false
         let time = max(operation.clock, before.lastTime)
         switch (error, operation.kind) {
         case (JournalError.damaged, _), (QueueError.journal(.damaged, _), _):
@@ -115,6 +120,16 @@ extension Simulation {
                 fail("\(message) was refused: \(error)")
             }
         case (QueueError.isBeingRedriven, .redrive): break
+        case (QueueError.noSuchQueue, _) where mayBeGone: break
+        case (QueueError.noSuchQueue(let name, _), .redrive)
+        where isInterrupted || tracks[name]?.current.isThere == false: break
+        case (JournalError.removed, _) where mayBeGone || frame.step.isSubmitted: break
+        case (QueueError.exists, .create) where before.isThere || isInterrupted: break
+        case (QueueError.holdsMessages, .remove(force: false))
+        where !before.messages.isEmpty || isInterrupted: break
+        // Another one is at it.
+        case (JournalError.busy, .create), (JournalError.busy, .remove):
+            if !mayFail && frames.count < 2 { fail("\(operation) was refused: \(error)") }
         default:
             if !mayFail { fail("\(operation) was refused: \(error)") }
         }

@@ -108,7 +108,8 @@ extension Simulation {
     private func balance(_ views: [String: QueueView]) throws {
         for (name, view) in views {
             guard let peer = peer(of: name), let other = views[peer] else { continue }
-            let last = other.taken[view.origin] ?? 0
+            let taken = other.isThere ? other.taken : tracks[peer]?.current.taken
+            let last = taken?[view.origin] ?? 0
             let underWay = Set(view.transfers.filter { $0.number > last }.flatMap(\.tokens))
             guard var queue = tracks[name]?.current, let taker = tracks[peer]?.current else {
                 continue
@@ -158,7 +159,7 @@ extension Simulation {
         let observer = world.observer()
         defer { observer.die() }
         do {
-            for setup in scenario.queues {
+            for setup in scenario.queues where tracks[setup.name]?.current.isThere == true {
                 _ = try observer.queues?.queue(setup.name)
                 let found = try observer.queues?.verify(setup.name).problems ?? []
                 if let problem = found.first { fail("verify: \(problem)") }

@@ -14,9 +14,14 @@ extension Simulation {
 
     func carryOut(_ step: Step, _ process: SimulatedProcess) {
         guard let operation = operation(for: step), let index = frames.indices.last else { return }
-        frames[index].operation = operation
-        frames[index].startIndex = tracks[operation.queue]?.currentIndex ?? 0
-        let answer = Result { try ask(operation, process) }
+        if step.isSubmitted, canBeSubmitted(operation) {
+            return submit(operation, process)
+        }
+        // A thread that waits would wait for ever for work that no other one does.
+        finishJobs(of: process)
+        guard violation == nil, process.isAlive, !world.hasLostPower else { return }
+        begin(operation)
+        let answer = Result { try process.wait { try ask(operation, process) } }
         guard violation == nil else { return }
         guard !world.hasLostPower else {
             // Who was interrupted was looked at before that.
@@ -31,22 +36,42 @@ extension Simulation {
         frames[index].operation = nil
         guard violation == nil, process.isAlive, let before else { return }
         switch answer {
-        case .success(let answer): check(answer, frame, before)
-        case .failure(let error): check(error, frame, before)
+        case .success(let answer): check(answer, frame)
+        case .failure(let error):
+            check(error, frame, before, mayFail: process.hasFailed || world.capacity != nil)
         }
     }
 
+    /// Of a FIFO queue's records that are done together, a later one may turn out to be no duplicate.
+    private func canBeSubmitted(_ operation: Operation) -> Bool {
+        guard case .send(let entries) = operation.kind else { return operation.canBeSubmitted }
+        return entries.count <= QueueLimits.batchEntries
+            || tracks[operation.queue]?.current.settings.isFIFO == false
+    }
+
+    func begin(_ operation: Operation) {
+        guard let index = frames.indices.last else { return }
+        frames[index].operation = operation
+        frames[index].startIndex = tracks[operation.queue]?.currentIndex ?? 0
+    }
+
     private func operation(for step: Step) -> Operation? {
-        guard let queue = tracks[step.queue]?.current else { return nil }
+        guard let queue = tracks[step.queue]?.current,
+            let setup = scenario.queues.first(where: { $0.name == step.queue })
+        else { return nil }
         let kind: Operation.Kind
-        switch step.action {
+        // Most who find no queue make it.
+        let isMissed = !queue.isThere && step.salt % 3 != 0
+        switch isMissed ? .create : step.plainAction {
+        case .create: kind = .create(setup.settings)
+        case .remove(let force): kind = .remove(force: force)
         case .send(let entries):
             // Looking at all of them after each step has its price.
             guard queue.messages.count < Scenario.messages else { return nil }
             kind = .send(
                 entries.enumerated().map { index, entry in
                     Operation.Entry(
-                        token: "s\(step.number).\(index)", group: entry.group,
+                        token: "s\(step.number).\(index)", bytes: entry.bytes, group: entry.group,
                         deduplicationID: entry.deduplicationID,
                         delaySeconds: entry.delaySeconds ?? 0)
                 })
@@ -83,11 +108,31 @@ extension Simulation {
 
     private func ask(_ operation: Operation, _ process: SimulatedProcess) throws -> Answer {
         guard let queues = process.queues else { return .done }
-        let queue = try queues.queue(operation.queue)
         switch operation.kind {
+        case .create(let settings):
+            try queues.create(operation.queue, settings)
+            return .done
+        case .remove(let force):
+            try queues.remove(operation.queue, force: force)
+            return .done
+        default: break
+        }
+        var isRepeated = false
+        return try queues.withQueue(operation.queue) { queue in
+            // If there is another queue by now, it is for that.
+            if isRepeated, let index = frames.indices.last { frames[index].isEffective = false }
+            isRepeated = true
+            return try ask(operation, of: queue, queues)
+        }
+    }
+
+    private func ask(
+        _ operation: Operation, of queue: Queue, _ queues: QueueDirectory
+    ) throws -> Answer {
+        switch operation.kind {
+        case .create, .remove: break
         case .send(let entries):
-            let step = frames.last?.step
-            let messages = entries.enumerated().map { Self.entry($1, step, $0) }
+            let messages = entries.map(Self.entry)
             // Several records with one lock and one sync.
             guard messages.count > QueueLimits.batchEntries else {
                 return .sent(try queue.send(messages))
@@ -114,11 +159,8 @@ extension Simulation {
         return .done
     }
 
-    private static func entry(
-        _ planned: Operation.Entry, _ step: Step?, _ index: Int
-    ) -> SendEntry {
-        var bytes = planned.token.utf8.count + 1
-        if case .send(let entries)? = step?.action { bytes = max(bytes, entries[index].bytes) }
+    static func entry(_ planned: Operation.Entry) -> SendEntry {
+        let bytes = max(planned.token.utf8.count + 1, planned.bytes)
         let body = Array(planned.token.utf8) + [UInt8(ascii: " ")]
         let padding = [UInt8](repeating: UInt8(ascii: "x"), count: bytes - body.count)
         var entry = SendEntry(escapedBody: body + padding, size: bytes)

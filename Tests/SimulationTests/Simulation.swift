@@ -35,6 +35,8 @@ final class Simulation {
     var violation: Violation?
     /// What was going on when the power went, and had not been looked at.
     var cutOff: Operation?
+    /// What was submitted and has no answer yet.
+    var pending: [Pending] = []
     private var processes: [SimulatedProcess?]
     private var keptCheckpoints: [String: [UInt8]] = [:]
     private(set) var operations = 0
@@ -73,8 +75,20 @@ final class Simulation {
             if let violation { return Failure(step: step.number, violation: violation) }
         }
         world.capacity = nil
+        conclude(behind: steps.last?.number ?? 0)
         checkJournals()
         return violation.map { Failure(step: steps.last?.number ?? 0, violation: $0) }
+    }
+
+    /// Everybody gets the answers that are still to come.
+    private func conclude(behind last: Int) {
+        for index in processes.indices where processes[index]?.isAlive == true {
+            guard violation == nil, let queue = scenario.queues.first else { return }
+            take(
+                Step(
+                    number: last + 1 + index, salt: 0, process: index, queue: queue.name,
+                    action: .settle))
+        }
     }
 
     private func end() {
@@ -93,7 +107,7 @@ final class Simulation {
 
     // MARK: steps
 
-    private func take(_ step: Step) {
+    func take(_ step: Step) {
         operations += 1
         world.beginStep(step.number, salt: step.salt)
         let process = process(step.process)
@@ -102,6 +116,7 @@ final class Simulation {
         frames.append(Frame(step: step, process: process))
         defer {
             process.faults = []
+            noteFailure(of: process)
             frames.removeLast()
         }
         switch step.action {
@@ -144,9 +159,10 @@ final class Simulation {
     /// Whether a second thread of a process may take a step while the first syncs: one that will
     /// not wait for a sync.
     private func canShare(_ process: SimulatedProcess, _ step: Step) -> Bool {
-        guard frames.count(where: { $0.process === process }) == 1,
-            tracks[step.queue]?.current.settings.isFIFO == false
+        guard frames.count(where: { $0.process === process }) == 1, process.isWaiting,
+            let queue = tracks[step.queue]?.current, queue.isThere, !queue.settings.isFIFO
         else { return false }
+        if step.isSubmitted { return true }
         return switch step.action {
         case .delete: true
         default: false

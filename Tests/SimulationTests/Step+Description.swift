@@ -15,6 +15,9 @@ extension Step.Action {
         case .advanceClock(let milliseconds): "clock \(milliseconds) ms"
         case .losePower: "lose power"
         case .harmCheckpoint(let harm): "checkpoint: \(harm)"
+        case .remove(let force): force ? "remove with its messages" : "remove"
+        case .create: "create"
+        case .submit(let action): "submit \(action)"
         case .limitDisk(let room): room.map { "disk: room for \($0) bytes" } ?? "disk: room"
         }
     }

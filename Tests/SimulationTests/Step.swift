@@ -44,8 +44,22 @@ struct Step {
         case advanceClock(milliseconds: Int64)
         case losePower
         case harmCheckpoint(Harm)
+        /// The queue, with its messages only if `force` is set.
+        case remove(force: Bool)
+        case create
+        /// A send, receive, delete or change of visibility that nobody waits for.
+        indirect case submit(Action)
         /// So many more bytes fit on the disk; `nil`: no end of them.
         case limitDisk(Int?)
+    }
+
+    var isSubmitted: Bool {
+        if case .submit = action { true } else { false }
+    }
+
+    /// What it does, waited for or not.
+    var plainAction: Action {
+        if case .submit(let action) = action { action } else { action }
     }
 
     /// Somebody else's step, run within this one: before the `call`th call that it makes while it

@@ -30,15 +30,15 @@ package final class Queue: Sendable {
     }
 
     init(
-        name: String, folder: String, environment: QueueEnvironment, options: JournalOptions,
-        observe: @escaping QueueActivity.Observer
+        name: String, folder: String, creating: Bool, environment: QueueEnvironment,
+        options: JournalOptions, observe: @escaping QueueActivity.Observer
     ) throws(JournalError) {
         self.name = name
         self.environment = environment
         self.observe = observe
         journal = try Journal(
             folder: folder, at: environment.clock.now(), options: options,
-            storage: environment.storage)
+            storage: environment.storage, creating: creating, execute: environment.execute)
         compressionFloor = Atomic(.max)
         journal.look { note($0.queue.settings, $0.settingsVersion) }
     }

@@ -33,25 +33,28 @@ extension QueueDirectory {
     package func startMoveTask(from name: String, to target: String?, rate: Int64?) throws
         -> MoveTask
     {
-        let source = try queue(name)
+        _ = try queue(name)
         if let target {
+            _ = try withQueue(target) { try $0.settings }
             guard name != target else {
                 throw SQSError.invalidParameter(
                     "Source queue arn and destination queue arn cannot be the same.")
             }
-            guard try queue(target).settings.isFIFO == source.settings.isFIFO else {
+            guard target.hasSuffix(".fifo") == name.hasSuffix(".fifo") else {
                 throw SQSError.invalidParameter(
                     "The source queue and destination queue must be of the same queue type.")
             }
         } else if try sources(of: name).isEmpty {
             throw QueueError.unclearSource(name)
         }
-        return try source.commit { session in
-            let toMove = try session.liveCounts(at: session.now).counts.visible
-            let task = MoveTask(
-                id: source.environment.messageID(), target: target, rate: rate, toMove: toMove)
-            try session.append(try session.state.queue.start(task))
-            return session.state.queue.activeMoveTask ?? task
+        return try withQueue(name) { source in
+            try source.commit { session in
+                let toMove = try session.liveCounts(at: session.now).counts.visible
+                let task = MoveTask(
+                    id: source.environment.messageID(), target: target, rate: rate, toMove: toMove)
+                try session.append(try session.state.queue.start(task))
+                return session.state.queue.activeMoveTask ?? task
+            }
         }
     }
 
@@ -77,9 +80,9 @@ extension QueueDirectory {
     ) throws -> MoveTask? {
         let source = try queue(name)
         guard let lock = try moveLock(of: name) else {
-            let file = try storage.open(moveLockPath(of: name), creating: true)
+            let file = try? storage.open(moveLockPath(of: name), creating: false)
             throw QueueError.isBeingRedriven(
-                name, holder: FileSystem.lockHolder(of: try file.status()))
+                name, holder: try file.flatMap { FileSystem.lockHolder(of: try $0.status()) })
         }
         defer { lock.unlock() }
         try finishTransfers(of: source)
@@ -126,7 +129,15 @@ extension QueueDirectory {
 
     /// The queues whose dead letters go to `name`.
     package func sources(of name: String) throws -> [String] {
-        try names().filter { try queue($0).settings.redrivePolicy?.deadLetterQueue == name }
+        try names().filter { source in
+            do {
+                return try withQueue(source) {
+                    try $0.settings.redrivePolicy?.deadLetterQueue == name
+                }
+            } catch QueueError.noSuchQueue {
+                return false  // removed meanwhile
+            }
+        }
     }
 
     private func moveLockPath(of name: String) -> String {
@@ -135,8 +146,12 @@ extension QueueDirectory {
 
     /// The right to run the queue's tasks; `nil` if another has it.
     private func moveLock(of name: String) throws -> (any JournalFile)? {
-        let file = try storage.open(moveLockPath(of: name), creating: true)
-        return try file.tryLock() ? file : nil
+        do {
+            let file = try storage.open(moveLockPath(of: name), creating: true)
+            return try file.tryLock() ? file : nil
+        } catch  where error.isNotFound {
+            throw QueueError.noSuchQueue(name, existing: try names())  // removed meanwhile
+        }
     }
 
     /// Sends a batch on its way, or ends the task.

@@ -1,7 +1,9 @@
 import JSON
 import Journal
+import Posix
 import QueueModel
 
+/// Messages on their way from one queue to another (docs/journal.md, *Transfers*).
 extension QueueDirectory {
     /// Carries out the moves to dead-letter queues that are decided but not confirmed. The taker
     /// remembers each giver's numbers, so a move cut at any step is neither lost nor done twice.
@@ -13,51 +15,25 @@ extension QueueDirectory {
         // A taker that does not open now gets none of them: it remembers the highest number alone.
         var unreachable: Set<String> = []
         for known in transfers where !unreachable.contains(known.target) {
-            // One that does not allow it any more lets them wait as well.
-            guard let taker = try? queue(known.target),
-                try known.isMove || taker.settings.redriveAllow.allows(giver.name)
-            else {
+            guard try isReachable(known, from: giver) else {
                 unreachable.insert(known.target)
                 continue
             }
             let number = known.number
-            let messages = try giver.journal.read { session -> [QueueRecord.NewMessage]? in
-                // Meanwhile another process may have finished it, or carried its messages on.
-                guard
-                    let transfer = session.state.queue.transfers.first(where: {
-                        $0.number == number
-                    })
-                else { return nil }
-                let bodies = try Queue.messages(transfer.messages.map(\.entry), session)
-                return zip(transfer.messages, bodies).map { held, body in
-                    var message = body
-                    // A FIFO queue starts the message's time anew; a standard one keeps it.
-                    let isFIFO = transfer.target.hasSuffix(".fifo")
-                    message.sent = isFIFO ? nil : held.entry.sent
-                    if isFIFO { message.deduplicationID = message.messageID }
-                    message.receiveCount = held.receiveCount
-                    message.delaySeconds = 0
-                    message.due = nil
-                    message.source = giver.name
-                    guard transfer.isMove else { return message }
-                    // A redriven message is a new one.
-                    message.id = MessageID(environment.messageID())
-                    message.sent = nil
-                    message.receiveCount = 0
-                    message.source = nil
-                    message.deduplicationID = isFIFO ? message.messageID : nil
-                    return message
-                }
-            }
-            guard let messages else { continue }
+            guard let messages = try messages(ofTransfer: number, from: giver) else { continue }
             try giver.settle()
             crashPoint("before-take")
-            try taker.commit { session in
-                let last = session.state.queue.taken[origin] ?? 0
-                guard last < number else { return }
-                let record = QueueRecord.take(
-                    from: origin, number: number, messages)
-                try session.append(record)
+            do {
+                try withQueue(known.target) { taker in
+                    try taker.commit { session in
+                        let last = session.state.queue.taken[origin] ?? 0
+                        guard last < number else { return }
+                        try session.append(.take(from: origin, number: number, messages))
+                    }
+                }
+            } catch JournalError.removed, QueueError.noSuchQueue {
+                unreachable.insert(known.target)  // gone since
+                continue
             }
             crashPoint("after-take")
             try giver.commit(isDurable: { _ in false }) { session in
@@ -67,4 +43,91 @@ extension QueueDirectory {
             }
         }
     }
+
+    /// Whether the taker is there and takes it. One that does not allow it any more lets it wait.
+    private func isReachable(_ transfer: QueueState.Transfer, from giver: Queue) throws -> Bool {
+        guard (try? queue(transfer.target)) != nil else { return false }
+        do {
+            return try withQueue(transfer.target) { taker in
+                try transfer.isMove || taker.settings.redriveAllow.allows(giver.name)
+            }
+        } catch JournalError.removed, QueueError.noSuchQueue {
+            return false
+        }
+    }
+
+    /// The messages as they are to arrive; `nil` if another process has finished it meanwhile.
+    private func messages(
+        ofTransfer number: UInt64, from giver: Queue
+    ) throws -> [QueueRecord.NewMessage]? {
+        try giver.journal.read { session -> [QueueRecord.NewMessage]? in
+            // Another process may have carried its messages on, too.
+            guard
+                let transfer = session.state.queue.transfers.first(where: { $0.number == number })
+            else { return nil }
+            let bodies = try Queue.messages(transfer.messages.map(\.entry), session)
+            return zip(transfer.messages, bodies).map { held, body in
+                var message = body
+                // A FIFO queue starts the message's time anew; a standard one keeps it.
+                let isFIFO = transfer.target.hasSuffix(".fifo")
+                message.sent = isFIFO ? nil : held.entry.sent
+                if isFIFO { message.deduplicationID = message.messageID }
+                message.receiveCount = held.receiveCount
+                message.delaySeconds = 0
+                message.due = nil
+                message.source = giver.name
+                guard transfer.isMove else { return message }
+                // A redriven message is a new one.
+                message.id = MessageID(environment.messageID())
+                message.sent = nil
+                message.receiveCount = 0
+                message.source = nil
+                message.deduplicationID = isFIFO ? message.messageID : nil
+                return message
+            }
+        }
+    }
+
+    // MARK: numbers
+
+    private func numbersPath(of name: String) -> String { hiddenPath("numbers-\(name)") }
+
+    /// Notes, durably, what a queue that is about to be removed knows of transfers: the next queue
+    /// of its name goes on from there (`transferNumbers(of:)`).
+    func keepTransferNumbers(_ numbers: TransferNumbers, of name: String) throws(SystemError) {
+        guard numbers != TransferNumbers() else { return }
+        let path = numbersPath(of: name)
+        let bytes = Array(JSONValue.object(numbers.json).serialized().utf8)
+        func write() throws(SystemError) {
+            try storage.remove(path + ".new")
+            let file = try storage.open(path + ".new", creating: true)
+            try file.writeAll(bytes, at: 0)
+            try file.sync()
+        }
+        do throws(SystemError) {
+            try write()
+        } catch {
+            guard error.isDiskFull else { throw error }
+            // The queue goes: what it keeps for a full disk is free.
+            try storage.open("\(folderPath(of: name))/reserve", creating: true).truncate(to: 0)
+            try write()
+        }
+        try storage.rename(path + ".new", to: path)
+        try storage.syncDirectory(folder)
+    }
+
+    /// What the last queue of that name knew; nothing if there was none.
+    func transferNumbers(of name: String) throws(SystemError) -> TransferNumbers {
+        let file: any JournalFile
+        do throws(SystemError) {
+            file = try storage.open(numbersPath(of: name), creating: false)
+        } catch {
+            guard error.isNotFound else { throw error }
+            return TransferNumbers()
+        }
+        let bytes = try file.bytes(at: 0, count: Int(clamping: file.status().size))
+        return TransferNumbers(json: (try? JSONValue.parse(bytes)) ?? .null)
+    }
+
+    func forgetTransferNumbers(of name: String) { try? storage.remove(numbersPath(of: name)) }
 }

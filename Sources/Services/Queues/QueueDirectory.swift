@@ -8,7 +8,7 @@ import Synchronization
 package final class QueueDirectory: Sendable {
     let folder: String
     let environment: QueueEnvironment
-    private let options: JournalOptions
+    let options: JournalOptions
     private let observe: QueueActivity.Observer
     private let open = Mutex(OpenQueues())
 
@@ -99,17 +99,31 @@ package final class QueueDirectory: Sendable {
         }
     }
 
+    /// What is seen of a queue that others remove and make again meanwhile, at most.
+    private static let lives = 4
+
     private func loadOrBury(_ name: String) throws -> Queue {
-        do {
+        for _ in 0..<Self.lives {
             do {
-                return try load(name)
+                return try open(name, in: folderPath(of: name), creating: false)
             } catch QueueError.journal(.removed, _) {
-                // A repair may have put another in its place meanwhile.
-                return try load(name)
+                // A removal that was cut short; or a repair, or another queue, has its place now.
+                try bury(name)
+            } catch QueueError.journal(.storage(let error), _) where error.isNotFound {
+                guard try storage.isDirectory(folderPath(of: name)) else { break }
             }
-        } catch QueueError.journal(.removed, _) {
-            try bury(name)  // a removal that was cut short
-            throw QueueError.noSuchQueue(name, existing: try names())
+        }
+        throw QueueError.noSuchQueue(name, existing: try names())
+    }
+
+    /// Runs `body` with a queue; once more if the one that was open here has been removed by
+    /// another process, which may have made a new one.
+    func withQueue<R>(_ name: String, _ body: (Queue) throws -> R) throws -> R {
+        do {
+            return try body(try queue(name))
+        } catch JournalError.removed {
+            forget(name)
+            return try body(try queue(name))
         }
     }
 
@@ -120,44 +134,16 @@ package final class QueueDirectory: Sendable {
         return slot?.queue.withLockIfAvailable { $0 } ?? nil
     }
 
-    /// Makes a queue. A name that ends in `.fifo` makes it a FIFO queue.
-    ///
-    /// - Parameter waitsAfterRemoval: whether a name whose queue was removed within a minute is
-    ///   refused (`QueueError.deletedRecently`), as AWS refuses it.
-    package func create(
-        _ name: String, _ settings: QueueSettings, waitsAfterRemoval: Bool = false
-    ) throws {
-        guard Self.isValid(name), name.hasSuffix(".fifo") == settings.isFIFO else {
-            throw QueueError.invalidName(name)
-        }
-        if try storage.isDirectory("\(folder)/\(name)") {
-            do {
-                _ = try queue(name)
-                throw QueueError.exists(name)
-            } catch QueueError.noSuchQueue {
-                // It was being removed, and is gone now.
-            }
-        }
-        try checkRedrive(from: name, settings)
-        if waitsAfterRemoval { try checkCooldown(name) }
-        let queue = try load(name)
-        forgetRemoval(name)
-        try queue.set(settings)
-        // Whatever its durability, it must not come back as another queue.
-        try queue.settle()
-        // Its name, and those of the folders above it, which it may be the first to need.
-        let state = FileSystem.parent(of: folder)
-        for path in [folder, state, FileSystem.parent(of: state)] {
-            try storage.syncDirectory(path)
-        }
-    }
-
     /// - Throws: `QueueError.redriveDenied` if the dead-letter queue takes none of `name`'s.
     package func checkRedrive(from name: String, _ settings: QueueSettings) throws {
-        guard let target = settings.redrivePolicy?.deadLetterQueue, try names().contains(target),
-            try !queue(target).settings.redriveAllow.allows(name)
+        guard let target = settings.redrivePolicy?.deadLetterQueue, try names().contains(target)
         else { return }
-        throw QueueError.redriveDenied(name, target: target)
+        do {
+            let allows = try withQueue(target) { try $0.settings.redriveAllow.allows(name) }
+            guard allows else { throw QueueError.redriveDenied(name, target: target) }
+        } catch QueueError.noSuchQueue {
+            return  // removed meanwhile
+        }
     }
 
     /// Changes a queue's attributes.
@@ -198,27 +184,23 @@ package final class QueueDirectory: Sendable {
         return report
     }
 
-    private func load(_ name: String) throws -> Queue {
-        try open(name, in: folderPath(of: name))
-    }
-
     func folderPath(of name: String) -> String { "\(folder)/\(name)" }
 
     /// A name that no queue can have.
     func hiddenPath(_ name: String) -> String { "\(folder)/.\(name)" }
 
     /// The queue of a journal anywhere.
-    func open(_ name: String, in folder: String) throws -> Queue {
+    func open(_ name: String, in folder: String, creating: Bool) throws -> Queue {
         do throws(JournalError) {
             return try Queue(
-                name: name, folder: folder, environment: environment, options: options,
-                observe: observe)
+                name: name, folder: folder, creating: creating, environment: environment,
+                options: options, observe: observe)
         } catch {
             throw QueueError.journal(error, queue: name)
         }
     }
 
-    private static func isValid(_ name: String) -> Bool {
+    static func isValid(_ name: String) -> Bool {
         let stem = name.hasSuffix(".fifo") ? String(name.dropLast(5)) : name
         return !stem.isEmpty && name.utf8.count <= QueueLimits.nameLength
             && stem.utf8.allSatisfy { byte in

@@ -14,6 +14,10 @@ package struct QueueEnvironment: Sendable {
     package var messageID: @Sendable () -> String = { RandomBytes.uuid() }
     /// Tells what processes leave for a moment from each other's.
     package var processID: Int32 = ProcessEnvironment.processID
+    /// Whether a process is there, so that what it leaves for a moment is its own.
+    package var isRunning: @Sendable (Int32) -> Bool = { ProcessEnvironment.isRunning($0) }
+    /// Runs what nobody waits for (`Queue.submit…`).
+    package var execute: JournalExecution = { JournalWorkers.pool.execute($0) }
 
     /// So many messages a queue's state may hold; those beyond that wait stay in the journal alone.
     package var heldWaiting = QueueLimits.heldWaiting

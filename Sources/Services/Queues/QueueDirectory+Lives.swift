@@ -1,0 +1,145 @@
+import JSON
+import Journal
+import Posix
+import QueueModel
+
+/// Queues begin and end.
+extension QueueDirectory {
+    /// Makes a queue. A name that ends in `.fifo` makes it a FIFO queue.
+    ///
+    /// - Parameter waitsAfterRemoval: whether a name whose queue was removed within a minute is
+    ///   refused (`QueueError.deletedRecently`), as AWS refuses it.
+    package func create(
+        _ name: String, _ settings: QueueSettings, waitsAfterRemoval: Bool = false
+    ) throws {
+        guard Self.isValid(name), name.hasSuffix(".fifo") == settings.isFIFO else {
+            throw QueueError.invalidName(name)
+        }
+        try storage.makeDirectory(folder)
+        let lock = try takeLivesLock()
+        defer { lock.unlock() }
+        try checkIsFree(name)
+        try checkRedrive(from: name, settings)
+        if waitsAfterRemoval { try checkCooldown(name) }
+        try? clearGraves()
+        // Made under a name that no queue can have, and then there at once, wholly.
+        let path = hiddenPath("new-\(name)-\(environment.messageID())-\(environment.processID)")
+        do {
+            try build(name, in: path, settings)
+            crashPoint("before-queue-rename")
+            try storage.rename(path, to: folderPath(of: name))
+        } catch {
+            try? storage.removeTree(path)
+            if let error = error as? SystemError, error.isOccupied { throw QueueError.exists(name) }
+            throw error
+        }
+        crashPoint("after-queue-rename")
+        forget(name)
+        forgetRemoval(name)
+        // Its name, and those of the folders above it, which it may be the first to need.
+        let state = FileSystem.parent(of: folder)
+        for path in [folder, state, FileSystem.parent(of: state)] {
+            try storage.syncDirectory(path)
+        }
+        forgetTransferNumbers(of: name)
+    }
+
+    /// The right to make and to remove queues: what a queue leaves to the next of its name is read
+    /// and written by one process at a time.
+    private func takeLivesLock() throws -> any JournalFile {
+        let file = try storage.open(hiddenPath("lives.lock"), creating: true)
+        try file.lock(options)
+        return file
+    }
+
+    /// - Throws: `QueueError.exists` if the name has a queue, which another process may be removing.
+    private func checkIsFree(_ name: String) throws {
+        guard try storage.isDirectory(folderPath(of: name)) else { return }
+        do {
+            _ = try withQueue(name) { try $0.settings }
+        } catch QueueError.noSuchQueue, JournalError.removed {
+            return
+        }
+        throw QueueError.exists(name)
+    }
+
+    private func build(_ name: String, in path: String, _ settings: QueueSettings) throws {
+        let queue = try open(name, in: path, creating: true)
+        try queue.set(settings)
+        let numbers = try transferNumbers(of: name)
+        if numbers != TransferNumbers() {
+            try queue.commit { try $0.append($0.state.queue.continuing(numbers)) }
+        }
+        // Whatever its durability, it must not come back as another queue.
+        try queue.settle()
+    }
+
+    /// Removes a queue and its journal.
+    ///
+    /// - Returns: how many messages it held; `nil` if its journal was damaged.
+    /// - Throws: `holdsMessages` unless it is empty or `force` is set.
+    @discardableResult
+    package func remove(_ name: String, force: Bool) throws -> UInt64? {
+        guard try names().contains(name) else {
+            throw QueueError.noSuchQueue(name, existing: try names())
+        }
+        let lock = try takeLivesLock()
+        defer { lock.unlock() }
+        var count: UInt64?
+        do {
+            try withQueue(name) { queue in
+                try queue.journal.end { session in
+                    let messages = session.state.queue.messageCount
+                    guard force || messages == 0 else {
+                        throw QueueError.holdsMessages(name, count: messages)
+                    }
+                    try keepTransferNumbers(session.state.queue.transferNumbers, of: name)
+                    count = messages
+                } bury: {
+                    try moveToGrave(name)
+                }
+            }
+        } catch QueueError.journal(.damaged, _) where force {
+            try bury(name, isEnding: true)
+        }
+        noteRemoval(name)
+        forget(name)
+        return count
+    }
+
+    /// Takes a queue's folder out of sight whose journal was ended.
+    /// - Parameter isEnding: also if it was not.
+    func bury(_ name: String, isEnding: Bool = false) throws {
+        do throws(JournalError) {
+            try JournalRemoval.finish(
+                folder: folderPath(of: name), storage: storage, options: options,
+                isEnding: isEnding
+            ) { () throws(SystemError) in try moveToGrave(name) }
+        } catch {
+            throw QueueError.journal(error, queue: name)
+        }
+    }
+
+    /// In one step; what a crash leaves of it has a name that no queue can have. The caller holds
+    /// the journal's lock.
+    private func moveToGrave(_ name: String) throws(SystemError) {
+        let grave = "\(folder)/.removed-\(name)-\(environment.processID)"
+        try? clearGraves()
+        try storage.removeTree(grave)
+        try storage.rename(folderPath(of: name), to: grave)
+        try storage.syncDirectory(folder)
+        // It is gone; what cannot be deleted now will be when this process is no more.
+        try? storage.removeTree(grave)
+    }
+
+    /// Removes what dead processes left of queues that they removed, or were making.
+    private func clearGraves() throws(SystemError) {
+        for entry in try storage.list(folder)
+        where entry.hasPrefix(".removed-") || entry.hasPrefix(".new-") {
+            guard let process = entry.split(separator: "-").last.flatMap({ Int32($0) }),
+                !environment.isRunning(process)
+            else { continue }
+            try storage.removeTree("\(folder)/\(entry)")
+        }
+    }
+}
