@@ -84,6 +84,10 @@ private final class DiskFile: JournalFile {
     private let turns = Atomic<UInt>(0)
     private let syncFailure = Mutex<SystemError?>(nil)
     private static let turnsInARow: UInt = 4
+    /// It let others go first, and has not been in the line since.
+    private let isStandingAside = Atomic<Bool>(false)
+    /// Long enough for one who waits to be awake.
+    private static let aside: UInt32 = 100
 
     init(_ descriptor: consuming FileDescriptor) { self.descriptor = descriptor }
 
@@ -118,11 +122,17 @@ private final class DiskFile: JournalFile {
     /// again before they are awake.
     func tryLock() throws(SystemError) -> Bool {
         let turn = turns.wrappingAdd(1, ordering: .relaxed).newValue
-        if turn.isMultiple(of: Self.turnsInARow), descriptor.hasWaiters() { return false }
+        if turn.isMultiple(of: Self.turnsInARow), descriptor.hasWaiters() {
+            isStandingAside.store(true, ordering: .relaxed)
+            return false
+        }
         return try descriptor.tryLock()
     }
     func lock(milliseconds: Int32) throws(SystemError) -> Bool {
-        try descriptor.lock(milliseconds: milliseconds)
+        if isStandingAside.exchange(false, ordering: .relaxed) {
+            SystemClock.pause(microseconds: Self.aside)
+        }
+        return try descriptor.lock(milliseconds: milliseconds)
     }
     func unlock() { descriptor.unlock() }
 }

@@ -137,7 +137,7 @@ package struct FileDescriptor: ~Copyable, Sendable {
     }
 
     /// Whether somebody waits in `lock`.
-    package borrowing func hasWaiters() -> Bool { msorch_gate_is_shut(rawValue) != 0 }
+    package borrowing func hasWaiters() -> Bool { msorch_has_waiters(rawValue) != 0 }
 
     package borrowing func unlock() {
         _ = flock(rawValue, LOCK_UN)

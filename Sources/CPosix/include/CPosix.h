@@ -69,18 +69,23 @@ static inline int64_t msorch_milliseconds(void) {
 #endif
 
 // The gate before a lock: whoever waits for the flock holds it, and all others line up before it.
-// It is another kind of lock on the same file (fcntl(2), open file description locks).
-static inline int msorch_gate(int file, int command, short kind) {
-    struct flock gate = {0};
-    gate.l_type = kind;
-    gate.l_whence = SEEK_SET;
-    gate.l_len = 1;
-    const int result = fcntl(file, command, &gate);
-    return result != 0 ? result : command == F_OFD_GETLK && gate.l_type != F_UNLCK;
+// All of them share the bell, from when they come until they have the lock: the gate alone is open
+// for a moment whenever one has passed and the next is not yet awake. Both are another kind of lock
+// on the same file (fcntl(2), open file description locks), on its first byte and its second.
+enum { MSORCH_GATE = 0, MSORCH_BELL = 1 };
+
+static inline int msorch_range_lock(int file, int place, int command, short kind) {
+    struct flock range = {0};
+    range.l_type = kind;
+    range.l_whence = SEEK_SET;
+    range.l_start = place;
+    range.l_len = 1;
+    const int result = fcntl(file, command, &range);
+    return result != 0 ? result : command == F_OFD_GETLK && range.l_type != F_UNLCK;
 }
 
-static inline int msorch_gate_is_shut(int file) {
-    return msorch_gate(file, F_OFD_GETLK, F_WRLCK) == 1;
+static inline int msorch_has_waiters(int file) {
+    return msorch_range_lock(file, MSORCH_BELL, F_OFD_GETLK, F_WRLCK) == 1;
 }
 
 // Passes the gate, and waits behind it for the exclusive flock. Neither call has a timeout: a
@@ -104,10 +109,11 @@ static inline int msorch_flock(int file, int milliseconds) {
     if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) return -1;
     pthread_sigmask(SIG_UNBLOCK, &wake_up, &mask);
     timer_settime(timer, 0, &times, 0);
+    msorch_range_lock(file, MSORCH_BELL, F_OFD_SETLK, F_RDLCK);
     int result, error, passed = 0;
     do {
         if (!passed) {
-            result = msorch_gate(file, F_OFD_SETLKW, F_WRLCK);
+            result = msorch_range_lock(file, MSORCH_GATE, F_OFD_SETLKW, F_WRLCK);
             error = errno;
             passed = result == 0;
         }
@@ -117,7 +123,8 @@ static inline int msorch_flock(int file, int milliseconds) {
         }
         if (result != 0 && error == EINTR && msorch_milliseconds() >= deadline) error = ETIMEDOUT;
     } while (result != 0 && error == EINTR);
-    if (passed) msorch_gate(file, F_OFD_SETLK, F_UNLCK);
+    if (passed) msorch_range_lock(file, MSORCH_GATE, F_OFD_SETLK, F_UNLCK);
+    msorch_range_lock(file, MSORCH_BELL, F_OFD_SETLK, F_UNLCK);
     timer_delete(timer);
     pthread_sigmask(SIG_SETMASK, &mask, 0);
     errno = error;
