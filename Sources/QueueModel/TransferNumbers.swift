@@ -3,7 +3,7 @@ import JSON
 /// What a queue must know of transfers for none to arrive twice, and none to be taken for another.
 ///
 /// A queue that is made where one was removed goes on from that one's: a giver may still try to
-/// finish a transfer that the old one has taken, and a new giver must not use the old one's numbers.
+/// finish a transfer that the old one has taken, and a new giver must not use an old one's numbers.
 package struct TransferNumbers: Equatable, Sendable {
     /// The highest that it gave.
     package var last: UInt64 = 0

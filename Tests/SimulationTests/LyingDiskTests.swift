@@ -6,10 +6,12 @@ import Testing
     /// As many as a plain run of ten seconds has.
     private static let seeds = 40
 
-    // The stale bytes of power loss have their own circumstances: `PreparedRoomTests`.
+    // The others have their own circumstances: `PreparedRoomTests`, `RemovalTests`.
     @Test(
         "a disk that lies is caught",
-        arguments: SimulatedWorld.Lie.allCases.filter { $0 != .staleBytes })
+        arguments: SimulatedWorld.Lie.allCases.filter {
+            $0 != .staleBytes && $0 != .transferNumbers
+        })
     func lie(_ lie: SimulatedWorld.Lie) {
         let first = lie.isOfFullRuns ? Scenario.firstFull : 0
         let isCaught = (UInt64(1)...UInt64(Self.seeds)).contains { seed in

@@ -57,9 +57,13 @@ extension Simulation {
             return
         }
         observe(quietly: false)
-        let frame = frames[index]
+        var frame = frames[index]
         frames[index].operation = nil
         guard violation == nil, process.isAlive else { return }
+        // Where it changed nothing, what it found is what it is told of.
+        if frame.effects.isEmpty, let now = tracks[operation.queue]?.current {
+            frame.effects = [now]
+        }
         for part in parts {
             var own = frame
             own.operation = part

@@ -40,6 +40,8 @@ final class Simulation {
     private var processes: [SimulatedProcess?]
     private var keptCheckpoints: [String: [UInt8]] = [:]
     private(set) var operations = 0
+    /// A step had a fault that did not come to pass.
+    private(set) var hasUnusedFaults = false
 
     init(_ scenario: Scenario) {
         self.scenario = scenario
@@ -115,6 +117,7 @@ final class Simulation {
         process.faults = step.faults
         frames.append(Frame(step: step, process: process))
         defer {
+            if !process.faults.isEmpty { hasUnusedFaults = true }
             process.faults = []
             noteFailure(of: process)
             frames.removeLast()

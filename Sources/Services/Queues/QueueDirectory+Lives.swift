@@ -52,7 +52,7 @@ extension QueueDirectory {
         return file
     }
 
-    /// - Throws: `QueueError.exists` if the name has a queue, which another process may be removing.
+    /// - Throws: `QueueError.exists` if the name has a queue that nobody has removed.
     private func checkIsFree(_ name: String) throws {
         guard try storage.isDirectory(folderPath(of: name)) else { return }
         do {

@@ -1,0 +1,75 @@
+import QueueModel
+import Testing
+
+/// Queues that are removed and made again around a transfer from one to the other, each call of
+/// each step cut in turn.
+@Suite struct RemovalTests {
+    /// A message goes from A to D; D gets a successor, then A, whose message goes to D as well.
+    private static var actions: [(queue: String, action: Step.Action)] {
+        [
+            ("A", .send([Step.Entry(bytes: 12)])), ("A", receive), ("A", receive),
+            ("D", .remove(force: true)), ("D", .create), ("A", receive), ("D", receive),
+            ("A", .remove(force: true)), ("A", .create),
+            ("A", .send([Step.Entry(bytes: 12)])), ("A", receive), ("A", receive), ("D", receive),
+        ]
+    }
+    private static var receive: Step.Action {
+        .receive(limit: 10, timeoutSeconds: 0, attempt: nil)
+    }
+
+    private static var scenario: Scenario {
+        var scenario = Scenario(seed: Scenario.firstFull)
+        var settings = QueueSettings()
+        let dead = Scenario.QueueSetup(name: "D", settings: settings, peer: "A", redrives: true)
+        settings.redrivePolicy = .init(deadLetterQueue: "D", maxReceiveCount: 1)
+        let source = Scenario.QueueSetup(name: "A", settings: settings, peer: "D", redrives: false)
+        scenario.queues = [dead, source]
+        return scenario
+    }
+
+    /// - Returns: what must not be; `nil` in place of an answer if the step makes fewer calls.
+    private static func run(
+        _ fault: Fault, in cut: Int, salt: UInt64, lies: Set<SimulatedWorld.Lie>
+    ) -> (failure: Simulation.Failure?, hasHappened: Bool) {
+        let steps = actions.enumerated().map { index, step in
+            Step(
+                number: index + 1, salt: salt &+ UInt64(index) &* 3, process: index % 3,
+                queue: step.queue, action: step.action, faults: index == cut ? [fault] : [])
+        }
+        let simulation = Simulation(scenario)
+        simulation.world.lies = lies
+        let failure = simulation.run(steps)
+        return (failure, !simulation.hasUnusedFaults)
+    }
+
+    /// - Returns: the first that was seen.
+    private static func cutEverywhere(
+        _ kind: Fault.Kind, salt: UInt64 = 0, lies: Set<SimulatedWorld.Lie> = []
+    ) -> String? {
+        for cut in actions.indices {
+            for call in 0..<400 {
+                let (failure, hasHappened) = run(
+                    Fault(kind: kind, call: call), in: cut, salt: salt, lies: lies)
+                if let failure {
+                    return "step \(cut + 1) cut by \(kind) at call \(call): "
+                        + "\(failure.violation.text) at step \(failure.step)"
+                }
+                if !hasHappened { break }
+            }
+        }
+        return nil
+    }
+
+    @Test(
+        "no call of a removal, of a new queue or of a transfer is one too many to die at",
+        arguments: [Fault.Kind.death, .powerLoss, .otherError, .noSpace, .syncError])
+    func cut(kind: Fault.Kind) {
+        let seen = Self.cutEverywhere(kind)
+        #expect(seen == nil, "\(seen ?? "")")
+    }
+
+    @Test("a queue that knows nothing of its predecessor's transfers is caught")
+    func lostNumbers() {
+        #expect(Self.cutEverywhere(.death, lies: [.transferNumbers]) != nil)
+    }
+}
