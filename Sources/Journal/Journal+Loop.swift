@@ -4,9 +4,11 @@ import Synchronization
 /// What an event loop submits it does itself, at the end of its round: one lock serves all that the
 /// round brought, and no thread is woken for it.
 ///
-/// The loop must not be held up. What may take long is left to the workers: a lock that somebody
-/// has, more than a little that others appended, work that does not call itself brief, and what
-/// the journal owes afterwards (checkpoints, new segments).
+/// The loop must not be held up: it looks, reads a little, and writes records once, and neither
+/// syncs nor allocates. What may take long is left to the workers: a lock that somebody has, more
+/// than a little that others appended, another file that grows now, a torn tail, a reserve that is
+/// short, records that could not be written, work that does not call itself brief, and what the
+/// journal owes afterwards (checkpoints, new segments).
 extension Journal {
     /// Bytes that other processes appended which the loop reads.
     private static var catchUpLimit: UInt64 { 64 * 1024 }
@@ -39,28 +41,32 @@ extension Journal {
         let batch = line.withLock { line in
             Array(line.transactions.prefix(Self.lineLimit).prefix { $0.loop != nil })
         }
-        guard runAtOnce(batch) else {
+        let done = batch.prefix(runAtOnce(batch))
+        line.withLock { $0.transactions.removeFirst(done.count) }
+        conclude(Array(done))
+        guard done.count == batch.count else {
             return execute { self.leadForOthers() }
         }
-        line.withLock { $0.transactions.removeFirst(batch.count) }
-        conclude(batch)
         handLineOver()
     }
 
-    /// - Returns: `false` if that might have held the loop up; then nothing was done.
-    private func runAtOnce(_ batch: [Lined]) -> Bool {
+    /// - Returns: how many of them are done; the others might hold the loop up.
+    private func runAtOnce(_ batch: [Lined]) -> Int {
         let start = SystemClock.monotonicNanoseconds()
         var chore: JournalSession<State>.Chore?
-        let isDone = session.withLockIfAvailable { session in
-            guard (try? lockFile.tryLock()) == true else { return false }
+        let done = session.withLockIfAvailable { session in
+            guard (try? lockFile.tryLock()) == true else { return 0 }
             defer { lockFile.unlock() }
-            guard (try? session.catchUp(upTo: Self.catchUpLimit)) == true else { return false }
-            run(batch, &session)
+            guard (try? session.catchUp(upTo: Self.catchUpLimit)) == true,
+                session.hasReserve
+            else { return 0 }
+            let written = runTogether(batch, &session)
+            if written.count < batch.count { session.abandonPending() }
             note(session)
             chore = session.chore
-            return true
+            return written.count
         }
-        guard isDone == true else { return false }
+        guard let done, done == batch.count else { return done ?? 0 }
         let end = SystemClock.monotonicNanoseconds()
         let isOwing = loopLead.withLock { lead in
             if end - start > Self.briefLimit { lead.next = end + Self.slowPause }
@@ -68,11 +74,11 @@ extension Journal {
                 return false
             }
             lead.isTidying = true
-            lead.nextReclaim = end + Self.reclaimPause
+            if chore == .reclaim { lead.nextReclaim = end + Self.reclaimPause }
             return true
         }
         if isOwing { execute { self.tidyForLoop() } }
-        return true
+        return done
     }
 
     private func tidyForLoop() {

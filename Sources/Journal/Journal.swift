@@ -182,20 +182,30 @@ package final class Journal<State: JournaledState>: Sendable {
     }
 
     /// The lock is taken, and the newest state known.
-    func run(_ batch: [Lined], _ session: inout JournalSession<State>) {
+    private func run(_ batch: [Lined], _ session: inout JournalSession<State>) {
+        let written = runTogether(batch, &session)
+        if written.count < batch.count { runSingly(batch.dropFirst(written.count), &session) }
+    }
+
+    /// Runs all, with few writes.
+    ///
+    /// - Returns: those whose records could be written. If these are not all, the state is ahead of
+    /// the file: `forgetPending` or `abandonPending` must follow.
+    func runTogether(
+        _ batch: [Lined], _ session: inout JournalSession<State>
+    ) -> ArraySlice<Lined> {
         let isWritten = session.gather { session in
             for transaction in batch { Self.own(transaction).run(&session) }
         }
-        if !isWritten { runSingly(batch, &session) }
+        let written = session.writtenN
+        return isWritten ? batch[...] : batch.prefix { $0.end <= written }
     }
 
-    /// Not everything gathered could be written. What could is done; from the first that was not,
-    /// each runs again, with its own write, so that those succeed that still can.
+    /// From the first that could not be written with the others on each runs again, with its own
+    /// write, so that those succeed that still can.
     private func runSingly(
-        _ batch: [Lined], _ session: inout JournalSession<State>
+        _ rest: ArraySlice<Lined>, _ session: inout JournalSession<State>
     ) {
-        let written = session.writtenN
-        let rest = batch.drop { $0.end <= written }
         do throws(JournalError) {
             try session.forgetPending()
         } catch {

@@ -51,8 +51,8 @@ extension JournalSession {
     enum Chore {
         case roll
         case checkpoint
-        /// Older segments may go. It may be that none can.
         case room
+        /// Older segments may go. It may be that none can.
         case reclaim
     }
 
@@ -77,6 +77,7 @@ extension JournalSession {
         case .reclaim: try? reclaim()
         case nil: break
         }
+        if isReserveShort { keepReserve() }
     }
 
     /// What who opens a journal owes to the next: to read less.

@@ -44,7 +44,7 @@ extension JournalSession {
         checkpointLength = 0
         if let checkpoint = readCheckpoint() { restore(checkpoint) }
         unproven = nil
-        let start = try readAppended()
+        let start = try readAppended().unproven
         if durable < lastN, let start, start < end { unproven = start..<end }
         guard lastN > 0 else { throw damage(newest, 0, "the segment has no base record") }
         guard lastN >= durable else {
@@ -90,11 +90,21 @@ extension JournalSession {
                 throw damage(segment, fileSize, "the file was cut by something that is not msorch")
             }
             if try storing({ () throws(SystemError) in try hasAppended() }) {
-                guard fileSize - end <= limit else { return false }
-                try readAppended()
+                guard try isWithin(limit) else { return false }
+                return try readAppended(settling: limit == .max).isWhole
             }
         }
         return true
+    }
+
+    /// Whether no record stands further behind the last known one than `limit`: empty lines are
+    /// room, and all that is behind them.
+    private func isWithin(_ limit: UInt64) throws(JournalError) -> Bool {
+        guard fileSize - end > limit else { return true }
+        let bytes = try storing { () throws(SystemError) in
+            try file.bytes(at: end + limit, count: 2)
+        }
+        return bytes == [PreparedRoom.padding, PreparedRoom.padding]
     }
 
     /// Whether other processes did something since the last look.
@@ -142,9 +152,14 @@ extension JournalSession {
     private func holder(of n: UInt64) -> UInt64? { segments.last { $0 <= n } }
 
     /// Applies the lines behind `end`; sets a dead writer's unfinished tail aside.
-    /// - Returns: where the first record begins that is not known to be durable, if one was read.
+    ///
+    /// - Parameter settling: whether there is time for that.
+    /// - Returns: where the first record begins that is not known to be durable, if one was read;
+    /// and whether no tail is left.
     @discardableResult
-    mutating func readAppended() throws(JournalError) -> UInt64? {
+    private mutating func readAppended(
+        settling: Bool = true
+    ) throws(JournalError) -> (unproven: UInt64?, isWhole: Bool) {
         var starts: [(n: UInt64, offset: UInt64)] = []
         var lines = LineReader(file, at: end)
         while true {
@@ -155,10 +170,9 @@ extension JournalSession {
                 frame.n == (end == 0 ? segment : nextN)
             else {
                 // Behind room that a living process found at the end is nothing but room.
-                if piece != .end, piece != .line([]) || !isLoaded {
-                    try settleTail(at: lines.offset)
-                }
-                return starts.first { $0.n > durable }?.offset
+                let isTorn = piece != .end && (piece != .line([]) || !isLoaded)
+                if isTorn, settling { try settleTail(at: lines.offset) }
+                return (starts.first { $0.n > durable }?.offset, settling || !isTorn)
             }
             let location = RecordLocation(
                 segment: segment, offset: lines.offset, length: UInt32(bytes.count + 1))

@@ -18,7 +18,10 @@ extension JournalSession {
 
     /// Brings it to its size. Without it a journal works as well, as long as the disk is not full;
     /// it is tried again whenever a segment or a checkpoint is written.
-    mutating func keepReserve() { try? resizeReserve() }
+    mutating func keepReserve() {
+        isReserveShort = false
+        try? resizeReserve()
+    }
 
     private mutating func resizeReserve() throws(SystemError) {
         let file = try openReserve()
@@ -38,6 +41,15 @@ extension JournalSession {
             }
         } else if size > 4 * wanted {
             try file.truncate(to: wanted)
+        }
+    }
+
+    /// Whether it is whole, by one look; if not, who tidies next sees to it.
+    var hasReserve: Bool {
+        mutating get {
+            isReserveKept = ((try? reserve?.status().size) ?? 0) >= reserveSize
+            isReserveShort = !isReserveKept
+            return isReserveKept
         }
     }
 

@@ -46,7 +46,7 @@ extension JournalSession {
             room.refused != segment
         else { return }
         do throws(SystemError) {
-            try file.pad(from: max(end, fileSize), to: target)
+            try file.pad(from: fileSize, to: target)
             fileSize = target
             room.isOurs = true
         } catch {

@@ -42,6 +42,8 @@ package struct JournalSession<State: JournaledState>: Sendable {
     var reserve: (any JournalFile)?
     /// Whether it was seen to be whole since the lock was taken.
     var isReserveKept = false
+    /// Whether who tidies next must bring it to its size.
+    var isReserveShort = false
     /// Why gathered lines could not be written.
     private var failure: JournalError?
     package internal(set) var lastTime = Timestamp(milliseconds: 0)
@@ -202,12 +204,18 @@ package struct JournalSession<State: JournaledState>: Sendable {
 
     /// After a write that failed: back to what is in the file.
     mutating func forgetPending() throws(JournalError) {
+        abandonPending()
+        try load()
+    }
+
+    /// As above, for who cannot wait for the files to be read: the next `catchUp` does that.
+    mutating func abandonPending() {
         let last = writtenN
         pending = []
         pendingRecords = 0
         failure = nil
         unsynced.removeAll { $0.n > last }
-        try load()
+        generation = LockWords.ended
     }
 
     /// The line of a record, without its newline. What was appended just now needs `flush` first.
@@ -252,6 +260,7 @@ package struct JournalSession<State: JournaledState>: Sendable {
         lastTime = max(lastTime, time)
         lastChecksum = checksum
         end += length
+        fileSize = max(fileSize, end)
         bytesSinceCheckpoint += length
         room.bytes += length
     }

@@ -26,6 +26,7 @@ package typealias JournalExecution = @Sendable (@escaping @Sendable () -> Void) 
 
 /// Threads for journals whose callers do not wait.
 package enum JournalWorkers {
-    /// A journal uses two at most: one that appends, and one that syncs.
+    /// A journal uses three at most: one that appends, one that syncs, and one that tidies up after
+    /// an event loop.
     package static let pool = WorkerPool(name: "journal", limit: 32)
 }

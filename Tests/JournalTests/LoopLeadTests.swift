@@ -78,6 +78,24 @@ import Testing
             }
         }
 
+        /// Whether the loop does by itself what it submits, sooner or later: where the machine is
+        /// slow the workers do it for a while.
+        ///
+        /// - Parameter before: runs before each attempt, with its number.
+        func leadsSoon(
+            after count: Int, before: (Int64) throws -> Void = { _ in }
+        ) throws -> Bool {
+            let deadline = SystemClock.monotonicNanoseconds() + patience.nanoseconds
+            var next = count
+            while SystemClock.monotonicNanoseconds() < deadline {
+                try before(Int64(next))
+                submit(Int64(next)..<Int64(next) + 1)
+                next += 1
+                if try outcomes.wait(for: next).last?.isByLoop == true { return true }
+            }
+            return false
+        }
+
         var values: [Int64] {
             get throws { try Journal<Tally>(folder: folder.path).values }
         }
@@ -161,6 +179,63 @@ import Testing
         fixture.submit(3..<4)
         #expect(try fixture.outcomes.wait(for: 2).map(\.isByLoop) == [true, false])
         #expect(try fixture.values == [1, 2] + much + [3])
+    }
+
+    @Test("room that others prepared is not read")
+    func roomOfOthers() throws {
+        let fixture = try Fixture()
+        defer { fixture.loop.shutdown() }
+        var options = JournalOptions()
+        options.preparedBytes = 1 << 20
+        options.preparingSyncs = 2
+        let other = try Journal<Tally>(folder: fixture.folder.path, options: options)
+        for value in Int64(0)..<4 { try other.add(value) }
+        let segment = "\(fixture.folder.path)/\(SegmentName.file(1))"
+        #expect(try FileSystem.read(segment).count > 128 * 1024)
+        let isByLoop = try fixture.leadsSoon(after: 0) { try other.add($0 + 1_000_000) }
+        #expect(isByLoop)
+    }
+
+    @Test("a reserve that is short is brought to its size by the workers")
+    func reserve() throws {
+        let fixture = try Fixture()
+        defer { fixture.loop.shutdown() }
+        let path = "\(fixture.folder.path)/reserve"
+        let size = try FileSystem.read(path).count
+        #expect(size > 0)
+        try DiskStorage().open(path, creating: false).truncate(to: 0)
+        fixture.submit(0..<1)
+        #expect(try fixture.outcomes.wait(for: 1).allSatisfy { $0.isDone && !$0.isByLoop })
+        #expect(try FileSystem.read(path).count == size)
+        let isByLoop = try fixture.leadsSoon(after: 1)
+        #expect(isByLoop)
+    }
+
+    @Test(
+        "records that could not be written are written by the workers",
+        arguments: [FaultyStorage.Kind.write, .short])
+    func refusedWrite(kind: FaultyStorage.Kind) throws {
+        let fixture = try Fixture()
+        defer { fixture.loop.shutdown() }
+        fixture.storage.arm(kind, 1)
+        fixture.submit(0..<10)
+        #expect(try fixture.outcomes.wait(for: 10).allSatisfy { $0.isDone && !$0.isByLoop })
+        #expect(try fixture.values == Array(0..<10))
+    }
+
+    @Test("a torn tail is set aside by the workers")
+    func tornTail() throws {
+        let fixture = try Fixture()
+        defer { fixture.loop.shutdown() }
+        let other = try Journal<Tally>(folder: fixture.folder.path)
+        try other.add(0)
+        let segment = try DiskStorage()
+            .open("\(fixture.folder.path)/\(SegmentName.file(1))", creating: false)
+        try segment.writeAll(Array("{\"n\":".utf8), at: segment.status().size)
+        fixture.submit(1..<2)
+        #expect(try fixture.outcomes.wait(for: 1).allSatisfy { $0.isDone && !$0.isByLoop })
+        #expect(try fixture.values == [0, 1])
+        #expect(try FileSystem.list(fixture.folder.path).contains { $0.hasPrefix("torn-") })
     }
 
     @Test("segments are sealed, and checkpoints written, by the workers")
