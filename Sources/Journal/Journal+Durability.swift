@@ -8,6 +8,12 @@ enum CommitWaiter: Sendable {
     case callback(any JournalWork, EventLoop?)
 }
 
+/// Somebody who waits, and for what.
+struct Claim: Sendable {
+    let ticket: DurabilityTicket
+    let waiter: CommitWaiter
+}
+
 /// Work that is over, for better or worse.
 private struct ConcludedWork: Sendable {
     let work: any JournalWork
@@ -26,21 +32,23 @@ extension Journal {
         var unproven: Range<UInt64>?
         /// A sync of it failed: it must be replaced.
         var isSuspect = false
-        /// A repair could not bring every record over.
-        var hasLosses = false
+        var losses = Losses()
+
+        /// Whether it is known what became of the ticket's record.
+        func settles(_ ticket: Ticket) -> Bool { ticket.n <= durable || losses.cover(ticket) }
     }
 
     /// Who syncs, and who waits for it.
     struct Commit {
         var reach = Reach()
         var isSyncing = false
-        var waiters: [(n: UInt64, waiter: CommitWaiter)] = []
+        var claims: [Claim] = []
         /// The highest that was ever waited for.
         var lastAwaited: UInt64 = 0
 
-        mutating func add(_ waiter: CommitWaiter, for n: UInt64) {
-            waiters.append((n, waiter))
-            lastAwaited = max(lastAwaited, n)
+        mutating func add(_ claim: Claim) {
+            claims.append(claim)
+            lastAwaited = max(lastAwaited, claim.ticket.n)
         }
 
         /// Whether who asks is the one to sync, for the others too.
@@ -56,10 +64,10 @@ extension Journal {
     /// sync: in either case the record must not be acknowledged.
     package func waitDurable(_ ticket: Ticket) throws(JournalError) {
         let (word, waiter) = commit.withLock { commit -> (Waiter.Word?, Waiter?) in
-            if commit.reach.durable >= ticket.n { return (.done, nil) }
+            if commit.reach.settles(ticket) { return (.done, nil) }
             if commit.takeLead() { return (.lead, nil) }
             let waiter = Waiter()
-            commit.add(.thread(waiter), for: ticket.n)
+            commit.add(Claim(ticket: ticket, waiter: .thread(waiter)))
             return (nil, waiter)
         }
         switch word ?? waiter?.wait() ?? .done {
@@ -67,18 +75,18 @@ extension Journal {
         case .failed(let error): throw error
         case .lead:
             defer { handSyncOver() }
-            while commit.withLock({ $0.reach.durable < ticket.n }) { try syncOnce() }
+            while commit.withLock({ !$0.reach.settles(ticket) }) { try syncOnce() }
         }
-        try checkLosses(ticket.n)
+        guard commit.withLock({ !$0.reach.losses.cover(ticket) }) else { throw .notDurable }
     }
 
     /// As `waitDurable`, for those who do not wait.
-    func whenDurable(_ waits: [(n: UInt64, waiter: CommitWaiter)]) {
+    func whenDurable(_ claims: [Claim]) {
         let (leads, done) = commit.withLock { commit in
-            let durable = commit.reach.durable
-            for wait in waits where wait.n > durable { commit.add(wait.waiter, for: wait.n) }
-            let leads = !commit.waiters.isEmpty && commit.takeLead()
-            return (leads, waits.filter { $0.n <= durable })
+            let reach = commit.reach
+            for claim in claims where !reach.settles(claim.ticket) { commit.add(claim) }
+            let leads = !commit.claims.isEmpty && commit.takeLead()
+            return (leads, claims.filter { reach.settles($0.ticket) })
         }
         if leads { execute { self.syncForOthers() } }
         tell(done)
@@ -87,7 +95,7 @@ extension Journal {
     private func syncForOthers() {
         func isNextUnattended() -> Bool {
             commit.withLock { commit in
-                if case .callback? = commit.waiters.first?.waiter { true } else { false }
+                if case .callback? = commit.claims.first?.waiter { true } else { false }
             }
         }
         while isNextUnattended() { try? syncOnce() }
@@ -96,11 +104,11 @@ extension Journal {
 
     private func handSyncOver() {
         let next = commit.withLock { commit -> CommitWaiter? in
-            guard let next = commit.waiters.first?.waiter else {
+            guard let next = commit.claims.first?.waiter else {
                 commit.isSyncing = false
                 return nil
             }
-            if case .thread = next { commit.waiters.removeFirst() }
+            if case .thread = next { commit.claims.removeFirst() }
             return next
         }
         switch next {
@@ -136,31 +144,29 @@ extension Journal {
             }
         } catch {
             // Also those who came with records that a failed reload has left unaccounted for.
-            for (_, waiter) in takeWaiters(upTo: max(reach.appended, lastAwaited)) {
-                switch waiter {
+            let last = max(reach.appended, lastAwaited)
+            for claim in takeClaims(where: { $0.ticket.n <= last }) {
+                switch claim.waiter {
                 case .thread(let thread): thread.wake(.failed(error))
                 case .callback(let work, _): work.conclude(error)
                 }
             }
             throw error
         }
-        tell(takeWaiters(upTo: commit.withLock { $0.reach.durable }))
+        let known = commit.withLock { $0.reach }
+        tell(takeClaims { known.settles($0.ticket) })
     }
 
-    /// Tells them that a sync covers their records.
-    private func tell(_ waiters: [(n: UInt64, waiter: CommitWaiter)]) {
-        let hasLosses = !waiters.isEmpty && commit.withLock { $0.reach.hasLosses }
+    /// Tells them that a sync covers their records, or that these are lost.
+    private func tell(_ claims: [Claim]) {
+        guard !claims.isEmpty else { return }
+        let losses = commit.withLock { $0.reach.losses }
         var concluded: [ConcludedWork] = []
-        for (n, waiter) in waiters {
-            switch waiter {
-            case .thread(let thread): thread.wake(.done)
+        for claim in claims {
+            switch claim.waiter {
+            case .thread(let thread): thread.wake(.done)  // it looks itself
             case .callback(let work, let loop):
-                var failure: JournalError?
-                do throws(JournalError) {
-                    if hasLosses { try checkLosses(n) }
-                } catch {
-                    failure = error
-                }
+                let failure = losses.cover(claim.ticket) ? JournalError.notDurable : nil
                 concluded.append(ConcludedWork(work: work, loop: loop, failure: failure))
             }
         }
@@ -182,26 +188,22 @@ extension Journal {
         }
     }
 
-    private func takeWaiters(upTo n: UInt64) -> [(n: UInt64, waiter: CommitWaiter)] {
+    private func takeClaims(where isSettled: (Claim) -> Bool) -> [Claim] {
         commit.withLock { commit in
-            var taken: [(n: UInt64, waiter: CommitWaiter)] = []
-            swap(&taken, &commit.waiters)
-            if taken.contains(where: { $0.n > n }) {
-                commit.waiters = taken.filter { $0.n > n }
-                taken.removeAll { $0.n > n }
+            var taken: [Claim] = []
+            swap(&taken, &commit.claims)
+            let rest = taken.filter { !isSettled($0) }
+            if !rest.isEmpty {
+                commit.claims = rest
+                taken.removeAll { !isSettled($0) }
             }
             return taken
         }
     }
 
-    private func checkLosses(_ n: UInt64) throws(JournalError) {
-        guard commit.withLock({ $0.reach.hasLosses }) else { return }
-        if session.withLock({ $0.lost.remove(n) != nil }) { throw .notDurable }
-    }
-
     /// Blocks until everything that this process can see is on the disk.
     package func sync() throws {
-        let ticket = try read { Ticket(n: $0.lastN) }
+        let ticket = try read { $0.ticket }
         try waitDurable(ticket)
     }
 
@@ -230,8 +232,9 @@ extension Journal {
                     try session.syncHere()
                     note(session)
                 }
-                session.markDurable(reach.appended)
-                if session.file === reach.file {
+                // Of another file the sync says nothing: its next one will.
+                if session.isLoaded, session.file === reach.file {
+                    session.markDurable(reach.appended)
                     session.unproven = nil
                     session.room.syncs += 1
                 }

@@ -8,10 +8,7 @@ import Synchronization
 /// A transaction locks, catches up with what others appended, decides, appends and unlocks. Syncing
 /// happens outside the lock, once for everybody who waits (`Journal+Durability.swift`).
 package final class Journal<State: JournaledState>: Sendable {
-    /// A record's claim on durability, to be waited for.
-    package struct Ticket: Sendable {
-        var n: UInt64
-    }
+    package typealias Ticket = DurabilityTicket
 
     /// Transactions of callers that do not wait, in the line at once; more are refused.
     package static var submittedLimit: Int { 16_384 }
@@ -86,7 +83,7 @@ package final class Journal<State: JournaledState>: Sendable {
             lineUp(transaction)
             if let failure = transaction.failure { throw failure }
             guard let result else { preconditionFailure("a transaction ran, or failed") }
-            return (result, transaction.isOnDisk ? nil : Ticket(n: transaction.end))
+            return (result, transaction.isOnDisk ? nil : transaction.ticket)
         }
     }
 
@@ -138,7 +135,7 @@ package final class Journal<State: JournaledState>: Sendable {
     }
 
     func conclude(_ batch: [Lined]) {
-        var waits: [(n: UInt64, waiter: CommitWaiter)] = []
+        var waits: [Claim] = []
         for transaction in batch {
             if let wait = transaction.conclude() { waits.append(wait) }
         }
@@ -198,7 +195,7 @@ package final class Journal<State: JournaledState>: Sendable {
             for transaction in batch { Self.own(transaction).run(&session) }
         }
         let written = session.writtenN
-        return isWritten ? batch[...] : batch.prefix { $0.end <= written }
+        return isWritten ? batch[...] : batch.prefix { $0.ticket.n <= written }
     }
 
     /// From the first that could not be written with the others on each runs again, with its own
@@ -258,7 +255,7 @@ package final class Journal<State: JournaledState>: Sendable {
             commit.reach.file = session.file
             commit.reach.unproven = session.unproven
             commit.reach.isSuspect = session.isSuspect
-            commit.reach.hasLosses = !session.lost.isEmpty
+            commit.reach.losses = session.losses
         }
     }
 }

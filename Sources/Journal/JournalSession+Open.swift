@@ -18,6 +18,7 @@ extension JournalSession {
     mutating func load() throws(JournalError) {
         generation = LockWords.ended  // until this succeeds, the next look starts over
         news += 1
+        try checkPlace()
         try storing { () throws(SystemError) in
             let names = try storage.list(folder)
             segments = names.compactMap(SegmentName.parse)
@@ -127,8 +128,9 @@ extension JournalSession {
         let known = unsynced
         try load()
         guard !known.isEmpty else { return }
+        let current = generation
+        generation = LockWords.ended  // until each is accounted for
         // A replaced file holds what could be saved of ours: look each record up.
-        unsynced = []
         var found: [UInt64: UInt32] = [:]
         for name in Set(known.compactMap { holder(of: $0.n) }) {
             var lines = LineReader(try openSegment(name), at: 0)
@@ -142,10 +144,12 @@ extension JournalSession {
             }
         }
         // A segment that is gone was sealed, synced and done with.
-        for record in known
-        where holder(of: record.n) != nil && found[record.n] != record.checksum {
-            lost.insert(record.n)
+        let lost = known.first {
+            holder(of: $0.n) != nil && found[$0.n] != $0.checksum
         }
+        if let lost { losses.add(lost.n) }
+        unsynced = []
+        generation = current
     }
 
     /// The segment that a record is in; `nil` if it is gone.
@@ -296,20 +300,26 @@ extension JournalSession {
         return unfinished + 1
     }
 
+    /// - Throws: `removed` if the journal was, whatever stands in its place now.
+    private func checkPlace() throws(JournalError) {
+        let isOurs = try storing { () throws(SystemError) in
+            switch try readLock().generation {
+            case LockWords.ended: return false
+            case LockWords.replaced:
+                let there = try storage.open("\(folder)/lock", creating: false).status()
+                return try there.inode == lockFile.status().inode
+            default: return true
+            }
+        }
+        guard isOurs else { throw .removed }
+    }
+
     /// The generation, after what a dead process began to rename is on the disk under its name; and
     /// after what is not known of it was set anew, to what it never was.
     private mutating func settleNames() throws(JournalError) -> UInt64 {
         var current = try storing { () throws(SystemError) in try readGeneration() }
         switch current {
-        case LockWords.ended: throw .removed
-        case LockWords.replaced:
-            let isOurs = try storing { () throws(SystemError) in
-                let there = try storage.open("\(folder)/lock", creating: false).status()
-                return try there.inode == lockFile.status().inode
-            }
-            guard isOurs else { throw .removed }
-            current = freshGeneration
-        case Self.unknown: current = freshGeneration
+        case LockWords.replaced, Self.unknown: current = freshGeneration
         default: guard !current.isMultiple(of: 2) else { return current }
         }
         try storing { () throws(SystemError) in try storage.syncDirectory(folder) }

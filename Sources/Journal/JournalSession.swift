@@ -65,7 +65,7 @@ package struct JournalSession<State: JournaledState>: Sendable {
     /// repair.
     var unsynced: [(n: UInt64, checksum: UInt32)] = []
     /// Those of them that a repair could not bring over.
-    var lost: Set<UInt64> = []
+    var losses = Losses()
     /// Raised with whatever those may wait for who follow the journal (`Journal.follow`).
     package var news: UInt64 = 0
     /// Last, so that code which knows nothing of `State` finds all else without asking.
@@ -79,6 +79,9 @@ package struct JournalSession<State: JournaledState>: Sendable {
 
     /// The last record that is in the file.
     var writtenN: UInt64 { lastN - pendingRecords }
+
+    /// For all that is here now.
+    var ticket: DurabilityTicket { DurabilityTicket(n: lastN, epoch: losses.epoch) }
 
     /// The sequence number that the next record will get.
     package var nextN: UInt64 { lastN + 1 }

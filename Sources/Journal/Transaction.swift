@@ -55,18 +55,18 @@ final class Transaction<State: JournaledState>: Lined, @unchecked Sendable {
         } catch {
             failure = error
         }
-        end = session.lastN
-        isOnDisk = end <= session.durable
+        ticket = session.ticket
+        isOnDisk = ticket.n <= session.durable
     }
 
-    override func conclude() -> (n: UInt64, waiter: CommitWaiter)? {
+    override func conclude() -> Claim? {
         defer { work = .none }
         guard case .given(let given) = work else { return nil }
         guard failure == nil, mustBeDurable, !isOnDisk else {
             given.conclude(failure)
             return nil
         }
-        return (end, .callback(given, loop))
+        return Claim(ticket: ticket, waiter: .callback(given, loop))
     }
 }
 
@@ -78,8 +78,8 @@ class Lined: @unchecked Sendable {
     let waiter: Waiter?
     /// Which may do it at the end of its round.
     let loop: EventLoop?
-    /// The journal's last record when it was done.
-    fileprivate(set) var end: UInt64 = 0
+    /// For the journal's last record when it was done.
+    fileprivate(set) var ticket = DurabilityTicket(n: 0, epoch: 0)
     /// Whether all that it saw was durable. What is answered on the strength of a record must not
     /// outlive it, even if another process wrote that: a duplicate of a message, say.
     fileprivate(set) var isOnDisk = false
@@ -94,8 +94,8 @@ class Lined: @unchecked Sendable {
     func fail(_ error: any Error) { failure = error }
 
     /// It is over. Its caller's closure must not outlive the call that lent it.
-    /// - Returns: who must be told once record `n` is on the disk; all others have been.
-    func conclude() -> (n: UInt64, waiter: CommitWaiter)? {
+    /// - Returns: who must be told once its record is on the disk; all others have been.
+    func conclude() -> Claim? {
         preconditionFailure("only a transaction lines up")
     }
 }

@@ -1,0 +1,80 @@
+import JSON
+import Journal
+import Posix
+import TestSupport
+import Testing
+
+/// Records that were appended, and are gone when another file has taken the place of theirs.
+@Suite struct LossTests {
+    private static let time = Timestamp(milliseconds: 1000)
+
+    private let folder: TemporaryFolder
+    private let journal: Journal<Tally>
+
+    init() throws {
+        folder = try TemporaryFolder()
+        journal = try Journal<Tally>(folder: folder.path)
+        try journal.add(1)
+    }
+
+    private func append(_ value: Int64) throws -> Journal<Tally>.Ticket {
+        let (_, ticket) = try journal.transact(now: Self.time) { session in
+            _ = try session.append(Tally.add(value))
+        }
+        return try #require(ticket)
+    }
+
+    /// What a reader is given who sees what is not on the disk yet.
+    private func look() throws -> Journal<Tally>.Ticket {
+        try #require(try journal.transact(now: Self.time) { _ in }.ticket)
+    }
+
+    /// A new file without the last records, as if the disk had lost them with a failed sync.
+    private func lose(_ count: Int = 1) throws {
+        let segment = "\(folder.path)/\(SegmentName.file(1))"
+        let lines = try FileSystem.read(segment).split(separator: 0x0A)
+        try FileSystem.replace(
+            segment, with: lines.dropLast(count).flatMap { Array($0) + [0x0A] })
+        // Its generation is not known any more: who has the journal open reads everything anew.
+        try DiskStorage().open("\(folder.path)/lock", creating: false).writeAll([0x58], at: 0)
+    }
+
+    @Test("everybody who rests on a lost record is told, and whoever gets its number is not")
+    func all() throws {
+        let lost = try append(2)
+        let reader = try look()
+        try lose()
+        try journal.add(3)
+        for ticket in [lost, reader, lost] {
+            #expect(throws: JournalError.self) { try journal.waitDurable(ticket) }
+        }
+        try journal.add(4)
+        #expect(try journal.values == [1, 3, 4])
+        #expect(try Journal<Tally>(folder: folder.path).values == [1, 3, 4])
+    }
+
+    @Test("a sync that finds its records lost promises nothing of them")
+    func alone() throws {
+        let kept = try append(2)
+        let lost = try append(3)
+        try lose()
+        #expect(throws: JournalError.self) { try journal.waitDurable(lost) }
+        try journal.waitDurable(kept)
+        #expect(try Journal<Tally>(folder: folder.path).values == [1, 2])
+        try journal.add(4)
+        #expect(try journal.values == [1, 2, 4])
+    }
+
+    @Test("after many losses, who waited through all of them is told")
+    func many() throws {
+        let first = try append(2)
+        try lose()
+        for value in Int64(3)..<40 {
+            _ = try append(value)
+            try lose()
+        }
+        try journal.add(50)
+        #expect(throws: JournalError.self) { try journal.waitDurable(first) }
+        #expect(try journal.values == [1, 50])
+    }
+}
