@@ -169,19 +169,13 @@ package enum FileSystem {
         return "/" + parts.joined(separator: "/")
     }
 
-    /// Adds to the end of a file, in one write; makes it if there is none.
-    package static func append(_ bytes: [UInt8], to path: String) throws(SystemError) {
-        let file = try FileDescriptor(appendingTo: path)
-        try bytes.withBytes { buffer throws(SystemError) in try file.writeAll(buffer) }
-    }
-
     /// Adds whole lines to the end of a file, in one write; makes it if there is none. Should it
     /// end in a line that was cut, they begin on one of their own.
     ///
     /// - Parameter bytes: lines, each with its end.
     /// - Returns: how many of `bytes` are in the file, counting whole lines alone; the failure, if
     ///   these are not all.
-    package static func appendLines(
+    package static func appendWholeLines(
         _ bytes: [UInt8], to path: String
     ) -> (written: Int, failure: SystemError?) {
         let newline = UInt8(ascii: "\n")
@@ -208,6 +202,11 @@ package enum FileSystem {
             let whole = bytes.prefix(max(0, count - lead)).lastIndex(of: newline)
             return (whole.map { $0 + 1 } ?? 0, error)
         }
+    }
+
+    /// The same, for who does not go on where it failed.
+    package static func appendLines(_ bytes: [UInt8], to path: String) throws(SystemError) {
+        if let failure = appendWholeLines(bytes, to: path).failure { throw failure }
     }
 
     /// Replaces the file by `bytes` so that a crash leaves the old or the new one, whole and

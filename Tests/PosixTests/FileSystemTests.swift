@@ -81,16 +81,19 @@ import Testing
         let folder = try TemporaryFolder("lines")
         let path = folder.path + "/f"
         func text() throws -> String { String(decoding: try FileSystem.read(path), as: UTF8.self) }
-        var outcome = FileSystem.appendLines(Array("a\nb\n".utf8), to: path)
+        var outcome = FileSystem.appendWholeLines(Array("a\nb\n".utf8), to: path)
         #expect(outcome.written == 4 && outcome.failure == nil)
-        try FileSystem.append(Array("cut".utf8), to: path)
-        outcome = FileSystem.appendLines(Array("d\n".utf8), to: path)
+        try FileSystem.appendLines(Array("cut".utf8), to: path)
+        outcome = FileSystem.appendWholeLines(Array("d\n".utf8), to: path)
         #expect(outcome.written == 2 && outcome.failure == nil)
         #expect(try text() == "a\nb\ncut\nd\n")
-        outcome = FileSystem.appendLines(Array("e\n".utf8), to: folder.path)
+        outcome = FileSystem.appendWholeLines(Array("e\n".utf8), to: folder.path)
         #expect(outcome.written == 0 && outcome.failure != nil)
-        outcome = FileSystem.appendLines(Array("f\n".utf8), to: "/dev/full")
+        outcome = FileSystem.appendWholeLines(Array("f\n".utf8), to: "/dev/full")
         #expect(outcome.written == 0 && outcome.failure != nil)
+        #expect(throws: SystemError.self) {
+            try FileSystem.appendLines(Array("g\n".utf8), to: "/dev/full")
+        }
     }
 
     @Test("who waits longest comes first, among few and among many")

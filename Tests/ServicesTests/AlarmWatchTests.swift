@@ -100,6 +100,19 @@ import Testing
         #expect(history.map(\.to) == [.ok, .alarm, .ok, .alarm])
     }
 
+    @Test("a line that a full disk has cut takes no other with it: nothing is told twice")
+    func cutLine() throws {
+        let fixture = try Fixture()
+        try fixture.minute(1)
+        _ = try fixture.evaluate()
+        let path = fixture.folder.path + "/alarms.jsonl"
+        let cut = Array("{\"alarm\":\"De".utf8)
+        try FileSystem.replace(path, with: try FileSystem.read(path) + cut)
+        try fixture.minute(11)
+        #expect(try fixture.evaluate().map(states) == [["OK", "ALARM"]])
+        #expect(try fixture.evaluate().isEmpty)
+    }
+
     @Test("a function that cannot be told is said; the change is kept all the same")
     func trouble() throws {
         struct Full: Error {}

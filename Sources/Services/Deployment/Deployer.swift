@@ -123,7 +123,7 @@ package struct Deployer: ~Copyable {
             return try reconcileQueues(plan.stack)  // what a cut deploy may have left
         }
         try deployment.save()
-        try FileSystem.append(
+        try FileSystem.appendLines(
             Array((deployment.json.serialized() + "\n").utf8),
             to: "\(stateDirectory)/deployments.jsonl")
         try reconcileQueues(plan.stack)

@@ -21,7 +21,7 @@ package struct AccessLog: Sendable {
         json["signature"] = judgement.failure.map { .string($0.message) }
         try FileSystem.makeDirectory(folder)
         let line = Array((JSONValue.object(json).serialized() + "\n").utf8)
-        try FileSystem.append(line, to: "\(folder)/\(now.date).jsonl")
+        try FileSystem.appendLines(line, to: "\(folder)/\(now.date).jsonl")
     }
 
     /// What was written since `start`, oldest first. A line that a crash has cut is passed over.

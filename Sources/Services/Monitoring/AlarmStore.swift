@@ -83,9 +83,9 @@ package struct AlarmStore: Sendable {
             change.json.append(to: &bytes)
             bytes.append(0x0A)
         }
-        if !bytes.isEmpty {
-            try bytes.withBytes { buffer throws(SystemError) in try file.writeAll(buffer) }
-        }
+        // A full disk may have cut the last line: it must not take the next one with it, whose
+        // actions would run again.
+        if !bytes.isEmpty { try FileSystem.appendLines(bytes, to: path) }
         return Evaluation(alarms: result, transitions: changes)
     }
 

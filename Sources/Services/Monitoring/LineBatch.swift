@@ -15,7 +15,7 @@ struct LineBatch {
 
     /// - Returns: how many lines are in the file; why not all.
     func write(to path: String) -> (written: Int, failure: SystemError?) {
-        let (bytes, failure) = FileSystem.appendLines(bytes, to: path)
+        let (bytes, failure) = FileSystem.appendWholeLines(bytes, to: path)
         return (ends.count { $0 <= bytes }, failure)
     }
 }
