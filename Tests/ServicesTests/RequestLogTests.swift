@@ -63,4 +63,28 @@ import Testing
         let last = try FileSystem.read(folder.path + "/requests/2027-01-15.jsonl")
         #expect(try JSONValue.parse(last)["status"] == 205)
     }
+
+    @Test("what was too much is counted once, though midnight came between")
+    func dropped() throws {
+        var limits = RequestLog.Limits()
+        limits.waitingBytes = 1
+        let log = log(limits)
+        let request = HTTPRequest(method: "GET", target: "/")
+        log.record(HTTPResponse(200), to: request, after: 0)
+        for _ in 0..<3 { log.record(HTTPResponse(201), to: request, after: 0) }
+        log.flush()
+        limits.waitingBytes = 200
+        let next = self.log(limits)
+        clock.step(.seconds(15 * 3600 + 3599))
+        next.record(HTTPResponse(200), to: request, after: 0)
+        clock.step(.seconds(60))
+        for _ in 0..<5 { next.record(HTTPResponse(202), to: request, after: 0) }
+        next.flush()
+        func dropped(_ day: String) throws -> [JSONValue] {
+            try FileSystem.read("\(folder.path)/requests/\(day).jsonl").split(separator: 0x0A)
+                .compactMap { try JSONValue.parse(Array($0))["dropped"] }
+        }
+        #expect(try dropped("2027-01-15") == [3])
+        #expect(try dropped("2027-01-16") == [4])
+    }
 }

@@ -11,10 +11,10 @@ final class RequestLog: Sendable {
         var fileBytes: UInt64 = 64 * 1024 * 1024
         /// Older files than so many are removed.
         var files = 8
+        /// Of lines that wait to be written; further requests are only counted.
+        var waitingBytes = 32 * 1024 * 1024
     }
 
-    /// Bytes of lines that wait to be written; further requests are only counted.
-    private static let waitingLimit = 32 * 1024 * 1024
     /// Of an operation that nobody took: it is the client's own word.
     private static let operationLength = 64
     /// Of a file's number, so that names sort as numbers do.
@@ -65,7 +65,7 @@ final class RequestLog: Sendable {
     func record(_ response: HTTPResponse, to request: HTTPRequest, after nanoseconds: UInt64) {
         let time = clock.now()
         let isFirst = state.withLock { state in
-            guard state.lines.count < Self.waitingLimit else {
+            guard state.lines.count < limits.waitingBytes else {
                 state.dropped += 1
                 return false
             }
@@ -93,12 +93,12 @@ final class RequestLog: Sendable {
             try? FileSystem.makeDirectory(folder)
             let ends = waiting.days.dropFirst().map(\.start) + [waiting.lines.count]
             for (day, end) in zip(waiting.days, ends) {
-                var bytes = Array(waiting.lines[day.start..<end])
-                if waiting.dropped > 0 {
-                    let now = clock.now().iso8601
-                    bytes += "{\"time\":\"\(now)\",\"dropped\":\(waiting.dropped)}\n".utf8
-                }
-                try? write(bytes, day.first.date)
+                try? write(Array(waiting.lines[day.start..<end]), day.first.date)
+            }
+            if waiting.dropped > 0 {
+                let now = clock.now()
+                let line = "{\"time\":\"\(now.iso8601)\",\"dropped\":\(waiting.dropped)}\n"
+                try? write(Array(line.utf8), now.date)
             }
         }
     }
@@ -109,7 +109,7 @@ final class RequestLog: Sendable {
             try putAside(path, day)
         }
         if !FileSystem.exists(path) { try removeOldFiles(but: limits.files - 1) }
-        try FileSystem.append(bytes, to: path)
+        try FileSystem.appendLines(bytes, to: path)
     }
 
     /// `DATE.000001.jsonl` is older than `DATE.000002.jsonl`, and that than `DATE.jsonl`.
