@@ -37,6 +37,10 @@ extension QueueState {
             number: lastTransfer + 1, target: policy.deadLetterQueue, places.sorted())
     }
 
+    /// Whether as many may be in flight as there can be: a receive that found no room would find
+    /// some once one of them is gone.
+    package var mayBeFull: Bool { index.inFlight >= QueueLimits.inFlight }
+
     /// Whether a receive reads the stream from the head on, and nowhere else.
     package var isReadInOrder: Bool { !settings.isFIFO && !fair.isActive && delayed.count == 0 }
 

@@ -1,11 +1,12 @@
 import Foundation
 import JSON
+import Journal
 import Posix
-import QueueModel
 import Synchronization
 import TestSupport
 import Testing
 
+@testable import QueueModel
 @testable import Services
 
 /// Many who wait for messages, without a thread each.
@@ -151,6 +152,94 @@ import Testing
         _ = try fixture.queues.queue("Q").send([entry])
         try fixture.wait(1)
         #expect(fixture.received(1) == ["soon"])
+    }
+
+    @Test("a room that hears of something after it emptied leaves the next one alone")
+    func lateNews() throws {
+        let fixture = try Fixture()
+        defer { fixture.end() }
+        let queue = try fixture.queues.queue("Q")
+        try fixture.wait(1)
+        let ticket = fixture.tally.tickets.withLock { $0[0] }
+        // What is done on the loop from here on is done in this order: the first one goes, another
+        // one comes, and only then the first one's room hears of the message.
+        let isHeld = ThreadCondition(false)
+        let goesOn = ThreadCondition(false)
+        fixture.loop.execute {
+            isHeld.withLock { $0 = true }
+            isHeld.signal()
+            _ = goesOn.wait { $0 ? true : nil }
+        }
+        _ = isHeld.wait { $0 ? true : nil }
+        fixture.loop.execute { fixture.polls.cancel(ticket) }
+        fixture.polls.receive(
+            from: queue, LongPolls.Wish(limit: 1, wait: .seconds(600))
+        ) { _ in
+        } completion: { [tally = fixture.tally] in
+            tally.completion($0)
+        }
+        // Looks come back in the order in which they were asked for.
+        let hasLooked = ThreadCondition(false)
+        queue.submitLook(upTo: 1) { _ in
+            hasLooked.withLock { $0 = true }
+            hasLooked.signal()
+        }
+        _ = hasLooked.wait { $0 ? true : nil }
+        var entry = SendEntry(escapedBody: Array("later".utf8), size: 5)
+        entry.delaySeconds = 900
+        _ = try queue.send([entry])
+        goesOn.withLock { $0 = true }
+        goesOn.signal()
+        func waiting() -> Int {
+            let count = ThreadCondition<Int?>(nil)
+            fixture.loop.execute {
+                count.withLock { $0 = fixture.polls.count }
+                count.signal()
+            }
+            return count.wait { $0 }
+        }
+        #expect(fixture.tally.empty.wait(upTo: .seconds(30)) { $0 == 1 ? true : nil } == true)
+        // Whatever was to be done at once is done, the second time it is asked.
+        _ = waiting()
+        #expect(waiting() == 1)
+        fixture.polls.stop()
+        #expect(fixture.tally.empty.wait(upTo: .seconds(30)) { $0 == 2 ? true : nil } == true)
+    }
+
+    @Test("a delete is news where as many are in flight as there can be, and only there")
+    func roomInFlight() throws {
+        let folder = try TemporaryFolder("full")
+        let queues = QueueDirectory(stateDirectory: folder.path)
+        var settings = QueueSettings()
+        settings.durability = .os
+        try queues.create("Q", settings)
+        let queue = try queues.queue("Q")
+        let now = Timestamp(milliseconds: 1_800_000_000_000)
+        for batch in UInt64(1)...12 {
+            let first = (0..<UInt64(10_000)).map { number in
+                QueueRecord.FirstReceive(
+                    entry: StreamEntry(
+                        place: Place(n: batch * 10_000 + number, index: 0),
+                        record: RecordPlace(segment: 1, offset: 0, length: 0),
+                        id: MessageID("m"), sent: now),
+                    bits: number)
+            }
+            try queue.commit { session in
+                try session.append(
+                    QueueRecord.Receive(
+                        visibleAt: now + .seconds(10_000_000), head: session.state.queue.head,
+                        first: first, again: [], expired: 0, gone: []))
+            }
+        }
+        let news = Mutex(0)
+        let follower = queue.journal.follow { news.withLock { $0 += 1 } }
+        defer { queue.journal.unfollow(follower) }
+        for number in UInt64(0)..<2 {
+            try queue.commit {
+                try $0.append(QueueRecord.delete([Place(n: 10_000 + number, index: 0)]))
+            }
+            #expect(news.withLock { $0 } == 1, "\(number)")
+        }
     }
 
     @Test("who waits for a queue that is removed is told")

@@ -4,10 +4,10 @@ import QueueModel
 
 /// Receivers that wait for messages (long polling), without a thread each.
 ///
-/// Those of one queue wait in a room. Whatever changes the queue's folder, in this process or
-/// another, makes the first of them look, and as long as there are messages the next one; so does
-/// the moment at which a hidden message becomes visible. Each waits for one HTTP connection, and
-/// there are as many as the server takes.
+/// Those of one queue wait in a room. The first of them looks when this process's own transactions
+/// tell of news, when another process changes the queue's folder, and at the moment at which a
+/// hidden message becomes visible; as long as there are messages, so does the next one. Each waits
+/// for one HTTP connection, and there are as many as the server takes.
 package final class LongPolls: Sendable {
     /// What a receiver asked for.
     package struct Wish: Sendable {
@@ -122,7 +122,7 @@ package final class LongPolls: Sendable {
                 state.rooms[id]
                 ?? PollRoom(
                     queue, loop: loop, watcher: state.watcher, polls: self,
-                    onEmpty: { [weak self] in self?.state.with { $0.rooms[id] = nil } })
+                    onEmpty: { [weak self] in self?.close($0, of: id) })
             state.rooms[id] = room
             state.nextNumber += 1
             return (room, state.nextNumber)
@@ -131,6 +131,13 @@ package final class LongPolls: Sendable {
             PollRoom.Waiter(
                 number: number, wish: wish, deadline: deadline, completion: completion))
         return Ticket(room: id, number: number)
+    }
+
+    /// A room that is told of something once it is empty must not close its successor.
+    private func close(_ room: PollRoom, of id: ObjectIdentifier) {
+        state.with { state in
+            if state.rooms[id] === room { state.rooms[id] = nil }
+        }
     }
 
     /// One look, or as many as it takes to get past what nobody can receive.

@@ -36,14 +36,16 @@ final class PollRoom: Sendable {
     private let loop: EventLoop
     private let watcher: FolderWatcher?
     private let polls: LongPolls
-    private let onEmpty: @Sendable () -> Void
+    private let onEmpty: @Sendable (PollRoom) -> Void
     private let state: LoopConfined<State>
     /// A look is on its way that somebody in this process has asked for.
     private let isTold = Atomic(false)
 
+    /// - Parameter onEmpty: runs on the loop when nobody waits any more; again if the room hears of
+    ///   something later.
     init(
         _ queue: Queue, loop: EventLoop, watcher: FolderWatcher?, polls: LongPolls,
-        onEmpty: @escaping @Sendable () -> Void
+        onEmpty: @escaping @Sendable (PollRoom) -> Void
     ) {
         self.queue = queue
         self.loop = loop
@@ -144,9 +146,10 @@ final class PollRoom: Sendable {
             if !isThere { waiter.completion(.success([])) }
             if mustLookAgain || !isThere { self.look() } else { settle() }
         case .failure:
+            // At the limit in flight: whoever makes room tells, and may have while this one looked.
             rest(until: nil)
             if !isThere { waiter.completion(.success([])) }
-            settle()
+            if mustLookAgain || !isThere { self.look() } else { settle() }
         }
     }
 
@@ -194,7 +197,7 @@ final class PollRoom: Sendable {
             setTimer(due, now, &state)
             return false
         }
-        if isEmpty { onEmpty() }
+        if isEmpty { onEmpty(self) }
     }
 
     private func setTimer(_ due: UInt64, _ now: UInt64, _ state: inout State) {

@@ -84,8 +84,8 @@ extension QueueRecord {
     fileprivate func isNews(to queue: QueueState) -> Bool {
         switch self {
         case .receive, .retry: false
-        // A message that is gone may have been in its group's way.
-        case .delete: queue.settings.isFIFO
+        // A message that is gone may have been in its group's way, or one too many in flight.
+        case .delete: queue.settings.isFIFO || queue.mayBeFull
         default: true
         }
     }
