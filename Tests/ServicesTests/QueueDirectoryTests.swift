@@ -148,6 +148,58 @@ import Testing
         #expect(try mine.queue("Q").messageCount == 1)
     }
 
+    /// The real files; tells when a folder is about to be deleted.
+    private struct ToldStorage: JournalStorage {
+        let disk = DiskStorage()
+        let willRemove: @Sendable (String) -> Void
+
+        func open(_ path: String, creating: Bool) throws(SystemError) -> any JournalFile {
+            try disk.open(path, creating: creating)
+        }
+        func list(_ folder: String) throws(SystemError) -> [String] { try disk.list(folder) }
+        func isDirectory(_ path: String) throws(SystemError) -> Bool { try disk.isDirectory(path) }
+        func makeDirectory(_ folder: String) throws(SystemError) { try disk.makeDirectory(folder) }
+        func rename(_ source: String, to target: String) throws(SystemError) {
+            try disk.rename(source, to: target)
+        }
+        func remove(_ path: String) throws(SystemError) { try disk.remove(path) }
+        func removeTree(_ folder: String) throws(SystemError) {
+            willRemove(folder)
+            try disk.removeTree(folder)
+        }
+        func syncDirectory(_ folder: String) throws(SystemError) { try disk.syncDirectory(folder) }
+    }
+
+    @Test("queues are made and removed while a large one is being deleted")
+    func slowDeletion() throws {
+        let folder = try TemporaryFolder("slow")
+        var options = JournalOptions()
+        options.lockTimeout = .milliseconds(10)
+        let other = QueueDirectory(stateDirectory: folder.path, options: options)
+        let deletions = Mutex<[String]>([])
+        let outcomes = Mutex<[Result<Void, any Error>]>([])
+        var environment = QueueEnvironment()
+        environment.storage = ToldStorage { path in
+            deletions.withLock { $0.append(path) }
+            let outcome = Result {
+                try other.create("Q", QueueSettings())
+                try other.remove("Q", force: false)
+                try other.create("R", QueueSettings())
+            }
+            outcomes.withLock { $0.append(outcome) }
+        }
+        let queues = QueueDirectory(stateDirectory: folder.path, environment: environment)
+        try queues.create("Q", QueueSettings())
+        try queues.remove("Q", force: false)
+        #expect(deletions.withLock { $0.count } == 1)
+        for outcome in outcomes.withLock({ $0 }) { try outcome.get() }
+        #expect(try other.names() == ["R"])
+        let hidden = try FileSystem.list(folder.path + "/queues").filter {
+            $0.hasPrefix(".removed")
+        }
+        #expect(hidden.isEmpty, "\(hidden)")
+    }
+
     @Test("a removal that was cut after its first step is finished by whoever comes next")
     func cutRemoval() throws {
         let folder = try TemporaryFolder("cut")

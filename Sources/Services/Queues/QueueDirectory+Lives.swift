@@ -16,12 +16,12 @@ extension QueueDirectory {
             throw QueueError.invalidName(name)
         }
         try storage.makeDirectory(folder)
+        clearGraves()
         let lock = try takeLivesLock()
         defer { lock.unlock() }
         try checkIsFree(name)
         try checkRedrive(from: name, settings)
         if waitsAfterRemoval { try checkCooldown(name) }
-        try? clearGraves()
         // Made under a name that no queue can have, and then there at once, wholly.
         let path = hiddenPath("new-\(name)-\(environment.messageID())-\(environment.processID)")
         do {
@@ -83,6 +83,12 @@ extension QueueDirectory {
         guard try names().contains(name) else {
             throw QueueError.noSuchQueue(name, existing: try names())
         }
+        let count = try putOutOfSight(name, force: force)
+        clearGraves()
+        return count
+    }
+
+    private func putOutOfSight(_ name: String, force: Bool) throws -> UInt64? {
         let lock = try takeLivesLock()
         defer { lock.unlock() }
         var count: UInt64?
@@ -120,26 +126,25 @@ extension QueueDirectory {
         }
     }
 
-    /// In one step; what a crash leaves of it has a name that no queue can have. The caller holds
-    /// the journal's lock.
+    /// In one step, under a name that no queue can have. The caller holds the journal's lock, and
+    /// deletes it without: a large queue takes a while.
     private func moveToGrave(_ name: String) throws(SystemError) {
-        let grave = "\(folder)/.removed-\(name)-\(environment.processID)"
-        try? clearGraves()
-        try storage.removeTree(grave)
-        try storage.rename(folderPath(of: name), to: grave)
+        let grave = "removed-\(name)-\(environment.messageID())-\(environment.processID)"
+        try storage.rename(folderPath(of: name), to: hiddenPath(grave))
         try storage.syncDirectory(folder)
-        // It is gone; what cannot be deleted now will be when this process is no more.
-        try? storage.removeTree(grave)
     }
 
-    /// Removes what dead processes left of queues that they removed, or were making.
-    private func clearGraves() throws(SystemError) {
-        for entry in try storage.list(folder)
-        where entry.hasPrefix(".removed-") || entry.hasPrefix(".new-") {
-            guard let process = entry.split(separator: "-").last.flatMap({ Int32($0) }),
-                !environment.isRunning(process)
+    /// Deletes queues that this process has removed, and what dead ones left of those that they
+    /// removed, or were making. What cannot be deleted now is the next one's; under no lock, since
+    /// it is no matter who deletes what.
+    func clearGraves() {
+        for entry in (try? storage.list(folder)) ?? [] where entry.hasPrefix(".") {
+            let isGrave = entry.hasPrefix(".removed-")
+            guard isGrave || entry.hasPrefix(".new-"),
+                let process = entry.split(separator: "-").last.flatMap({ Int32($0) }),
+                isGrave && process == environment.processID || !environment.isRunning(process)
             else { continue }
-            try storage.removeTree("\(folder)/\(entry)")
+            try? storage.removeTree("\(folder)/\(entry)")
         }
     }
 }

@@ -109,6 +109,7 @@ package final class QueueDirectory: Sendable {
             } catch QueueError.journal(.removed, _) {
                 // A removal that was cut short; or a repair, or another queue, has its place now.
                 try bury(name)
+                clearGraves()
             } catch QueueError.journal(.storage(let error), _) where error.isNotFound {
                 guard try storage.isDirectory(folderPath(of: name)) else { break }
             }
