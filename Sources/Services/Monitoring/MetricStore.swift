@@ -25,8 +25,7 @@ package struct MetricStore: Sendable {
     }
 
     /// The datapoints from `start` (included) to `end` (excluded), as they were written. A line
-    /// that
-    /// a crash has cut is passed over.
+    /// that a crash has cut is passed over.
     package func read(from start: Timestamp, to end: Timestamp) throws(SystemError) -> [Datapoint] {
         guard FileSystem.isDirectory(folder) else { return [] }
         var datapoints: [Datapoint] = []
