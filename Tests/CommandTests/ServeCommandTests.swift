@@ -162,7 +162,7 @@ import Testing
         #expect(isRun, "\(next.words)")
         #expect(next.end(by: SIGTERM) == 0)
         let events = try FileSystem.list(folder.path + "/.msorch/events/queues")
-        #expect(events == ["WorkerService"])
+        #expect(events.filter { !$0.hasPrefix(".") } == ["WorkerService"])
     }
 
     @Test("an event that fails for good tells its destination")
