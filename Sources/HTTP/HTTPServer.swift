@@ -30,6 +30,7 @@ package final class HTTPServer: Sendable {
     package let port: UInt16
     private let loop: EventLoop
     private let service: HTTPService
+    private let room: SharedRoom?
     private let listeners: [HTTPListener]
     private let state: LoopConfined<State>
 
@@ -39,18 +40,21 @@ package final class HTTPServer: Sendable {
     ///   - host: a numeric address; `localhost` stands for 127.0.0.1 and ::1, or the one of them
     ///     that there is.
     ///   - port: 0 lets the system choose.
+    ///   - room: what it shares with other servers of this loop, beside its own limits.
     package init(
         loop: EventLoop, host: String = "127.0.0.1", port: UInt16 = 0,
-        limits: HTTPLimits = HTTPLimits(), refusal: @escaping Refusal = HTTPServer.plainRefusal,
-        handler: @escaping Handler
+        limits: HTTPLimits = HTTPLimits(), room: SharedRoom? = nil,
+        refusal: @escaping Refusal = HTTPServer.plainRefusal, handler: @escaping Handler
     ) throws(SystemError) {
         self.loop = loop
+        self.room = room
         listeners = try HTTPListener.open(host, port)
         self.host = listeners[0].host
         self.port = listeners[0].port
         service = HTTPService(
             loop: loop, limits: limits, port: self.port, refusal: refusal, handler: handler)
         state = LoopConfined(State(), loop: loop)
+        room?.join(service)
         service.follow { [weak self] in
             self?.endPause()
             self?.reportIfFinished()
@@ -113,15 +117,16 @@ package final class HTTPServer: Sendable {
         // before: without a descriptor left the system says so whether somebody waits or not.
         var isSure = true
         for _ in 0..<Self.acceptsAtOnce {
-            guard service.connectionCount < service.limits.connections else {
-                return isSure ? makeRoom() : ()
+            let isFull = service.connectionCount >= service.limits.connections
+            guard !isFull, room?.isFull != true else {
+                return isSure ? makeRoom(isFull: isFull) : ()
             }
             do throws(SystemError) {
                 guard let socket = try Sockets.accept(listeners[index].socket) else { return }
                 try service.add(HTTPConnection(socket, service))
             } catch {
                 guard isSure else { return }
-                return error.isOutOfDescriptors ? makeRoom() : pause()
+                return error.isOutOfDescriptors ? makeRoom(isFull: false) : pause()
             }
             isSure = false
         }
@@ -129,8 +134,11 @@ package final class HTTPServer: Sendable {
 
     /// Out of connections or descriptors: who has been idle longest gives way, and is gone when the
     /// loop comes back to who waits. Where nobody is idle, they wait until somebody is.
-    private func makeRoom() {
-        if !service.closeLongestIdle() { pause() }
+    ///
+    /// - Parameter isFull: whether this server alone has as many as it may.
+    private func makeRoom(isFull: Bool) {
+        let isMade = isFull ? nil : room?.closeLongestIdle()
+        if !(isMade ?? service.closeLongestIdle()) { pause() }
     }
 
     private func pause() {

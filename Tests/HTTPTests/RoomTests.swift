@@ -43,6 +43,36 @@ import Testing
         for stays in clients.suffix(3) { #expect(ask(stays)) }
     }
 
+    @Test("two ports share their room: the one that has more gives way, and neither is shut out")
+    func shared() throws {
+        let loop = try EventLoop(name: "test")
+        defer { loop.shutdown() }
+        let room = SharedRoom(connections: 4, loop: loop)
+        let servers = try [3, 3].map {
+            try HTTPServer(
+                loop: loop, limits: Self.limits($0), room: room, handler: Self.echo)
+        }
+        defer { for server in servers { server.stop() } }
+        func client(of server: Int) throws -> RawClient {
+            let client = try RawClient(port: servers[server].port)
+            #expect(ask(client))
+            return client
+        }
+        let first = try (0..<3).map { _ in try client(of: 0) }
+        var second = [try client(of: 1)]
+        // Four are there, three of them on the first port.
+        second.append(try client(of: 1))
+        #expect(first[0].isEnded())
+        // Two on either.
+        for client in [first[1], first[2]] + second { #expect(ask(client)) }
+        let more = try client(of: 1)
+        let last = try client(of: 1)
+        #expect(ask(more) && ask(last))
+        let port = servers[0].port
+        let again = try RawClient(port: port)
+        #expect(ask(again))
+    }
+
     @Test("who has asked for something, or begun to, does not give way")
     func busy() throws {
         let held = ThreadCondition<[HTTPResponder]>([])

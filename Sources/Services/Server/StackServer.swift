@@ -11,9 +11,10 @@ package final class StackServer: Sendable {
     private static let workers = 64
     /// Requests that found the old runtime just before another took its place may still invoke.
     private static let replaceGrace = Duration.seconds(1)
-    /// How much of the files that this process may open can be connections of one port, in percent;
-    /// the rest is for journals and functions.
-    private static let filesOfPort = 60
+    /// How much of the files that this process may open can be connections, in percent: those of
+    /// one port, and of all. The rest is for journals and functions.
+    private static let filesOfPort = 50
+    private static let filesOfPorts = 60
     /// How long the last answers may take to leave, once nothing runs any more.
     private static let farewell = Duration.seconds(5)
 
@@ -52,11 +53,13 @@ package final class StackServer: Sendable {
             options.logsRequests
             ? RequestLog(stateDirectory: state, clock: clock, schedule: later) : nil
         let doors = StackDoors(options, log: log)
-        endpointServer = try Self.listen(options.host, options.port, loop, doors.enterEndpoint)
+        let room = SharedRoom(connections: Self.share(Self.filesOfPorts), loop: loop)
+        endpointServer = try Self.listen(
+            options.host, options.port, loop, room, doors.enterEndpoint)
         gatewayServer = try options.gatewayPort.map { port in
             try Self.listen(
-                options.host, port, loop, limits: Gateway.httpLimits, refusal: doors.refusal,
-                doors.enterGateway)
+                options.host, port, loop, room, limits: Gateway.httpLimits,
+                refusal: doors.refusal, doors.enterGateway)
         }
         self.doors = doors
         host = RuntimeHost(
@@ -84,22 +87,26 @@ package final class StackServer: Sendable {
     }
 
     private static func listen(
-        _ host: String, _ port: UInt16, _ loop: EventLoop, limits: HTTPLimits = HTTPLimits(),
+        _ host: String, _ port: UInt16, _ loop: EventLoop, _ room: SharedRoom,
+        limits: HTTPLimits = HTTPLimits(),
         refusal: @escaping HTTPServer.Refusal = HTTPServer.plainRefusal,
         _ handler: @escaping HTTPServer.Handler
     ) throws(ServerError) -> HTTPServer {
         var limits = limits
-        limits.connections = min(
-            limits.connections, max(1, ProcessEnvironment.fileLimit * filesOfPort / 100))
+        limits.connections = min(limits.connections, share(filesOfPort))
         do throws(SystemError) {
             return try HTTPServer(
-                loop: loop, host: host, port: port, limits: limits, refusal: refusal,
-                handler: handler)
+                loop: loop, host: host, port: port, limits: limits, room: room,
+                refusal: refusal, handler: handler)
         } catch  where error.isAddressInUse {
             throw .portInUse(port, holder: PortHolder.find(port))
         } catch {
             throw .cannotListen("\(HostAddress.inURL(host)):\(port)", reason: error.reason)
         }
+    }
+
+    private static func share(_ percent: Int) -> Int {
+        max(1, ProcessEnvironment.fileLimit * percent / 100)
     }
 
     /// The runtime of what is deployed now.
