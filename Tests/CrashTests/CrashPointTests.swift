@@ -58,6 +58,7 @@ import Testing
         for _ in 0..<2 { worker { _ in _ = try run.receive("Q") } }
         // One alone: only so can order be told from what is printed.
         worker { _ in _ = try run.receive("F.fifo") }
+        worker { _ in try run.renew("New") }
         worker { turn in
             if turn.isMultiple(of: 8) {
                 _ = try run.msorch(["queue", "redrive", "Dead", "--quiet"])

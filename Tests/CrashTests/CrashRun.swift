@@ -9,32 +9,48 @@ struct CrashRun: Sendable {
         "before-append", "half-append", "after-append", "before-sync", "after-sync",
         "before-checkpoint-rename", "after-checkpoint-rename", "before-segment-rename",
         "after-segment-rename", "before-segment-delete", "before-carry", "before-take",
-        "after-take",
+        "after-take", "before-queue-rename", "after-queue-rename",
     ]
-    /// So that segments roll, checkpoints are written and old segments go all the time.
-    private static let sizes = [
-        "MSORCH_SEGMENT_BYTES": "6000", "MSORCH_HISTORY_BYTES": "12000",
-        "MSORCH_CHECKPOINT_BYTES": "1500",
+    /// Of these the making of a queue passes each.
+    private static let creationPoints = [
+        "before-sync", "after-sync", "before-queue-rename", "after-queue-rename",
     ]
+    /// So that segments roll, checkpoints are written and old segments go all the time. The
+    /// tester's own `MSORCH_PREPARED_BYTES` makes rooms of that size.
+    private static let sizes: [String: String] = {
+        var sizes = [
+            "MSORCH_SEGMENT_BYTES": "6000", "MSORCH_HISTORY_BYTES": "12000",
+            "MSORCH_CHECKPOINT_BYTES": "1500",
+        ]
+        let room = "MSORCH_PREPARED_BYTES"
+        sizes[room] = ProcessInfo.processInfo.environment[room]
+        return sizes
+    }()
 
     struct Ended: Sendable {
         var result: BuiltExecutable.Result
         var from: Date
         var to: Date
+        /// The point at which it died.
+        var killedAt: String?
         var isDone: Bool { result.status == 0 }
     }
 
     let folder: String
     let ledger: CrashLedger
 
-    /// - Parameter kills: whether this one may be killed.
-    func msorch(_ arguments: [String], input: String = "", kills: Bool = true) throws -> Ended {
+    /// - Parameters:
+    ///   - kills: whether this one may be killed.
+    ///   - points: where.
+    func msorch(
+        _ arguments: [String], input: String = "", kills: Bool = true, at points: [String] = points
+    ) throws -> Ended {
         var environment = Self.sizes
         var place: String?
         var delay: UInt32?
         switch kills ? Int.random(in: 0..<10) : 9 {
         case 0..<7:
-            let point = Self.points.randomElement() ?? "before-append"
+            let point = points.randomElement() ?? "before-append"
             environment["MSORCH_CRASH"] = "\(point):\(Bool.random() ? 1 : Int.random(in: 1...3))"
             place = point
         case 7..<9: delay = UInt32.random(in: 0..<25_000)
@@ -49,12 +65,13 @@ struct CrashRun: Sendable {
             usleep(delay)
             kill(pid, SIGKILL)
         }
-        if result.status == 137 {
+        let isKilled = result.status == 137
+        if isKilled {
             ledger.count(killAt: place ?? "random")
         } else if result.status != 0 {
             ledger.violate("\(arguments): \(result.status) \(result.error)")
         }
-        return Ended(result: result, from: from, to: .now)
+        return Ended(result: result, from: from, to: .now, killedAt: isKilled ? place : nil)
     }
 
     func send(_ queue: String, _ bodies: [String], group: String? = nil) throws {
@@ -93,6 +110,36 @@ struct CrashRun: Sendable {
         let isCurrent = deletion.to.timeIntervalSince(ended.from) < ledger.visibility
         if deletion.isDone, isCurrent { ledger.acknowledgeDelete(chosen.map(\.body)) }
         return messages.count
+    }
+
+    /// Makes a queue and removes it: what is killed has left all of it, or nothing. Nobody else may
+    /// use it.
+    func renew(_ queue: String) throws {
+        let created = try msorch(
+            ["queue", "create", queue, "--visibility-timeout", "77", "--force", "--quiet"],
+            at: Self.creationPoints)
+        let isThere = try isThere(queue)
+        if created.isDone || created.killedAt == "after-queue-rename" {
+            if !isThere { ledger.violate("\(queue) was made, and is not there") }
+        } else if let point = created.killedAt, isThere {
+            ledger.violate("\(queue) is there, cut at \(point)")
+        }
+        guard isThere else { return }
+        let check = try msorch(["queue", "verify", queue], kills: false)
+        if !check.isDone { ledger.violate("\(queue): \(check.result.output)") }
+        let settings = try msorch(["queue", "stats", queue, "--output", "json"], kills: false)
+        if !settings.result.output.contains("\"visibilityTimeout\":77") {
+            ledger.violate("\(queue) has other settings: \(settings.result.output)")
+        }
+        let removed = try msorch(["queue", "rm", queue, "--quiet"])
+        guard try self.isThere(queue) else { return }
+        if removed.isDone { ledger.violate("\(queue) was removed, and is there") }
+        _ = try msorch(["queue", "rm", queue, "--quiet"], kills: false)
+    }
+
+    private func isThere(_ queue: String) throws -> Bool {
+        try msorch(["queue", "ls"], kills: false).result.output
+            .split(separator: "\n").contains { $0 == queue }
     }
 
     /// Nobody is killed any more: what is there, in which queue.
