@@ -19,18 +19,23 @@ import Testing
             inheritingPath: true)
     }
 
-    /// One function on one queue that hides what it hands out for a second.
+    /// One function on one queue.
+    ///
+    /// - Parameter comesBack: the queue hides what it hands out for a second alone: for messages
+    ///   that are to be seen again. Others must not be, however slow the machine is.
     private func deploy(
         handler: String = "handle", queue: String = "Work", trigger: String = "",
-        settings: String = ""
+        settings: String = "", comesBack: Bool = true
     ) throws {
+        let seconds = comesBack ? 1 : 60
         let dead = queue.hasSuffix(".fifo") ? "Dead.fifo" : "Dead"
         let stack = """
             {"lambdas": {"Worker": {"runtime": "python3", "handler": "handler.\(handler)",
-              "code": "\(Self.worker)", "timeout": 1,
+              "code": "\(Self.worker)", "timeout": \(seconds),
               "policies": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}],
               "triggers": [{"queue": "\(queue)"\(trigger)}]}},
-             "queues": {"\(queue)": {"visibilityTimeout": 1\(settings)}, "\(dead)": {}, "Free": {}}}
+             "queues": {"\(queue)": {"visibilityTimeout": \(seconds)\(settings)},
+              "\(dead)": {}, "Free": {}}}
             """
         try FileSystem.replace(folder.path + "/stack.json", with: Array(stack.utf8))
         let result = try run(["deploy", "--quiet"])
@@ -94,7 +99,7 @@ import Testing
 
     @Test("without reports, what a function returns does not matter")
     func withoutReports() throws {
-        try deploy(handler: "strange")
+        try deploy(handler: "strange", comesBack: false)
         try send([#"{"id": 1}"#])
         let (status, summary) = try drain()
         #expect(status == 0 && summary["succeeded"] == 1, "\(summary)")
@@ -102,7 +107,8 @@ import Testing
 
     @Test("what a filter drops is deleted and never seen")
     func filter() throws {
-        try deploy(trigger: #", "filter": {"body": {"id": [{"numeric": [">", 2]}]}}"#)
+        try deploy(
+            trigger: #", "filter": {"body": {"id": [{"numeric": [">", 2]}]}}"#, comesBack: false)
         try send((1...4).map { #"{"id": \#($0)}"# } + ["no JSON"])
         let (status, summary) = try drain()
         #expect(status == 0)
@@ -113,7 +119,8 @@ import Testing
     @Test("a window fills larger batches, and a full one does not wait for its end")
     func window() throws {
         try deploy(
-            trigger: #", "batchSize": 25, "batchWindow": 300"#, settings: #", "delay": 0"#)
+            trigger: #", "batchSize": 25, "batchWindow": 300"#, settings: #", "delay": 0"#,
+            comesBack: false)
         try send((1...25).map { #"{"id": \#($0)}"# })
         let (status, summary) = try drain()
         #expect(status == 0 && summary["batches"] == 1, "\(summary)")
@@ -139,7 +146,7 @@ import Testing
 
     @Test("the record is AWS's, attributes and all")
     func record() throws {
-        try deploy(handler: "show")
+        try deploy(handler: "show", comesBack: false)
         _ = try run(["send", "Work", "body", "--attributes", #"{"n": 7, "t": "x"}"#])
         #expect(try drain().status == 0)
         let log = try run(["logs", "Worker", "--filter", "Records"]).output
