@@ -30,7 +30,7 @@ extension Journal {
 
     /// - Returns: `false` if the loop cannot.
     func leadLater(on loop: EventLoop) -> Bool {
-        let now = SystemClock.monotonicNanoseconds()
+        let now = nanoseconds()
         guard loopLead.withLock({ $0.next <= now }) else { return false }
         guard loop.isOnLoop else { return loop.execute { self.lead(on: loop) } }
         loop.atEndOfRound { self.lead(on: loop) }
@@ -52,7 +52,7 @@ extension Journal {
 
     /// - Returns: how many of them are done; the others might hold the loop up.
     private func runAtOnce(_ batch: [Lined]) -> Int {
-        let start = SystemClock.monotonicNanoseconds()
+        let start = nanoseconds()
         var chore: JournalSession<State>.Chore?
         let done = session.withLockIfAvailable { session in
             guard (try? lockFile.tryLock()) == true else { return 0 }
@@ -67,7 +67,7 @@ extension Journal {
             return written.count
         }
         guard let done, done == batch.count else { return done ?? 0 }
-        let end = SystemClock.monotonicNanoseconds()
+        let end = nanoseconds()
         let isOwing = loopLead.withLock { lead in
             if end - start > Self.briefLimit { lead.next = end + Self.slowPause }
             guard let chore, !lead.isTidying, chore != .reclaim || lead.nextReclaim <= end else {

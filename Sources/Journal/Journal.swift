@@ -23,6 +23,7 @@ package final class Journal<State: JournaledState>: Sendable {
     let commit = Mutex(Commit())
     let line = Mutex(TransactionLine())
     let loopLead = Mutex(LoopLead())
+    let nanoseconds: @Sendable () -> UInt64
     let followers = Mutex(Followers())
 
     /// Opens the journal in `folder`, or begins one.
@@ -31,12 +32,15 @@ package final class Journal<State: JournaledState>: Sendable {
     ///   - now: the clock; a journal that begins says so.
     ///   - creating: whether the folder is made if it is not there.
     ///   - execute: runs what nobody waits for; a simulator brings its own.
+    ///   - nanoseconds: the monotonic clock that tells how long an event loop was held up.
     package init(
         folder: String, at now: Timestamp, options: JournalOptions = JournalOptions(),
         storage: any JournalStorage = DiskStorage(), creating: Bool = true,
-        execute: @escaping JournalExecution = { JournalWorkers.pool.execute($0) }
+        execute: @escaping JournalExecution = { JournalWorkers.pool.execute($0) },
+        nanoseconds: @escaping @Sendable () -> UInt64 = SystemClock.monotonicNanoseconds
     ) throws(JournalError) {
         self.folder = folder
+        self.nanoseconds = nanoseconds
         self.options = options
         self.execute = execute
         do throws(SystemError) {
