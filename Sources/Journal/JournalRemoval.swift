@@ -25,7 +25,7 @@ package enum JournalRemoval {
         try lockFile.lock(options)
         defer { lockFile.unlock() }
         try storing { () throws(SystemError) in
-            guard try isInPlace(lockFile, path, storage) else { return }
+            guard try lockFile.isInPlace(at: path, storage) else { return }
             let words = LockWords(try lockFile.bytes(at: 0, count: LockWords.length))
             if words.generation != LockWords.ended {
                 guard isEnding else { return }
@@ -33,19 +33,6 @@ package enum JournalRemoval {
                     LockWords.encode(generation: LockWords.ended, durable: 0, deletions: 0), at: 0)
             }
             try bury()
-        }
-    }
-
-    /// Whether it is still the one at `path`.
-    private static func isInPlace(
-        _ lockFile: any JournalFile, _ path: String, _ storage: any JournalStorage
-    ) throws(SystemError) -> Bool {
-        do throws(SystemError) {
-            let there = try storage.open(path, creating: false).status()
-            return try there.inode == lockFile.status().inode
-        } catch {
-            guard error.isNotFound else { throw error }
-            return false
         }
     }
 }

@@ -161,6 +161,18 @@ extension JournalFile {
         throw .busy(holder: FileSystem.lockHolder(of: status))
     }
 
+    /// Whether it is still the one at `path`.
+    func isInPlace(
+        at path: String, _ storage: any JournalStorage
+    ) throws(SystemError) -> Bool {
+        do throws(SystemError) {
+            return try storage.open(path, creating: false).status().inode == status().inode
+        } catch {
+            guard error.isNotFound else { throw error }
+            return false
+        }
+    }
+
     /// Syncs; bytes of whom it is not known whether a sync of theirs failed are written once more
     /// before, since the kernel may take them for synced.
     func sync(writingAnew unproven: Range<UInt64>?) throws(SystemError) {

@@ -16,11 +16,21 @@ package enum Salvage {
         folder: String, with copy: String, aside: String,
         storage: any JournalStorage = DiskStorage(), _ body: () throws -> Void
     ) throws {
-        let lockFile = try storing { () throws(SystemError) in
-            try storage.open("\(folder)/lock", creating: true)
+        let path = "\(folder)/lock"
+        let lockFile: any JournalFile
+        do throws(SystemError) {
+            lockFile = try storage.open(path, creating: true)
+        } catch {
+            throw error.isNotFound ? JournalError.removed : .storage(error)
         }
         try lockFile.lock(JournalOptions())
         defer { lockFile.unlock() }
+        let isThere = try storing { () throws(SystemError) in
+            guard try lockFile.isInPlace(at: path, storage) else { return false }
+            let words = LockWords(try lockFile.bytes(at: 0, count: LockWords.length))
+            return words.generation != LockWords.ended
+        }
+        guard isThere else { throw JournalError.removed }
         try body()
         try storing { () throws(SystemError) in
             let size = try lockFile.status().size
@@ -61,6 +71,17 @@ package enum Salvage {
         _ visit: (Piece) throws -> Void
     ) throws {
         try read(fileName, 0, folder: folder, storage, nil, visit)
+    }
+
+    /// The record at a place that `read` told of; `nil` if it is no record any more.
+    package static func line(
+        at location: RecordLocation, in folder: String, storage: any JournalStorage
+    ) throws -> RecordLine? {
+        let path = "\(folder)/\(SegmentName.file(location.segment))"
+        let bytes = try storage.open(path, creating: false)
+            .bytes(at: location.offset, count: Int(location.length)).dropLast()
+        guard let frame = bytes.withUnsafeBytes({ RecordFrame(checking: $0) }) else { return nil }
+        return RecordLine(n: frame.n, time: frame.time, location: location, bytes: Array(bytes))
     }
 
     private static func read(

@@ -40,7 +40,8 @@ extension Journal {
     /// Reads every record of every segment: checksums, numbers without gaps, that each base record
     /// is the state that the records before it make, and that nothing is missing which was there.
     /// Changes nothing, and needs no healthy journal: it does not open one.
-    /// - Throws: `newerFormat`: what cannot be understood is not damaged.
+    /// - Throws: `newerFormat`: what cannot be understood is not damaged. `removed`: once it was
+    ///   this one's turn, another journal was in the place.
     package static func verify(
         folder: String, storage: any JournalStorage = DiskStorage()
     ) throws(JournalError) -> Verification {
@@ -49,6 +50,10 @@ extension Journal {
         }
         try lockFile.lock(JournalOptions())
         defer { lockFile.unlock() }
+        let isThere = try storing { () throws(SystemError) in
+            try lockFile.isInPlace(at: "\(folder)/lock", storage)
+        }
+        guard isThere else { throw JournalError.removed }
         let names = try storing { () throws(SystemError) in try storage.list(folder) }
         let words = LockWords(
             try storing { () throws(SystemError) in

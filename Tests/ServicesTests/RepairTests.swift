@@ -115,57 +115,78 @@ import Testing
         _ = try later.queue("Q.fifo").send([entry("b", group: "g")])[0].get()
     }
 
-    @Test("hundreds of messages that were carried on are repaired, in order")
-    func carried() throws {
+    @Test(
+        "a repair that waited while its queue was removed and made again leaves the new one alone")
+    func another() throws {
         let folder = try TemporaryFolder("repair")
-        var options = JournalOptions()
-        options.segmentBytes = 40_000
-        options.historyBytes = 1000
-        options.checkpointBytes = 4000
-        let queues = QueueDirectory(stateDirectory: folder.path, options: options)
+        let queues = QueueDirectory(stateDirectory: folder.path)
         try queues.create("Q", QueueSettings())
-        let queue = try queues.queue("Q")
-        // Three hundred stay in flight while others come and go.
-        for number in 0..<300 { _ = try queue.send([entry("held\(number)")])[0].get() }
-        for _ in 0..<30 {
-            #expect(
-                try queue.receive(upTo: 10, timeoutSeconds: 43_200, wait: .zero).count == 10)
+        for number in 0..<3 { _ = try queues.queue("Q").send([entry("old\(number)")]) }
+        try harm("send", in: folder.path, "Q")
+        let path = "\(folder.path)/queues/Q"
+        let lock = try FileDescriptor(reading: "\(path)/lock")
+        #expect(try lock.tryLock())
+        let report = ThreadCondition<RepairReport?>(nil)
+        let thread = try Thread(name: "repairs") {
+            let made = try? QueueDirectory(stateDirectory: folder.path).repair("Q")
+            report.withLock { $0 = made }
         }
-        for _ in 0..<60 {
-            try queue.sendBulk(
-                (0..<50).map { entry("passing\($0)" + String(repeating: "x", count: 200)) }
-            ) {
-                _ = try $0.get()
+        #expect(eventually { lock.hasWaiters() })
+        try FileSystem.rename(path, to: "\(folder.path)/old")
+        let later = QueueDirectory(stateDirectory: folder.path)
+        try later.create("Q", QueueSettings())
+        _ = try later.queue("Q").send([entry("new")])[0].get()
+        lock.unlock()
+        thread.join()
+        let made = try #require(report.withLock { $0 })
+        #expect(made.losses.isEmpty && made.original == nil)
+        // Who has the new one open since goes on in the same folder.
+        _ = try later.queue("Q").send([entry("more")])[0].get()
+        let seen = QueueDirectory(stateDirectory: folder.path)
+        #expect(try seen.queue("Q").statistics().counts.visible == 2)
+        #expect(try FileSystem.list("\(folder.path)/queues").allSatisfy { !$0.contains("damaged") })
+    }
+
+    @Test("another journal that is in the place by now is not replaced")
+    func replaced() throws {
+        let folder = try TemporaryFolder("repair")
+        let queues = QueueDirectory(stateDirectory: folder.path)
+        try queues.create("Q", QueueSettings())
+        let path = "\(folder.path)/queues/Q"
+        let lock = try FileDescriptor(reading: "\(path)/lock")
+        #expect(try lock.tryLock())
+        let failure = ThreadCondition<JournalError?>(nil)
+        let thread = try Thread(name: "replaces") {
+            do {
+                try Salvage.replace(
+                    folder: path, with: "\(folder.path)/copy", aside: "\(folder.path)/aside"
+                ) { Issue.record("it began to") }
+            } catch {
+                failure.withLock { $0 = error as? JournalError }
             }
-            for _ in 0..<5 {
-                let received = try queue.receive(upTo: 10, wait: .zero)
-                _ = try queue.delete(received.map(\.received.handle.text))
-            }
         }
-        let journal = "\(folder.path)/queues/Q"
-        let names = try FileSystem.list(journal).compactMap(SegmentName.parse)
-        let texts = try names.map {
-            String(
-                decoding: try FileSystem.read("\(journal)/\(SegmentName.file($0))"), as: UTF8.self)
+        #expect(eventually { lock.hasWaiters() })
+        try FileSystem.rename(path, to: "\(folder.path)/old")
+        try QueueDirectory(stateDirectory: folder.path).create("Q", QueueSettings())
+        lock.unlock()
+        thread.join()
+        #expect(failure.withLock { $0 } == .removed)
+    }
+
+    @Test("a repair does not bring back a queue whose removal was cut short")
+    func ended() throws {
+        struct Cut: Error {}
+        let folder = try TemporaryFolder("repair")
+        let queues = QueueDirectory(stateDirectory: folder.path)
+        try queues.create("Q", QueueSettings())
+        _ = try queues.queue("Q").send([entry("old")])
+        #expect(throws: Cut.self) {
+            try queues.queue("Q").journal.end(check: { _ in }) { throw Cut() }
         }
-        #expect(texts.contains { $0.contains("\"op\":\"carry\"") }, "nothing was carried")
-        // One more, and harmed.
-        _ = try queue.send([entry("sacrifice")])
-        let path = "\(journal)/\(SegmentName.file(try #require(names.max())))"
-        var bytes = try FileSystem.read(path)
-        bytes[bytes.count - 30] ^= 1
-        try FileSystem.replace(path, with: bytes)
-        let later = QueueDirectory(stateDirectory: folder.path, options: options)
-        let report = try later.repair("Q")
-        #expect(report.kept >= 300)
-        var bodies: [String] = []
-        while true {
-            let received = try later.queue("Q").receive(
-                upTo: 10, timeoutSeconds: 43_200, wait: .zero)
-            if received.isEmpty { break }
-            bodies += received.map { String(decoding: $0.body, as: UTF8.self) }
+        try harm("send", in: folder.path, "Q")
+        #expect(throws: QueueError.self) {
+            try QueueDirectory(stateDirectory: folder.path).repair("Q")
         }
-        let held = bodies.filter { $0.hasPrefix("held") }
-        #expect(held == (0..<300).map { "held\($0)" })
+        #expect(try queues.names() == [])
     }
 }

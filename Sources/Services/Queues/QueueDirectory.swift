@@ -117,6 +117,19 @@ package final class QueueDirectory: Sendable {
         throw QueueError.noSuchQueue(name, existing: try names())
     }
 
+    /// Runs `body`, which looks at a queue's folder; anew if meanwhile a repair or another queue
+    /// came in its place, or a removal that was cut short had to be finished.
+    func whereItIs<R>(_ name: String, _ body: () throws -> R) throws -> R {
+        for _ in 0..<Self.lives {
+            do {
+                return try body()
+            } catch JournalError.removed {
+                try bury(name)
+            }
+        }
+        throw QueueError.noSuchQueue(name, existing: try names())
+    }
+
     /// Runs `body` with a queue; once more if the one that was open here has been removed by
     /// another process, which may have made a new one.
     func withQueue<R>(_ name: String, _ body: (Queue) throws -> R) throws -> R {
@@ -174,8 +187,10 @@ package final class QueueDirectory: Sendable {
         guard try names().contains(name) else {
             throw QueueError.noSuchQueue(name, existing: try names())
         }
-        let path = "\(folder)/\(name)"
-        var report = try Journal<QueueJournalState>.verify(folder: path, storage: storage)
+        let path = folderPath(of: name)
+        var report = try whereItIs(name) {
+            try Journal<QueueJournalState>.verify(folder: path, storage: storage)
+        }
         for file in try storage.list(path) where DeduplicationRun.range(ofName: file) != nil {
             guard try DeduplicationRun.open(file, in: path, storage)?.all() == nil else { continue }
             report.ignored.append(

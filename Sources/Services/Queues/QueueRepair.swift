@@ -24,6 +24,10 @@ extension QueueDirectory {
     /// counts, counters, and what is on its way to another queue stay. A sound one stays as it is.
     /// Messages that can be read in torn files are sent again, in both cases.
     package func repair(_ name: String) throws -> RepairReport {
+        try whereItIs(name) { try repairOnce(name) }
+    }
+
+    private func repairOnce(_ name: String) throws -> RepairReport {
         var report = RepairReport()
         let found = try examine(name)
         report.losses = found.damages
