@@ -54,7 +54,10 @@ extension QueueDirectory {
             settings.isFIFO = name.hasSuffix(".fifo")
             try queue.set(settings)
             crashPoint("during-repair")
-            try write(state, from: path, to: queue, &report)
+            var messages = SalvagedMessages(
+                state, of: path, storage, at: environment.clock.now())
+            try messages.write(to: queue)
+            report.kept = messages.kept
             try queue.commit { try $0.append(state.moved(into: $0.state.queue)) }
             try queue.settle()
         }
@@ -74,82 +77,5 @@ extension QueueDirectory {
             }
         }
         return state
-    }
-
-    /// Sends every live message to the new journal, in order, as it was.
-    private func write(
-        _ state: QueueState, from path: String, to queue: Queue, _ report: inout RepairReport
-    ) throws {
-        var held = state.held
-        var leaving: [Place: UInt64] = [:]
-        for transfer in state.transfers {
-            for message in transfer.messages {
-                held[message.entry.place] = message
-                leaving[message.entry.place] = transfer.number
-            }
-        }
-        var left: [UInt64: [Place]] = [:]
-        let now = environment.clock.now()
-        var kept = 0
-        for isCarried in [true, false] {
-            try Salvage.read(folder: path, storage: storage) { piece in
-                guard case .record(let line) = piece else { return }
-                let messages =
-                    (try? line.bytes.withUnsafeBytes { try QueueRecord.stored(in: $0) }) ?? []
-                var live: [QueueRecord.NewMessage] = []
-                var transfers: [UInt64?] = []
-                for (index, message) in messages.enumerated() {
-                    // What was carried on is older than all that was not.
-                    guard (message.place != nil) == isCarried else { continue }
-                    let place = message.place ?? Place(n: line.n, index: UInt8(index))
-                    let entry = StreamEntry(
-                        message, place: place, time: line.time, record: RecordPlace(line.location))
-                    let isWaiting = message.place == nil && state.isWaiting(entry, at: now)
-                    let known = held[place].flatMap { known in
-                        known.entry.record == RecordPlace(line.location) ? known : nil
-                    }
-                    guard known != nil || isWaiting else { continue }
-                    var copy = message
-                    copy.sent = message.sent ?? line.time
-                    copy.receiveCount = known?.receiveCount ?? message.receiveCount
-                    copy.delaySeconds = 0
-                    copy.place = nil
-                    if known != nil { copy.due = nil }
-                    if let due = copy.due, due > now {
-                        copy.delaySeconds = max(1, (due - now).wholeMilliseconds / 1000)
-                    }
-                    if let known, known.isDelayed(at: now) {
-                        copy.delaySeconds = max(1, (known.visibleAt - now).wholeMilliseconds / 1000)
-                    }
-                    let transfer = leaving[place]
-                    // Held, as a transfer takes only what is.
-                    if transfer != nil { copy.delaySeconds = 1 }
-                    live.append(copy)
-                    transfers.append(transfer)
-                }
-                kept += live.count
-                for start in stride(from: 0, to: live.count, by: QueueLimits.batchEntries) {
-                    let end = min(start + QueueLimits.batchEntries, live.count)
-                    let n = try queue.commit(isDurable: { _ in false }) { session in
-                        try session.append(.send(Array(live[start..<end])))
-                        return session.lastN
-                    }
-                    for (index, transfer) in transfers[start..<end].enumerated() {
-                        guard let transfer else { continue }
-                        left[transfer, default: []].append(Place(n: n, index: UInt8(index)))
-                    }
-                }
-            }
-        }
-        for transfer in state.transfers {
-            guard let places = left[transfer.number] else { continue }
-            try queue.commit(isDurable: { _ in false }) {
-                try $0.append(
-                    .transfer(
-                        number: transfer.number, target: transfer.target, isMove: transfer.isMove,
-                        places))
-            }
-        }
-        report.kept = kept
     }
 }

@@ -1,0 +1,150 @@
+import JSON
+import Journal
+import QueueModel
+
+/// The messages that a damaged journal still tells of, on their way to a new one.
+struct SalvagedMessages {
+    private let state: QueueState
+    private let folder: String
+    private let storage: any JournalStorage
+    private let now: Timestamp
+    /// What the state holds, and what is on its way to another queue.
+    private var held: HeldMessages
+    private var leaving: [Place: UInt64] = [:]
+    /// Where that lies in the new journal, by its transfer's number.
+    private var left: [UInt64: [Place]] = [:]
+    /// How many the new journal holds.
+    private(set) var kept = 0
+
+    private struct Carried {
+        var place: Place
+        var location: RecordLocation
+        /// Among its record's messages.
+        var index: Int
+    }
+
+    /// - Parameters:
+    ///   - state: what the good records make.
+    ///   - folder: the damaged journal's.
+    init(
+        _ state: QueueState, of folder: String, _ storage: any JournalStorage, at now: Timestamp
+    ) {
+        self.state = state
+        self.folder = folder
+        self.storage = storage
+        self.now = now
+        held = state.held
+        for transfer in state.transfers {
+            for message in transfer.messages {
+                held[message.entry.place] = message
+                leaving[message.entry.place] = transfer.number
+            }
+        }
+    }
+
+    /// Sends every live message to the new journal, in order, as it was.
+    mutating func write(to queue: Queue) throws {
+        // What was carried on is older than all that was not.
+        try writeCarried(to: queue)
+        try Salvage.read(folder: folder, storage: storage) { piece in
+            guard case .record(let line) = piece else { return }
+            let messages = Self.messages(in: line.bytes).enumerated().compactMap {
+                index, message in
+                message.place == nil
+                    ? renewed(message, at: Place(n: line.n, index: UInt8(index)), in: line) : nil
+            }
+            try write(messages, to: queue)
+        }
+        for transfer in state.transfers {
+            guard let places = left[transfer.number] else { continue }
+            try queue.commit(isDurable: { _ in false }) {
+                try $0.append(
+                    .transfer(
+                        number: transfer.number, target: transfer.target, isMove: transfer.isMove,
+                        places))
+            }
+        }
+    }
+
+    private typealias Renewed = (message: QueueRecord.NewMessage, transfer: UInt64?)
+
+    private static func messages(in line: [UInt8]) -> [QueueRecord.NewMessage] {
+        (try? line.withUnsafeBytes { try QueueRecord.stored(in: $0) }) ?? []
+    }
+
+    /// By place: what was carried on a second time lies behind what is younger.
+    private mutating func writeCarried(to queue: Queue) throws {
+        var carried: [Carried] = []
+        try Salvage.read(folder: folder, storage: storage) { piece in
+            guard case .record(let line) = piece else { return }
+            for (index, message) in Self.messages(in: line.bytes).enumerated() {
+                guard let place = message.place, known(place, line.location) != nil else {
+                    continue
+                }
+                carried.append(Carried(place: place, location: line.location, index: index))
+            }
+        }
+        carried.sort { $0.place < $1.place }
+        var rest = carried[...]
+        while let location = rest.first?.location {
+            let together = rest.prefix { $0.location == location }
+            rest = rest.dropFirst(together.count)
+            guard let line = try Salvage.line(at: location, in: folder, storage: storage) else {
+                continue
+            }
+            let messages = Self.messages(in: line.bytes)
+            try write(
+                together.compactMap { renewed(messages[$0.index], at: $0.place, in: line) },
+                to: queue)
+        }
+    }
+
+    /// The message that the state holds, if it lies there.
+    private func known(_ place: Place, _ location: RecordLocation) -> HeldMessage? {
+        held[place].flatMap { $0.entry.record == RecordPlace(location) ? $0 : nil }
+    }
+
+    /// The message as the new journal gets it; `nil` if it is none of the live ones.
+    private func renewed(
+        _ message: QueueRecord.NewMessage, at place: Place, in line: RecordLine
+    ) -> Renewed? {
+        var copy = message
+        copy.place = nil
+        copy.delaySeconds = 0
+        if let known = known(place, line.location) {
+            copy.sent = known.entry.sent
+            copy.receiveCount = known.receiveCount
+            copy.due = nil
+            if known.isDelayed(at: now) { copy.delaySeconds = seconds(until: known.visibleAt) }
+        } else {
+            let entry = StreamEntry(
+                message, place: place, time: line.time, record: RecordPlace(line.location))
+            guard message.place == nil, state.isWaiting(entry, at: now) else { return nil }
+            copy.sent = entry.sent
+            if let due = copy.due, due > now { copy.delaySeconds = seconds(until: due) }
+        }
+        let transfer = leaving[place]
+        // Held, as a transfer takes only what is.
+        if transfer != nil { copy.delaySeconds = 1 }
+        return (copy, transfer)
+    }
+
+    private func seconds(until time: Timestamp) -> Int64 {
+        max(1, (time - now).wholeMilliseconds / 1000)
+    }
+
+    private mutating func write(_ messages: [Renewed], to queue: Queue) throws {
+        kept += messages.count
+        for start in stride(from: 0, to: messages.count, by: QueueLimits.batchEntries) {
+            let batch = messages[start..<min(start + QueueLimits.batchEntries, messages.count)]
+            let n = try queue.commit(isDurable: { _ in false }) { session in
+                try session.append(.send(batch.map(\.message)))
+                return session.lastN
+            }
+            for (index, message) in batch.enumerated() {
+                guard let transfer = message.transfer else { continue }
+                left[transfer, default: []].append(Place(n: n, index: UInt8(index)))
+            }
+        }
+    }
+}
