@@ -1,8 +1,9 @@
-/// The candidate that somebody who typed `text` most likely meant; `nil` if none is near.
+/// The candidate that somebody who typed `text` most likely meant, never `text` itself; `nil` if
+/// none is near.
 package func closestMatch(to text: String, among candidates: some Sequence<String>) -> String? {
     let limit = max(1, text.count / 3)
     return candidates.map { ($0, editDistance(text.lowercased(), $0.lowercased())) }
-        .filter { $0.1 <= limit }
+        .filter { $0.1 <= limit && $0.0 != text }
         .min { ($0.1, $0.0) < ($1.1, $1.0) }?.0
 }
 

@@ -200,6 +200,16 @@ import Testing
         #expect(hidden.isEmpty, "\(hidden)")
     }
 
+    @Test("statistics of a queue that was removed meanwhile say so, and name no folder")
+    func removedStatistics() throws {
+        let folder = try TemporaryFolder("removed-statistics")
+        let queues = QueueDirectory(stateDirectory: folder.path)
+        try queues.create("Q", QueueSettings())
+        let queue = try queues.queue("Q")
+        try QueueDirectory(stateDirectory: folder.path).remove("Q", force: true)
+        #expect(throws: JournalError.removed) { try queue.statistics() }
+    }
+
     @Test("a removal that was cut after its first step is finished by whoever comes next")
     func cutRemoval() throws {
         let folder = try TemporaryFolder("cut")

@@ -217,7 +217,7 @@ import Testing
     @Test(
         arguments: [
             ("OrdrQueue", "OrderQueue"), ("orderqueue", "OrderQueue"), ("xyz", nil),
-            ("PaymnetQueue", "PaymentQueue"),
+            ("PaymnetQueue", "PaymentQueue"), ("OrderQueue", nil),
         ] as [(String, String?)])
     func closest(typed: String, meant: String?) {
         #expect(closestMatch(to: typed, among: ["OrderQueue", "PaymentQueue"]) == meant)

@@ -329,9 +329,10 @@ package final class Queue: Sendable {
 
     package func statistics() throws -> Statistics {
         let now = environment.clock.now()
-        let files = try environment.storage.list(journal.folder)
         return try journal.read { session in
             let queue = session.state.queue
+            // Who removes the queue takes the lock for it.
+            let files = try environment.storage.list(journal.folder)
             let (counts, oldest) = try session.liveCounts(at: now)
             var bytes: UInt64 = 0
             // Not what is prepared for records to come.
