@@ -116,9 +116,9 @@ import Testing
         let attributes = try MessageAttributes(json)
         #expect(attributes.attributes.count == 1)
         if isRefused {
-            #expect(throws: SQSError.self) { try attributes.checkSingleValues() }
+            #expect(throws: SQSError.self) { try MessageAttributes(sending: json) }
         } else {
-            try attributes.checkSingleValues()
+            #expect(try MessageAttributes(sending: json).attributes.count == 1)
         }
     }
 }

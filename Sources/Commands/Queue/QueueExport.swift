@@ -94,7 +94,7 @@ extension SendEntry {
         }
         let attributes: MessageAttributes
         do throws(SQSError) {
-            attributes = try MessageAttributes(given)
+            attributes = try MessageAttributes(sending: given)
         } catch {
             throw refusal(error.message)
         }

@@ -67,7 +67,7 @@ extension Command {
             default: (name, value)
             }
         }
-        return try MessageAttributes(.object(JSONObject(attributes)))
+        return try MessageAttributes(sending: .object(JSONObject(attributes)))
     }
 
     private static func sendOne(

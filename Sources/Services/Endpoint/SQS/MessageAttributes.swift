@@ -30,9 +30,14 @@ package struct MessageAttributes: Sendable {
         attributes.sort { Array($0.name.utf8).lexicographicallyPrecedes(Array($1.name.utf8)) }
     }
 
-    /// That each has one value, which only a send asks: messages of before it did are received all
-    /// the same.
-    package func checkSingleValues() throws(SQSError) {
+    /// Those of a message that is sent now: each has one value. Messages of before that was asked
+    /// are received all the same.
+    package init(sending json: JSONValue?) throws(SQSError) {
+        try self.init(json)
+        try checkSingleValues()
+    }
+
+    private func checkSingleValues() throws(SQSError) {
         for attribute in attributes {
             let other = attribute.isBinary ? "StringValue" : "BinaryValue"
             guard json[attribute.name]?[other]?.stringValue?.isEmpty != false else {

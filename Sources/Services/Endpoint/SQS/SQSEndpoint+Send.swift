@@ -15,8 +15,7 @@ extension SQSEndpoint {
             guard let body = input.body, !body.decoded.isEmpty else {
                 throw .missingParameter("MessageBody")
             }
-            let attributes = try MessageAttributes(input.attributes)
-            try attributes.checkSingleValues()
+            let attributes = try MessageAttributes(sending: input.attributes)
             let system = try Self.systemAttributes(input.systemAttributes)
             entry = SendEntry(
                 escaped: body.escaped, decoded: body.decoded, attributes: attributes,
