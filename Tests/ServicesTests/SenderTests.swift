@@ -73,9 +73,24 @@ import Testing
         #expect(taken([.changeMessageVisibility, .changeMessageVisibilityBatch]) == 300)
         #expect(taken([.sendMessage], "Other.fifo") == 1000)
         clock.step(.milliseconds(100))
-        #expect(taken([.sendMessage]) == 30)
-        clock.step(.seconds(60))
+        #expect(taken([.sendMessage]) == 0)
+        clock.step(.milliseconds(900))
         #expect(taken([.sendMessage]) == 300)
+    }
+
+    @Test("no second has more than 300 calls, wherever it begins")
+    func slidingQuota() throws {
+        let clock = SteppedClock()
+        let quota = FIFOQuota(queues: ["Q.fifo"], clock: clock.clock)
+        var taken: [Int] = []
+        for _ in 0..<300 {
+            clock.step(.milliseconds(10))
+            taken.append(
+                (0..<4).count { _ in (try? quota.take(.sendMessage, of: "Q.fifo")) != nil })
+        }
+        for start in 0...200 { #expect(taken[start..<start + 100].reduce(0, +) == 300) }
+        clock.step(.seconds(-60))
+        #expect(throws: Never.self) { try quota.take(.sendMessage, of: "Q.fifo") }
     }
 
     @Test("a client that is refused is told so over the wire, and taken again later")
@@ -87,19 +102,25 @@ import Testing
         let endpoint = SQSEndpoint(
             region: "us-east-1", accountID: "123456789012", host: base.host,
             quotaQueues: ["Q.fifo"])
-        func receive() throws -> HTTPResponse {
+        func call(_ operation: String, _ more: String = "") throws -> HTTPResponse {
             let request = HTTPRequest(
                 method: "POST", target: "/",
-                headers: ["Host": "h", "X-Amz-Target": "AmazonSQS.ReceiveMessage"],
-                body: Array("{\"QueueUrl\":\"\(Self.url)/Q.fifo\"}".utf8))
+                headers: ["Host": "h", "X-Amz-Target": "AmazonSQS.\(operation)"],
+                body: Array("{\"QueueUrl\":\"\(Self.url)/Q.fifo\"\(more)}".utf8))
             return try #require(base.answer(request, by: endpoint))
         }
+        func receive() throws -> HTTPResponse { try call("ReceiveMessage") }
         for _ in 0..<FIFOQuota.callsPerSecond { #expect(try receive().status == 200) }
         let refused = try receive()
         #expect(refused.status == 403 && text(refused).contains("RequestThrottled"))
         #expect(refused.headers["x-amzn-query-error"] == "RequestThrottled;Sender")
         base.clock.step(.seconds(1))
         #expect(try receive().status == 200)
+        let highThroughput =
+            #","Attributes":{"DeduplicationScope":"messageGroup","#
+            + #""FifoThroughputLimit":"perMessageGroupId"}"#
+        #expect(try call("SetQueueAttributes", highThroughput).status == 200)
+        for _ in 0...FIFOQuota.callsPerSecond { #expect(try receive().status == 200) }
     }
 
     @Test(

@@ -27,6 +27,7 @@ package final class Queue: Sendable {
         var policyText: String?
         var policy: Policy?
         var demandsDeduplicationIDs = false
+        var hasHighThroughput = false
     }
 
     init(
@@ -416,6 +417,8 @@ package final class Queue: Sendable {
             known.isCompressed = settings.compressionBytes != nil
             known.demandsDeduplicationIDs =
                 settings.isFIFO && !settings.isContentBasedDeduplication
+            known.hasHighThroughput =
+                settings.hasPerGroupThroughput && settings.deduplicatesByGroup
             guard known.policyText != text else { return }
             let json = text.flatMap { try? JSONValue.parse(Array($0.utf8)) }
             known.policyText = text
@@ -425,6 +428,9 @@ package final class Queue: Sendable {
 
     /// Whether each message must bring a deduplication id.
     var demandsDeduplicationIDs: Bool { known.withLock { $0.demandsDeduplicationIDs } }
+
+    /// Whether AWS would let FIFO calls come at any rate.
+    var hasHighThroughput: Bool { known.withLock { $0.hasHighThroughput } }
 
     /// The queue's own policy.
     var policy: Policy? { known.withLock { $0.policy } }

@@ -1,11 +1,11 @@
-import GatewayModel
+import JSON
 import QueueModel
 import Synchronization
 
 /// AWS's rate for FIFO queues without high throughput (SQS Developer Guide, *quotas-messages*):
-/// 300 calls a second of each kind, batches as single calls. For the queues that ask for it.
+/// 300 calls of each kind in any second, batches as single calls. For the queues that ask for it.
 final class FIFOQuota: Sendable {
-    static let callsPerSecond: Int64 = 300
+    static let callsPerSecond = 300
 
     private enum Kind {
         case send
@@ -19,10 +19,29 @@ final class FIFOQuota: Sendable {
         var kind: Kind
     }
 
+    /// When the last calls of a kind were taken, up to 300 of them.
+    private struct Calls {
+        private var times: [Timestamp] = []
+        /// Where the oldest is, once there are that many.
+        private var oldest = 0
+
+        mutating func take(at now: Timestamp) -> Bool {
+            guard times.count == FIFOQuota.callsPerSecond else {
+                times.append(now)
+                return true
+            }
+            // A clock that stepped back holds nobody up.
+            guard now - times[oldest] >= .seconds(1) || now < times[oldest] else { return false }
+            times[oldest] = now
+            oldest = (oldest + 1) % times.count
+            return true
+        }
+    }
+
     private let queues: Set<String>
     private let clock: StackClock
     /// Four a queue at most.
-    private let buckets = Mutex<[Key: TokenBucket]>([:])
+    private let calls = Mutex<[Key: Calls]>([:])
 
     init(queues: Set<String>, clock: StackClock) {
         self.queues = queues
@@ -30,8 +49,13 @@ final class FIFOQuota: Sendable {
     }
 
     /// Counts a call on a queue's messages.
-    func take(_ operation: SQSOperation, of queue: String) throws(SQSError) {
-        guard !queues.isEmpty, queues.contains(queue) else { return }
+    ///
+    /// - Parameter isHighThroughput: whether the queue has no such rate now.
+    func take(
+        _ operation: SQSOperation, of queue: String,
+        isHighThroughput: @autoclosure () -> Bool = false
+    ) throws(SQSError) {
+        guard !queues.isEmpty, queues.contains(queue), !isHighThroughput() else { return }
         let kind: Kind
         switch operation {
         case .sendMessage, .sendMessageBatch: kind = .send
@@ -40,15 +64,9 @@ final class FIFOQuota: Sendable {
         default: kind = .changeVisibility
         }
         let now = clock.now()
-        let rate = ThrottleSettings(rate: Self.callsPerSecond, burst: Self.callsPerSecond)
-        let isTaken = buckets.withLock { buckets -> Bool in
-            let key = Key(queue: queue, kind: kind)
-            var bucket = buckets[key] ?? TokenBucket(rate, at: now)
-            defer { buckets[key] = bucket }
-            guard bucket.hasToken(at: now) else { return false }
-            bucket.take()
-            return true
+        let key = Key(queue: queue, kind: kind)
+        guard calls.withLock({ $0[key, default: Calls()].take(at: now) }) else {
+            throw .requestThrottled
         }
-        guard isTaken else { throw .requestThrottled }
     }
 }

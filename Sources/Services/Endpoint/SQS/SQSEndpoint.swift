@@ -121,7 +121,9 @@ package final class SQSEndpoint: Sendable {
 
     private func perform(_ exchange: SQSExchange, _ queue: Queue) {
         do throws(SQSError) {
-            try quota.take(exchange.call.operation, of: queue.name)
+            try quota.take(
+                exchange.call.operation, of: queue.name,
+                isHighThroughput: queue.hasHighThroughput)
             switch exchange.call.operation {
             case .sendMessage: try sendMessage(exchange, queue)
             case .sendMessageBatch: try sendMessageBatch(exchange, queue)
