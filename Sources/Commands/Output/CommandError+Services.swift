@@ -190,33 +190,30 @@ extension CommandError {
 
     private init(_ error: JournalError, queue: String?) {
         switch error {
-        case .damaged(let file, let offset, let reason):
+        case .damaged:
             self.init(
-                .damaged, "\(file) is damaged at byte \(offset): \(reason).",
+                .damaged, "\(error).",
                 hint: "Nothing was changed. Keep a copy of the folder before anything else.")
         case .busy(let holder):
-            let who = holder.map { "process \($0)" } ?? "another process"
             self.init(
-                .inputOutput, "The queue has been locked by \(who) for over 5 seconds.",
+                .inputOutput, "\(error).",
                 hint: holder.map { "See 'ps -p \($0)'." })
         case .overloaded:
             self.init(
-                .inputOutput, "Too much waits for its turn on the queue.",
+                .inputOutput, "\(error).",
                 hint: "Nothing was done. Try again in a moment.")
         case .removed:
             self.init(
                 .notFound, "The queue \(queue.map { "'\($0)' " } ?? "")was removed meanwhile.",
                 hint: "What was not acknowledged was not sent.")
-        case .newerFormat(let file, let reason):
+        case .newerFormat:
             self.init(
-                .damaged, "\(file) cannot be read: \(reason).",
+                .damaged, "\(error).",
                 hint: "Nothing was changed. Use the msorch that wrote it, or a newer one.")
         case .storage(let error): self.init(error)
         case .notDurable:
-            self.init(
-                .inputOutput, "The disk failed before the record was safe; it was not accepted.")
-        case .recordTooLarge(let bytes):
-            self.init(.usage, "A record of \(bytes) bytes is too large for a journal.")
+            self.init(.inputOutput, "\(error).")
+        case .recordTooLarge: self.init(.usage, "\(error).")
         }
     }
 

@@ -23,6 +23,7 @@ package final class SQSEndpoint: Sendable {
     let moveTasks: MoveTaskRunner
     let authorizer: Authorizer?
     private let quota: FIFOQuota
+    private let failures: FailureLog
     /// The URL that was last found to be a queue's: many calls in a row are for one.
     let lastURL = Mutex<(url: String, name: String)?>(nil)
 
@@ -37,6 +38,7 @@ package final class SQSEndpoint: Sendable {
         self.accountID = accountID
         self.authorizer = authorizer
         quota = FIFOQuota(queues: quotaQueues, clock: host.clock)
+        failures = FailureLog(clock: host.clock, warn: host.warn)
         queues = host.queues
         loop = host.loop
         workers = host.pool
@@ -58,7 +60,8 @@ package final class SQSEndpoint: Sendable {
             do throws(SQSRequestHead.Refusal) {
                 let head = try SQSRequestHead(request, requestID: RandomBytes.uuid())
                 do throws(SQSError) {
-                    begin(SQSExchange(call: try head.call(), client: client))
+                    begin(
+                        SQSExchange(call: try head.call(), client: client, failures: failures))
                 } catch {
                     client.respond(head.wire.failure(error))
                 }

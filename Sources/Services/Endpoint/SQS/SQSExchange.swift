@@ -1,6 +1,7 @@
 import HTTP
 import JSON
 import Journal
+import Posix
 import QueueModel
 
 /// Where a call came from.
@@ -14,13 +15,28 @@ struct SQSClient: Sendable {
 struct SQSExchange: Sendable {
     let call: SQSCall
     let client: SQSClient
+    let failures: FailureLog
     /// Who calls; `nil` where everybody is the developer.
     var caller: Caller?
     /// Whether the queue was removed under it once already.
     var isRepeated = false
 
     func succeed(_ reply: SQSReply) { respond(call.wire.success(reply, call.operation)) }
-    func fail(_ error: any Error) { respond(call.wire.failure(SQSError(error))) }
+
+    func fail(_ error: any Error) {
+        let answer = SQSError(error)
+        if answer.isInternalFailure {
+            let words = answer == .unknownFailure ? "\(error)." : answer.message
+            failures.say("\(call.operation.rawValue)\(place) failed: \(words)")
+        }
+        respond(call.wire.failure(answer))
+    }
+
+    /// " of Q"; the URL is the client's, and may hold anything.
+    private var place: String {
+        let name = call.input.queueURL?.split(separator: "/").last.map(String.init) ?? ""
+        return QueueDirectory.isValid(name) ? " of \(name)" : ""
+    }
 
     private func respond(_ response: HTTPResponse) {
         var response = response
@@ -52,7 +68,10 @@ extension SQSError {
                 .invalidParameter(
                     "The dead-letter queue's RedriveAllowPolicy does not allow this source queue.")
             case JournalError.overloaded: .requestThrottled
-            default: .internalFailure("\(error)")
+            case let error as JournalError: .internalFailure("\(error).")
+            case QueueError.journal(let error, _): .internalFailure("\(error).")
+            case let error as SystemError: .internalFailure("\(error).")
+            default: .unknownFailure
             }
     }
 }

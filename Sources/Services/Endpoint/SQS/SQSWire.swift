@@ -109,6 +109,12 @@ extension SQSError {
             message: "The address \(address) is not valid for this endpoint.")
     }
 
+    /// What a client cannot be told more of (SQS API reference, *common errors*).
+    static let unknownFailure = internalFailure(
+        "The request processing has failed because of an unknown error, exception or failure.")
+
+    var isInternalFailure: Bool { shape == "InternalFailure" }
+
     static func internalFailure(_ message: String) -> SQSError {
         SQSError(
             shape: "InternalFailure", queryCode: "InternalFailure", status: 500, message: message)
