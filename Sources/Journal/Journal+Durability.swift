@@ -121,11 +121,12 @@ extension Journal {
     /// How long a sync waits for records that are being appended: a small part of what it takes.
     private static var gatherLimit: UInt64 { 100_000 }
 
-    /// Waits while records are being appended: one sync serves them, too, where their clients would
-    /// else wait for the next.
+    /// Waits while a thread appends records: one sync serves them, too, where their clients would
+    /// else wait for the next. A loop that reads requests is not waited for: it appends at the end
+    /// of its round, and may take that long.
     private func letLineBeAppended() {
         let end = SystemClock.monotonicNanoseconds() + Self.gatherLimit
-        while line.withLock({ $0.isLed }), SystemClock.monotonicNanoseconds() < end {
+        while line.withLock({ $0.isLedByThread }), SystemClock.monotonicNanoseconds() < end {
             Thread.yield()
         }
     }

@@ -104,6 +104,8 @@ class Lined: @unchecked Sendable {
 struct TransactionLine {
     var transactions: [Lined] = []
     var isLed = false
+    /// A loop takes its transactions off the line once they are done, a thread before.
+    var isLedByThread: Bool { isLed && transactions.first?.loop == nil }
 
     mutating func takeFirst(_ limit: Int) -> [Lined] {
         if transactions.count <= limit {
