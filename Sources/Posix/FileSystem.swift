@@ -74,6 +74,7 @@ package enum FileSystem {
         if mkdir(path, 0o700) == 0 { return }
         switch errno {
         case EEXIST where isDirectory(path): return
+        case EEXIST: throw SystemError(call: "mkdir", code: ENOTDIR, path: path)
         case ENOENT:
             let parent = parent(of: path)
             guard parent != path else { throw SystemError(call: "mkdir", code: ENOENT, path: path) }

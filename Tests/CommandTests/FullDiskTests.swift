@@ -164,7 +164,7 @@ private enum Bash {
                 testDescription: "a file in place of the queues' folder",
                 script: "rm -r .msorch/queues; touch .msorch/queues; msorch queue create r",
                 message: """
-                    error: Not a directory: ./.msorch/queues/r (mkdir).
+                    error: Not a directory: ./.msorch/queues (mkdir).
                     hint: Nothing was changed. Something else has this name; move it away.
 
                     """),
