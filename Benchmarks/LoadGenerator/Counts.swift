@@ -20,8 +20,6 @@ struct Counts {
 
     init(limit: Int) { self.limit = limit }
 
-    var isEnough: Bool { messages >= limit }
-
     mutating func note(microseconds: Double) { times.add(microseconds) }
 
     mutating func fail(_ answer: Answer) {

@@ -46,10 +46,10 @@ struct ConsumeScript: Script {
 
     mutating func next(after answer: Answer?, _ counts: inout Counts) -> Step {
         counts.requests += 1
-        guard let answer, let phase else { return begin(counts) }
+        guard let answer, let phase else { return begin(&counts) }
         guard answer.status == 200, answer.count(of: "SenderFault") == 0 else {
             counts.fail(answer)
-            return begin(counts)
+            return begin(&counts)
         }
         microseconds += answer.microseconds
         switch phase {
@@ -58,9 +58,10 @@ struct ConsumeScript: Script {
             return .request(receive)
         case .receiving:
             let handles = answer.texts(of: "ReceiptHandle")
+            counts.begun += handles.count - 1
             guard !handles.isEmpty else {
                 counts.empties += 1
-                return begin(counts)
+                return begin(&counts)
             }
             received = handles.count
             self.phase = .deleting
@@ -68,12 +69,15 @@ struct ConsumeScript: Script {
         case .deleting:
             counts.messages += received
             counts.note(microseconds: microseconds)
-            return begin(counts)
+            return begin(&counts)
         }
     }
 
-    private mutating func begin(_ counts: Counts) -> Step {
-        guard !counts.isEnough else { return .end }
+    /// A message that is about to be received counts as begun: the clients take no more than the
+    /// limit between them, and leave the rest to the next run.
+    private mutating func begin(_ counts: inout Counts) -> Step {
+        guard counts.begun < counts.limit else { return .end }
+        counts.begun += 1
         microseconds = 0
         phase = send == nil ? .receiving : .sending
         return .request(send ?? receive)
