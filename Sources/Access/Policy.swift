@@ -51,6 +51,20 @@ package struct PolicyStatement: Equatable, Sendable {
         conditions = try PolicyCondition.list(json["Condition"])
     }
 
+    /// Denies everybody but one everything.
+    fileprivate init(denyingAllBut principal: String) {
+        sid = "Unreadable"
+        effect = .deny
+        actions = Selection(patterns: ["*"], isNegated: false)
+        resources = nil
+        principals = Selection(patterns: [principal], isNegated: true)
+        conditions = []
+        json = [
+            "Sid": "Unreadable", "Effect": "Deny", "NotPrincipal": ["AWS": .string(principal)],
+            "Action": "*",
+        ]
+    }
+
     private static func selection(
         _ name: String, _ json: JSONValue,
         _ read: (JSONValue) throws(PolicyError) -> [String]? = { $0.oneOrMany }
@@ -108,6 +122,26 @@ package struct Policy: Equatable, Sendable {
     }
 
     package init(_ statements: [PolicyStatement]) { self.statements = statements }
+
+    /// A resource's policy: a document whose statements all name whom and what they are about.
+    /// Without a principal, one would speak of nobody, and a Deny deny nothing.
+    package init(ofResource text: String) throws(PolicyError) {
+        guard let json = try? JSONValue.parse(Array(text.utf8)), json["Statement"] != nil else {
+            throw PolicyError("a policy must be a JSON object with a Statement")
+        }
+        try self.init(json: json)
+        guard !statements.isEmpty else { throw PolicyError("a policy needs a statement") }
+        guard statements.allSatisfy({ $0.principals != nil && $0.resources != nil }) else {
+            throw PolicyError("a statement on a resource needs a Principal and a Resource")
+        }
+    }
+
+    /// In place of a resource's policy that cannot be read: nobody knows whom it denies.
+    ///
+    /// - Parameter owner: who may still do something about it.
+    package static func unreadable(owner: String) -> Policy {
+        Policy([PolicyStatement(denyingAllBut: owner)])
+    }
 }
 
 extension JSONValue {

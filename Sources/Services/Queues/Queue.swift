@@ -420,9 +420,8 @@ package final class Queue: Sendable {
             known.hasHighThroughput =
                 settings.hasPerGroupThroughput && settings.deduplicatesByGroup
             guard known.policyText != text else { return }
-            let json = text.flatMap { try? JSONValue.parse(Array($0.utf8)) }
             known.policyText = text
-            known.policy = json.flatMap { try? Policy(json: $0) }
+            known.policy = text.flatMap { try? Policy(ofResource: $0) }
         }
     }
 
@@ -432,13 +431,17 @@ package final class Queue: Sendable {
     /// Whether AWS would let FIFO calls come at any rate.
     var hasHighThroughput: Bool { known.withLock { $0.hasHighThroughput } }
 
-    /// The queue's own policy.
-    var policy: Policy? { known.withLock { $0.policy } }
+    /// The queue's own policy; where its text is none, the one that leaves nobody but `owner` in.
+    func policy(owner: String) -> Policy? {
+        known.withLock { known in
+            known.policyText == nil ? nil : known.policy ?? .unreadable(owner: owner)
+        }
+    }
 
     /// The queue's own policy, whoever set it.
-    func newestPolicy() throws -> Policy? {
+    func newestPolicy(owner: String) throws -> Policy? {
         try journal.read { note($0.state.queue.settings, $0.state.settingsVersion) }
-        return policy
+        return policy(owner: owner)
     }
 
     /// Everything decided so far is on the disk when this returns.

@@ -1,5 +1,4 @@
 import Access
-import JSON
 import QueueModel
 
 /// Queue attributes as SQS's texts (SetQueueAttributes, API Reference), to and from settings.
@@ -95,7 +94,9 @@ struct QueueAttributes: Sendable {
             if isOn { settings.keptAttributes["KmsMasterKeyId"] = nil }
         case "Policy":
             settings.keptAttributes[name] = value.isEmpty ? nil : value
-            guard value.isEmpty || isPolicy(value) else { throw .invalidAttributeValue(name) }
+            guard value.isEmpty || (try? Policy(ofResource: value)) != nil else {
+                throw .invalidAttributeValue(name)
+            }
         case "FifoQueue" where settings.isFIFO:
             guard value == "true" else {
                 throw .invalidAttributeValue(
@@ -111,13 +112,6 @@ struct QueueAttributes: Sendable {
             ])
         default: throw .unknownAttribute(name)
         }
-    }
-
-    private static func isPolicy(_ text: String) -> Bool {
-        guard let json = try? JSONValue.parse(Array(text.utf8)), json["Statement"] != nil else {
-            return false
-        }
-        return (try? Policy(json: json)) != nil
     }
 
     /// An attribute's text; `nil` where the queue has none.

@@ -1,3 +1,4 @@
+import Access
 import JSON
 import QueueModel
 
@@ -21,7 +22,7 @@ extension SQSEndpoint {
         }
         let statement = try statement(label, call.input, queue.name)
         try queue.change { settings in
-            var policy = Self.policy(settings, arn(queue.name))
+            var policy = try Self.policy(settings, arn(queue.name))
             var statements = Self.statements(policy)
             guard !statements.contains(where: { $0["Sid"]?.stringValue == label }) else {
                 throw SQSError.invalidValue(label, of: "Label", reason: "Already exists.")
@@ -43,7 +44,7 @@ extension SQSEndpoint {
         let queue = try queue(call)
         let label = try SQSInput.required(call.input.label, "Label")
         try queue.change { settings in
-            var policy = Self.policy(settings, arn(queue.name))
+            var policy = try Self.policy(settings, arn(queue.name))
             let statements = Self.statements(policy)
             let rest = statements.filter { $0["Sid"]?.stringValue != label }
             guard rest.count < statements.count else {
@@ -90,10 +91,17 @@ extension SQSEndpoint {
         texts.count == 1 ? .string(texts[0]) : .array(texts.map { .string($0) })
     }
 
-    private static func policy(_ settings: QueueSettings, _ arn: String) -> JSONObject {
-        let text = settings.keptAttributes[attribute] ?? ""
-        return (try? JSONValue.parse(Array(text.utf8)))?.objectValue
-            ?? ["Version": "2008-10-17", "Id": .string("\(arn)/SQSDefaultPolicy")]
+    /// - Throws: if it cannot be read: what it denied must not be lost.
+    private static func policy(
+        _ settings: QueueSettings, _ arn: String
+    ) throws(SQSError) -> JSONObject {
+        guard let text = settings.keptAttributes[attribute] else {
+            return ["Version": "2008-10-17", "Id": .string("\(arn)/SQSDefaultPolicy")]
+        }
+        guard (try? Policy(ofResource: text)) != nil,
+            let policy = (try? JSONValue.parse(Array(text.utf8)))?.objectValue
+        else { throw .invalidAttributeValue(attribute) }
+        return policy
     }
 
     private static func statements(_ policy: JSONObject) -> [JSONValue] {
