@@ -206,6 +206,28 @@ import Testing
         #expect(fixture.tally.empty.wait(upTo: .seconds(30)) { $0 == 2 ? true : nil } == true)
     }
 
+    /// Puts as many messages in flight as there can be but for `room`; the first ten thousand come
+    /// back first.
+    private static func fill(_ queue: Queue, visibleAt: Timestamp, room: UInt64 = 0) throws {
+        for batch in UInt64(1)...12 {
+            let first = ((batch == 1 ? room : 0)..<10_000).map { number in
+                QueueRecord.FirstReceive(
+                    entry: StreamEntry(
+                        place: Place(n: batch * 10_000 + number, index: 0),
+                        record: RecordPlace(segment: 1, offset: 0, length: 0),
+                        id: MessageID("m"), sent: visibleAt),
+                    bits: number)
+            }
+            try queue.commit { session in
+                try session.append(
+                    QueueRecord.Receive(
+                        visibleAt: visibleAt + .seconds(Int64(batch - 1)),
+                        head: session.state.queue.head, first: first, again: [], expired: 0,
+                        gone: []))
+            }
+        }
+    }
+
     @Test("a delete is news where as many are in flight as there can be, and only there")
     func roomInFlight() throws {
         let folder = try TemporaryFolder("full")
@@ -215,22 +237,7 @@ import Testing
         try queues.create("Q", settings)
         let queue = try queues.queue("Q")
         let now = Timestamp(milliseconds: 1_800_000_000_000)
-        for batch in UInt64(1)...12 {
-            let first = (0..<UInt64(10_000)).map { number in
-                QueueRecord.FirstReceive(
-                    entry: StreamEntry(
-                        place: Place(n: batch * 10_000 + number, index: 0),
-                        record: RecordPlace(segment: 1, offset: 0, length: 0),
-                        id: MessageID("m"), sent: now),
-                    bits: number)
-            }
-            try queue.commit { session in
-                try session.append(
-                    QueueRecord.Receive(
-                        visibleAt: now + .seconds(10_000_000), head: session.state.queue.head,
-                        first: first, again: [], expired: 0, gone: []))
-            }
-        }
+        try Self.fill(queue, visibleAt: now + .seconds(10_000_000))
         let news = Mutex(0)
         let follower = queue.journal.follow { news.withLock { $0 += 1 } }
         defer { queue.journal.unfollow(follower) }
@@ -239,6 +246,46 @@ import Testing
                 try $0.append(QueueRecord.delete([Place(n: 10_000 + number, index: 0)]))
             }
             #expect(news.withLock { $0 } == 1, "\(number)")
+        }
+    }
+
+    @Test("who waits where no more can be in flight wakes when the first of them comes back")
+    func backInFlight() throws {
+        let fixture = try Fixture()
+        defer { fixture.end() }
+        let queue = try fixture.queues.queue("Q")
+        let first = Timestamp(milliseconds: 4_000_000_000_000)
+        try Self.fill(queue, visibleAt: first)
+        let found = ThreadCondition<Queue.Look?>(nil)
+        queue.submitLook(upTo: 1) { look in
+            found.withLock { $0 = try? look.get() }
+            found.signal()
+        }
+        let look = try #require(found.wait(upTo: .seconds(30)) { $0 })
+        #expect(look.isFull && look.received.deliveries.isEmpty)
+        #expect(look.nextWake == first)
+        // Who comes only now is told, as on AWS.
+        let refused = ThreadCondition<(any Error)?>(nil)
+        fixture.polls.receive(from: queue, LongPolls.Wish(limit: 1, wait: .seconds(20))) { _ in
+        } completion: { result in
+            if case .failure(let error) = result { refused.withLock { $0 = error } }
+            refused.signal()
+        }
+        #expect(refused.wait(upTo: .seconds(30)) { $0 } as? SQSError == .overLimit)
+    }
+
+    @Test("a thread that waits there gets what comes back, and is told if nothing does")
+    func threadAtLimit() throws {
+        let fixture = try Fixture()
+        defer { fixture.end() }
+        let queue = try fixture.queues.queue("Q")
+        try fixture.send(["a"], by: fixture.queues)
+        try #require(try queue.receive(upTo: 1, timeoutSeconds: 2, wait: .zero).count == 1)
+        try Self.fill(queue, visibleAt: Timestamp(milliseconds: 4_000_000_000_000), room: 1)
+        let deliveries = try queue.receive(upTo: 1, wait: .seconds(20))
+        #expect(deliveries.map(\.body) == [Array("a".utf8)])
+        for wait in [Duration.zero, .milliseconds(10)] {
+            #expect(throws: SQSError.overLimit) { try queue.receive(upTo: 1, wait: wait) }
         }
     }
 

@@ -120,10 +120,7 @@ package final class EventSourceMapping: Sendable {
                 let now = SystemClock.monotonicNanoseconds()
                 wait = windowEnd > now ? min(wait, .nanoseconds(Int64(windowEnd - now))) : .zero
             }
-            let deliveries = try queue.receive(
-                upTo: min(10, trigger.batchSize - messages.count), wait: wait,
-                movingTo: runtime.queues, isCounted: false, interruption: interruption,
-                isCancelled: { self.isStopping })
+            let deliveries = try receive(upTo: trigger.batchSize - messages.count, wait)
             let now = runtime.clock.now()
             messages += try deliveries.map {
                 try SQSEvent.Message($0, at: now, arn: arn, region: runtime.deployment.stack.region)
@@ -137,6 +134,16 @@ package final class EventSourceMapping: Sendable {
             if isPast, deliveries.count < 10 { break }
         }
         return try passing(messages)
+    }
+
+    private func receive(upTo limit: Int, _ wait: Duration) throws -> [Queue.Delivery] {
+        do {
+            return try queue.receive(
+                upTo: min(10, limit), wait: wait, movingTo: runtime.queues, isCounted: false,
+                interruption: interruption, isCancelled: { self.isStopping })
+        } catch let error as SQSError where error == .overLimit {
+            return []  // others have as many in flight as there can be: the next wait goes on
+        }
     }
 
     /// What the filter lets through; the rest is deleted, as on AWS.

@@ -73,6 +73,7 @@ package final class LongPolls: Sendable {
         look(at: queue, wish) { [self] result in
             switch result {
             case .failure(let error): completion(.failure(error))
+            case .success(let look) where look.isFull: completion(.failure(SQSError.overLimit))
             case .success(let look):
                 let patience = wish.wait ?? look.patience
                 guard look.received.deliveries.isEmpty, patience > .zero else {

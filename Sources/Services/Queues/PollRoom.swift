@@ -131,7 +131,7 @@ final class PollRoom: Sendable {
             return (state.waiters.contains { $0.number == waiter.number }, state.mustLookAgain)
         }
         switch result {
-        case .failure(let error) where (error as? SQSError) != .overLimit:
+        case .failure(let error):
             // Who waits for what cannot be read waits in vain.
             take(waiter.number)
             waiter.completion(.failure(error))
@@ -145,11 +145,6 @@ final class PollRoom: Sendable {
             rest(until: look.nextWake)
             if !isThere { waiter.completion(.success([])) }
             if mustLookAgain || !isThere { self.look() } else { settle() }
-        case .failure:
-            // At the limit in flight: whoever makes room tells, and may have while this one looked.
-            rest(until: nil)
-            if !isThere { waiter.completion(.success([])) }
-            if mustLookAgain || !isThere { self.look() } else { settle() }
         }
     }
 
@@ -157,6 +152,8 @@ final class PollRoom: Sendable {
         state.with { $0.waiters.removeAll { $0.number == number } }
     }
 
+    /// - Parameter wake: when a message becomes visible by itself. Whoever makes room where as many
+    ///   are in flight as there can be tells.
     private func rest(until wake: Timestamp?) {
         let now = SystemClock.monotonicNanoseconds()
         state.with { state in

@@ -11,8 +11,8 @@ extension Queue {
     /// How often it looks where the system offers no notice of changes.
     private static let fallbackWait: Duration = .milliseconds(20)
 
-    /// Receives, and waits for a message to come if there is none (long polling). The wait ends
-    /// early when `isCancelled` says so.
+    /// Receives, and waits for a message to come if there is none, or no more may be in flight
+    /// (long polling). The wait ends early when `isCancelled` says so.
     ///
     /// - Parameters:
     ///   - wait: 0 to 20 s; `nil` is the queue's own.
@@ -20,6 +20,7 @@ extension Queue {
     ///     messages again (FIFO; elsewhere without effect).
     ///   - isCounted: whether an empty one counts in the queue's metrics.
     ///   - interruption: makes a wait ask `isCancelled` at once.
+    /// - Throws: `SQSError.overLimit` where no more may be in flight when the wait is over.
     package func receive(
         upTo limit: Int, timeoutSeconds: Int64? = nil, wait: Duration? = nil,
         attempt: String? = nil, movingTo directory: QueueDirectory? = nil,
@@ -52,16 +53,23 @@ extension Queue {
             if received.hasTransfers { try directory?.finishTransfers(of: self) }
             return received.deliveries
         }
-        var deliveries = try look()
-        guard deliveries.isEmpty else { return deliveries }
+        /// - Throws: `overLimit` only of the last look.
+        func look(isLast: Bool) throws -> [Delivery] {
+            do {
+                return try look()
+            } catch let error as SQSError where error == .overLimit && !isLast {
+                return []
+            }
+        }
         let patience = try wait ?? .seconds(settings.receiveWaitTimeSeconds)
-        guard patience > .zero else { return [] }
+        var deliveries = try look(isLast: patience <= .zero)
+        guard deliveries.isEmpty, patience > .zero else { return deliveries }
         let deadline = SystemClock.monotonicNanoseconds() + patience.nanoseconds
         let watch = try? DirectoryWatch(journal.folder)
         while !isCancelled() {
             // The watch stands before this look, so nothing slips between look and wait.
-            deliveries = try look()
             let now = SystemClock.monotonicNanoseconds()
+            deliveries = try look(isLast: now >= deadline)
             guard deliveries.isEmpty, now < deadline else { return deliveries }
             let time = environment.clock.now()
             let wake = try journal.read { $0.state.queue.nextWake(after: time) }

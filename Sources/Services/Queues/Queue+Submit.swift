@@ -19,6 +19,9 @@ extension Queue {
     /// One look of a receiver that may wait if there is nothing.
     package struct Look: Sendable {
         package var received: Received
+        /// As many messages are in flight as there can be: no look finds one before one is gone, or
+        /// back.
+        package var isFull: Bool
         /// If there was nothing: when the next message becomes visible by itself.
         package var nextWake: Timestamp?
         /// How long the queue's own setting lets a receiver wait.

@@ -54,11 +54,18 @@ final class LookWork: JournalWork, @unchecked Sendable {
     }
 
     func run(_ session: inout JournalSession<QueueJournalState>) throws -> Bool {
-        let received = try queue.receive(
-            upTo: limit, timeoutSeconds: timeoutSeconds, attempt: attempt, &session)
+        var received = Queue.Received(deliveries: [], hasTransfers: false, isOnTheWay: false)
+        var isFull = false
+        do {
+            received = try queue.receive(
+                upTo: limit, timeoutSeconds: timeoutSeconds, attempt: attempt, &session)
+        } catch let error as SQSError where error == .overLimit {
+            received.hasTransfers = !session.state.queue.transfers.isEmpty
+            isFull = true
+        }
         let now = session.now
         look = Queue.Look(
-            received: received,
+            received: received, isFull: isFull,
             nextWake: received.deliveries.isEmpty
                 ? session.state.queue.nextWake(after: now) : nil,
             patience: .seconds(session.state.queue.settings.receiveWaitTimeSeconds))
