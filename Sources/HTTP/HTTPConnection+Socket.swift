@@ -13,7 +13,20 @@ extension HTTPConnection {
         }
         guard transfer == .closed else { return }
         state.isEnded = true
-        tellOfDisconnect(&state)
+        askWhetherGone(&state)
+    }
+
+    /// A client that has ended its side may still wait for the answer (RFC 9112 section 9.6), or be
+    /// gone for good: its last word is the same. It is sent what every client may be sent and
+    /// passes over (RFC 9110 section 15.2); who is gone refuses it, and the connection ends.
+    /// HTTP/1.0 knows nothing of the kind: such a client is taken for gone.
+    func askWhetherGone(_ state: inout State) {
+        guard state.isEnded, state.onDisconnect != nil, let current = state.current else { return }
+        if current.isOld {
+            tellOfDisconnect(&state)
+        } else if state.output.isEmpty {
+            state.output = HTTPResponse.continued
+        }
     }
 
     /// Writes what there is, and sees what the connection waits for next.
@@ -117,7 +130,7 @@ extension HTTPConnection {
         service.loop.change(identifier, interest)
     }
 
-    private func tellOfDisconnect(_ state: inout State) {
+    func tellOfDisconnect(_ state: inout State) {
         guard let onDisconnect = state.onDisconnect else { return }
         state.onDisconnect = nil
         // What it does may come back into this object.

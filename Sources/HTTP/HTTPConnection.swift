@@ -170,12 +170,12 @@ final class HTTPConnection: Sendable {
     }
 
     func onDisconnect(of number: UInt64, _ body: @escaping @Sendable () -> Void) {
-        let isGone = state.with { state in
+        let isEnded = state.with { state in
             guard let current = state.current, current.number == number else { return false }
-            guard !state.isEnded, !state.isClosed else { return true }
             state.onDisconnect = body
-            return false
+            if state.isClosed { tellOfDisconnect(&state) } else { askWhetherGone(&state) }
+            return state.isEnded
         }
-        if isGone { body() }
+        if isEnded { run() }
     }
 }

@@ -25,7 +25,8 @@ package struct HTTPResponder: Sendable {
         }
     }
 
-    /// Runs `body` on the loop if the client leaves before it is answered.
+    /// Runs `body` on the loop if the client leaves before it is answered; not if it only has no
+    /// more to say.
     package func onDisconnect(_ body: @escaping @Sendable () -> Void) {
         connection.service.loop.perform { [self] in connection.onDisconnect(of: number, body) }
     }

@@ -24,6 +24,66 @@ import Testing
         #expect(answer.hasSuffix("\r\n\r\n/2"))
     }
 
+    /// A server that answers when it is told to, and what it heard of its clients.
+    private final class Waiting: Sendable {
+        let responders = ThreadCondition<[HTTPResponder]>([])
+        let gone = ThreadCondition(0)
+
+        /// - Parameter isLate: whether it asks to be told only once it is to answer.
+        func handle(_ responder: HTTPResponder, isLate: Bool = false) {
+            if !isLate { ask(responder) }
+            responders.withLock { $0.append(responder) }
+            responders.signal()
+        }
+
+        func ask(_ responder: HTTPResponder) {
+            responder.onDisconnect { [gone] in
+                gone.withLock { $0 += 1 }
+                gone.signal()
+            }
+        }
+
+        func next() throws -> HTTPResponder {
+            try #require(responders.wait(upTo: .seconds(10)) { $0.popLast() })
+        }
+        var isGone: Bool { gone.wait(upTo: .seconds(10)) { $0 == 1 ? true : nil } ?? false }
+    }
+
+    @Test("who has only said its last word waits for the answer", arguments: [false, true])
+    func halfClosedWait(isLate: Bool) throws {
+        let waiting = Waiting()
+        let server = try TestServer { waiting.handle($1, isLate: isLate) }
+        defer { server.end() }
+        let client = try RawClient(port: server.port)
+        client.send(Self.get)
+        client.endWriting()
+        let responder = try waiting.next()
+        if isLate { waiting.ask(responder) }
+        #expect(client.read(until: "\r\n\r\n") == "HTTP/1.1 100 Continue\r\n\r\n")
+        responder.respond(HTTPResponse(200, body: Array("late".utf8)))
+        let answer = client.read(until: "late")
+        #expect(answer.hasPrefix("HTTP/1.1 200 ") && answer.hasSuffix("late"))
+        #expect(client.isEnded())
+        #expect(waiting.gone.withLock { $0 } == 0)
+    }
+
+    @Test(
+        "who is gone is missed at once, and so is who cannot be asked",
+        arguments: [(true, "1.1"), (false, "1.0")])
+    func gone(closes: Bool, version: String) throws {
+        let waiting = Waiting()
+        let server = try TestServer { waiting.handle($1) }
+        defer { server.end() }
+        var client: RawClient? = try RawClient(port: server.port)
+        client?.send("GET / HTTP/\(version)\r\nHost: a\r\n\r\n")
+        let responder = try waiting.next()
+        if closes { client = nil } else { client?.endWriting() }
+        #expect(waiting.isGone)
+        responder.respond(HTTPResponse(200))
+        if let client { #expect(client.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 200 ")) }
+        server.finish()  // nothing is left of either
+    }
+
     @Test(
         "a byte now and then does not make a request",
         arguments: [

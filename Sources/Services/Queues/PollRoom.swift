@@ -84,8 +84,8 @@ final class PollRoom: Sendable {
         }
     }
 
-    /// The receiver has gone, and is answered: it may have ended its own side only, and a
-    /// connection whose request nobody answers stays for ever.
+    /// The receiver has gone, and is answered: a client of HTTP/1.0 may have ended its own side
+    /// only, and a connection whose request nobody answers stays for ever.
     func cancel(_ number: UInt64) {
         let gone = state.with { state -> Waiter? in
             guard let index = state.waiters.firstIndex(where: { $0.number == number }) else {
