@@ -66,15 +66,21 @@ package struct SignatureVerifier: Sendable {
     }
 
     /// A header that says what to do must not be anybody's to change. A session token may be added
-    /// after signing, and what else a pre-signed request bears is not its signer's.
+    /// after signing, and what else a pre-signed request bears is not its signer's. Of two that say
+    /// it, one would be gone by, and both be signed as one with a comma in between.
     private func requireSignedHeaders(
         _ request: SignedRequest, _ signature: RequestSignature
     ) throws(SignatureFailure) {
         let signed = Set(signature.signedHeaders)
+        var seen: Set<String> = []
         for header in request.headers {
             let name = header.name.lowercased()
-            guard name.hasPrefix("x-amz-"), name != "x-amz-security-token", !signed.contains(name)
-            else { continue }
+            let isOurs = name.hasPrefix("x-amz-")
+            guard isOurs || name == "authorization" || name == "date" else { continue }
+            guard seen.insert(name).inserted else {
+                throw .incomplete("'\(header.name)' must be in the request once.")
+            }
+            guard isOurs, name != "x-amz-security-token", !signed.contains(name) else { continue }
             throw .incomplete("'\(header.name)' must be a 'SignedHeader' in the AWS Authorization.")
         }
     }

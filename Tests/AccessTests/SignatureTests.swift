@@ -193,6 +193,40 @@ import Testing
     }
 
     @Test(
+        "what says who asks for what is said once, also where both are signed",
+        arguments: [
+            ("X-Amz-Target", ["AmazonSQS.ListQueues", "AmazonSQS.PurgeQueue"]),
+            ("x-AMZ-date", ["20150830T123600Z", "20150830T123601Z"]),
+            ("Date", ["20150830T123600Z", "20150830T123601Z"]),
+            ("X-Amz-Security-Token", ["token", "other"]),
+            ("Authorization", ["Basic a"]),
+        ])
+    func twice(name: String, values: [String]) throws {
+        let key = AccessKey(id: "AKIA", secret: "secret")
+        var request = SignedRequest(
+            method: "POST", path: "/", query: "", headers: [("Host", "localhost")],
+            body: Array("{}".utf8))
+        if name == "Authorization" {
+            request.headers += SignatureV4.sign(
+                request, with: key, region: "eu-west-1", service: "sqs", at: Self.signed)
+            request.headers += values.map { (name, $0) }
+        } else {
+            request.headers += values.map { (name, $0) }
+            request.headers += SignatureV4.sign(
+                request, with: key, region: "eu-west-1", service: "sqs", at: Self.signed)
+        }
+        let verifier = SignatureVerifier(region: "eu-west-1", service: "sqs")
+        let error = #expect(throws: SignatureFailure.self) {
+            try verifier.verify(request, at: Self.signed) { _ in key }
+        }
+        guard case .incomplete(let words)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(words.hasSuffix("' must be in the request once."))
+    }
+
+    @Test(
         "which key a request names, however the header is spaced and ordered",
         arguments: [
             ("AWS4-HMAC-SHA256 Credential=AKID/20150830/r/s/aws4_request, Signature=0", "AKID"),

@@ -40,6 +40,19 @@ import Testing
         }
     }
 
+    @Test("a request that names two operations asks for none, whoever would be asked")
+    func twoTargets() throws {
+        var request = HTTPRequest(
+            method: "POST", target: "/", headers: ["X-Amz-Target": "AmazonSQS.ListQueues"],
+            body: Array("{}".utf8))
+        #expect(try SQSRequestHead(request, requestID: "r").operation == .listQueues)
+        request.headers.append("x-amz-target", "AmazonSQS.PurgeQueue")
+        let refusal = #expect(throws: SQSRequestHead.Refusal.self) {
+            try SQSRequestHead(request, requestID: "r")
+        }
+        #expect(refusal?.error == .unknownOperation)
+    }
+
     struct QueryCase: Sendable, CustomTestStringConvertible {
         var testDescription: String
         var query: String
