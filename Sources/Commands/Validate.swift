@@ -1,5 +1,6 @@
 import JSON
 import Posix
+import Services
 import StackModel
 
 extension Command {
@@ -8,7 +9,8 @@ extension Command {
         examples: ["msorch validate", "msorch validate --stack other.json --output json"],
         run: { invocation in
             let path = invocation.stackFile
-            let file = try StackFile.read(path)
+            var file = try StackFile.read(path)
+            try file.checkKeySet(folder: FileSystem.parent(of: path))
             switch invocation.output.format {
             case .json:
                 try invocation.output.data(
@@ -36,6 +38,24 @@ extension StackFile {
                 error.isNotFound ? .notFound : .inputOutput,
                 "The stack file \(path) cannot be read: \(error.reason).",
                 hint: "--stack FILE names another one, -C DIR another folder.")
+        }
+    }
+}
+
+extension StackFile {
+    /// Finds out what a deploy would say of the token issuer's keys.
+    ///
+    /// - Parameter folder: where the file lies.
+    fileprivate mutating func checkKeySet(folder: String) throws {
+        guard let keySetPosition else { return }
+        do {
+            _ = try Deployer.withKeySet(json?["security"], folder: folder)
+        } catch DeploymentError.noKeySet(let path, let reason) {
+            diagnostics.append(
+                Diagnostic(
+                    .error, keySetPosition,
+                    "security.jwt.jwksFile, \(path), cannot be used: \(reason)"))
+            diagnostics.sort { $0.position.offset < $1.position.offset }
         }
     }
 }

@@ -9,6 +9,8 @@ package struct StackFile: Sendable {
     package var json: JSONValue?
     /// Every problem, in the order of the file.
     package var diagnostics: [Diagnostic]
+    /// Where `security.jwt.jwksFile` stands: what that file holds is not known here.
+    package private(set) var keySetPosition: JSONPosition?
 
     package var isValid: Bool { !diagnostics.contains { $0.severity == .error } }
 
@@ -35,6 +37,8 @@ package struct StackFile: Sendable {
         var references = ReferenceChecker(located)
         references.check()
         json = located.plain
+        let root = Node(value: located, path: "")
+        keySetPosition = root["security"]?["jwt"]?["jwksFile"]?.value.position
         diagnostics = (validator.diagnostics + references.diagnostics).sorted {
             ($0.position.offset, $0.message) < ($1.position.offset, $1.message)
         }

@@ -7,7 +7,7 @@ extension Deployer {
     /// runs the deployment does not know where the stack file lies.
     ///
     /// - Throws: `DeploymentError.noKeySet` if there are no keys that can be used.
-    static func withKeySet(_ security: JSONValue?, folder: String) throws -> JSONValue? {
+    package static func withKeySet(_ security: JSONValue?, folder: String) throws -> JSONValue? {
         guard var security = security?.objectValue, var issuer = security["jwt"]?.objectValue,
             let name = issuer["jwksFile"]?.stringValue
         else { return security }
@@ -17,8 +17,8 @@ extension Deployer {
             if keys.isEmpty { throw DeploymentError.noKeySet(path, "it has no key for tokens") }
         } catch let error as SystemError {
             throw DeploymentError.noKeySet(path, error.reason)
-        } catch let error as TokenFailure {
-            throw DeploymentError.noKeySet(path, error.message)
+        } catch TokenFailure.badKeySet(let reason) {
+            throw DeploymentError.noKeySet(path, reason)
         }
         issuer["jwksFile"] = .string(path)
         security["jwt"] = .object(issuer)
