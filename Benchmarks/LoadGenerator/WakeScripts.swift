@@ -1,12 +1,13 @@
 import Posix
 
 /// How long a message takes from its send to a receiver that waits: one client sends, and the others
-/// wait (`--connections`). A message's body is the time at which its send began.
+/// wait (`--connections`). A message's body is the time at which its send began. What waited in the
+/// queue before is taken away first, and counts for nothing.
 enum WakeScripts {
     static func clients(_ options: LoadOptions) throws -> [any Script] {
         let requests = try QueueRequests(options)
         let receiver = WaitingScript(requests: requests, receive: requests.receive(waitSeconds: 20))
-        return [PacedScript(requests: requests)]
+        return [PacedScript(requests: requests, look: requests.receive(waitSeconds: 0))]
             + Array(repeating: receiver, count: options.connections)
     }
 }
@@ -18,15 +19,23 @@ private struct PacedScript: Script {
     private static let patience = 400
 
     let requests: QueueRequests
+    let look: [UInt8]
+    private var isEmptying = true
+    private var isDeleting = false
     private var pauses = 0
 
-    init(requests: QueueRequests) { self.requests = requests }
+    init(requests: QueueRequests, look: [UInt8]) {
+        self.requests = requests
+        self.look = look
+    }
 
     mutating func next(after answer: Answer?, _ counts: inout Counts) -> Step {
-        if let answer {
-            if answer.status != 200 { counts.fail(answer) }
-            return .pause(Self.pause)
+        if let answer, answer.status != 200 { counts.fail(answer) }
+        if isEmptying, let request = empty(after: answer) {
+            counts.requests += 1
+            return .request(request)
         }
+        if answer != nil { return .pause(Self.pause) }
         if counts.messages < counts.begun, pauses < Self.patience {
             pauses += 1
             return .pause(Self.pause)
@@ -36,12 +45,25 @@ private struct PacedScript: Script {
         counts.requests += 1
         return .request(requests.send(String(SystemClock.monotonicNanoseconds())))
     }
+
+    /// What to ask until a look finds nothing; then `nil`.
+    private mutating func empty(after answer: Answer?) -> [UInt8]? {
+        guard let answer, answer.status == 200, !isDeleting else {
+            isDeleting = false
+            return look
+        }
+        let handles = answer.texts(of: "ReceiptHandle")
+        isDeleting = !handles.isEmpty
+        isEmptying = isDeleting
+        return isDeleting ? requests.delete(handles) : nil
+    }
 }
 
 /// Waits for a message, notes how old it is, and deletes it.
 private struct WaitingScript: Script {
     let requests: QueueRequests
     let receive: [UInt8]
+    private let start = SystemClock.monotonicNanoseconds()
     private var isDeleting = false
 
     init(requests: QueueRequests, receive: [UInt8]) {
@@ -59,16 +81,17 @@ private struct WaitingScript: Script {
             return .request(receive)
         }
         let handles = answer.texts(of: "ReceiptHandle")
-        guard !handles.isEmpty, let body = answer.texts(of: "Body").first,
-            let sent = UInt64(String(decoding: body, as: UTF8.self))
-        else {
+        guard !handles.isEmpty, let body = answer.texts(of: "Body").first else {
             counts.empties += 1
             return .request(receive)
         }
-        counts.messages += 1
-        counts.note(
-            microseconds: Double(SystemClock.monotonicNanoseconds() - sent) / 1000)
         isDeleting = true
+        // Others, and those of an earlier run, only are in the way.
+        if let sent = UInt64(String(decoding: body, as: UTF8.self)), sent >= start {
+            counts.messages += 1
+            counts.note(
+                microseconds: Double(SystemClock.monotonicNanoseconds() - sent) / 1000)
+        }
         return .request(requests.delete(handles))
     }
 }

@@ -139,6 +139,16 @@ class LoadTests(unittest.TestCase):
         self.assertEqual(counts["errors"], 0)
         self.assertTrue(0 < counts["p50"] <= counts["p99"] <= counts["max"] < 500_000, counts)
 
+    def test_what_waited_before_is_in_nobodys_way(self):
+        server = self.filled(300)
+        server.waiting += ["1"] * 300  # of an earlier run
+        counts, server = self.asked("plain", "wake", server=server, connections=2, seconds=2)
+        self.assertGreater(counts["messages"], 2)
+        self.assertEqual((counts["errors"], counts["empties"]), (0, 0))
+        self.assertLess(counts["messages"], server.sent + 1)
+        self.assertGreaterEqual(server.deleted, 600)
+        self.assertLess(counts["max"], 500_000)
+
     def test_no_message_is_no_figure(self):
         with self.assertRaisesRegex(RuntimeError, "no message"):
             load.checked({"errors": 0, "messages": 0, "seconds": 1.0}, "sends")
