@@ -165,10 +165,13 @@ import Testing
         // one comes, and only then the first one's room hears of the message.
         let isHeld = ThreadCondition(false)
         let goesOn = ThreadCondition(false)
+        // Not before the round's end: what it brought leads the journal's line until then.
         fixture.loop.execute {
-            isHeld.withLock { $0 = true }
-            isHeld.signal()
-            _ = goesOn.wait { $0 ? true : nil }
+            fixture.loop.atEndOfRound {
+                isHeld.withLock { $0 = true }
+                isHeld.signal()
+                _ = goesOn.wait { $0 ? true : nil }
+            }
         }
         _ = isHeld.wait { $0 ? true : nil }
         fixture.loop.execute { fixture.polls.cancel(ticket) }
