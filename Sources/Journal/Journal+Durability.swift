@@ -155,7 +155,11 @@ extension Journal {
             throw error
         }
         let known = commit.withLock { $0.reach }
+        line.withLock { $0.beginTelling() }
         tell(takeClaims { known.settles($0.ticket) })
+        guard line.withLock({ $0.endTelling() }) else { return }
+        leadOnce()
+        handLineOver()
     }
 
     /// Tells them that a sync covers their records, or that these are lost.

@@ -108,11 +108,7 @@ package final class Journal<State: JournaledState>: Sendable {
     /// Lines up, and leads if nobody does. Transactions that come while others are done are done
     /// together.
     private func lineUp(_ transaction: Lined) {
-        let leads = line.withLock { line in
-            line.transactions.append(transaction)
-            defer { line.isLed = true }
-            return !line.isLed
-        }
+        let leads = line.withLock { $0.add(transaction) }
         guard let waiter = transaction.waiter else {
             if leads { pass(to: transaction) }
             return
@@ -132,7 +128,7 @@ package final class Journal<State: JournaledState>: Sendable {
         handLineOver()
     }
 
-    private func leadOnce() {
+    func leadOnce() {
         let batch = line.withLock { $0.takeFirst(Self.lineLimit) }
         run(batch)
         conclude(batch)

@@ -104,8 +104,38 @@ class Lined: @unchecked Sendable {
 struct TransactionLine {
     var transactions: [Lined] = []
     var isLed = false
+    /// The worker that tells callers of their sync now: what they submit meanwhile it does itself,
+    /// once all are told, and no thread is woken for it.
+    private var teller: Thread.Identifier?
+    /// Whether there is something that the teller will do.
+    private var isLeftToTeller = false
+
     /// A loop takes its transactions off the line once they are done, a thread before.
     var isLedByThread: Bool { isLed && transactions.first?.loop == nil }
+
+    /// - Returns: whether the caller must lead, or find who does.
+    mutating func add(_ transaction: Lined) -> Bool {
+        transactions.append(transaction)
+        let isTeller = teller == Thread.current
+        let waits = transaction.waiter != nil
+        if isTeller, waits, isLeftToTeller {
+            isLeftToTeller = false
+            return true
+        }
+        defer { isLed = true }
+        guard !isLed else { return false }
+        isLeftToTeller = isTeller && !waits
+        return !isLeftToTeller
+    }
+
+    mutating func beginTelling() { teller = Thread.current }
+
+    /// - Returns: whether the caller must lead.
+    mutating func endTelling() -> Bool {
+        defer { isLeftToTeller = false }
+        teller = nil
+        return isLeftToTeller
+    }
 
     mutating func takeFirst(_ limit: Int) -> [Lined] {
         if transactions.count <= limit {

@@ -97,6 +97,50 @@ import Testing
         #expect(try Journal<Tally>(folder: folder.path).values.count == 400)
     }
 
+    /// Adds a value, and once that is told the next one, up to a limit.
+    private final class Chain: JournalWork {
+        let value: Int64
+        let limit: Int64
+        let journal: Journal<Tally>
+        let outcomes: Outcomes
+
+        init(_ value: Int64, upTo limit: Int64, in journal: Journal<Tally>, _ outcomes: Outcomes) {
+            (self.value, self.limit) = (value, limit)
+            (self.journal, self.outcomes) = (journal, outcomes)
+        }
+
+        func run(_ session: inout JournalSession<Tally>) throws -> Bool {
+            try session.append(Tally.add(value))
+            return true
+        }
+
+        func conclude(_ failure: (any Error)?) {
+            if value < limit {
+                let next = Chain(value + 1, upTo: limit, in: journal, outcomes)
+                journal.submit(now: time, next)
+            }
+            outcomes.record(value, failure)
+        }
+    }
+
+    @Test("who syncs does itself what is submitted as it tells of that, and nobody is woken")
+    func chain() throws {
+        let folder = try TemporaryFolder()
+        let calls = Atomic(0)
+        let journal = try Journal<Tally>(
+            folder: folder.path, at: Self.time,
+            execute: { work in
+                calls.add(1, ordering: .relaxed)
+                JournalWorkers.pool.execute(work)
+            })
+        let outcomes = Outcomes()
+        journal.submit(now: Self.time, Chain(1, upTo: 100, in: journal, outcomes))
+        #expect(try outcomes.wait(for: 100).values.allSatisfy { $0 })
+        #expect(try journal.values == Array(1...100))
+        // One that appends, and one that syncs.
+        #expect(calls.load(ordering: .relaxed) == 2)
+    }
+
     @Test(
         "a call that fails fails those it was for, and nothing that was told is missing",
         arguments: FaultyStorage.Kind.allCases, 1...12)
