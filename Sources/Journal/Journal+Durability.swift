@@ -29,6 +29,7 @@ extension Journal {
         var appended: UInt64 = 0
         var durable: UInt64 = 0
         var file: (any JournalFile)?
+        var identity: UInt64 = 0
         var unproven: Range<UInt64>?
         /// A sync of it failed: it must be replaced.
         var isSuspect = false
@@ -216,7 +217,7 @@ extension Journal {
     private func sync(_ file: any JournalFile, _ reach: Reach) throws(JournalError) {
         do throws(SystemError) {
             crashPoint("before-sync")
-            try file.sync(writingAnew: reach.unproven)
+            try syncs.sync(file, reach.identity, writingAnew: reach.unproven)
             crashPoint("after-sync")
         } catch {
             return try repair(file)
@@ -257,7 +258,6 @@ extension Journal {
         let result = session.withLock { session -> Result<Void, JournalError> in
             guard !session.isLoaded || session.file === file else { return .success(()) }
             do throws(JournalError) {
-                session.suspect = session.identity
                 defer { note(session) }
                 try lockFile.lock(options)
                 defer { lockFile.unlock() }

@@ -21,6 +21,7 @@ package final class Journal<State: JournaledState>: Sendable {
     let lockFile: any JournalFile
     let session: Mutex<JournalSession<State>>
     let commit = Mutex(Commit())
+    let syncs: SegmentSyncs
     let line = Mutex(TransactionLine())
     let loopLead = Mutex(LoopLead())
     let nanoseconds: @Sendable () -> UInt64
@@ -61,6 +62,7 @@ package final class Journal<State: JournaledState>: Sendable {
         }
         opened.tidyAfterOpening()
         lockFile.unlock()
+        syncs = opened.syncs
         session = Mutex(opened)
     }
 
@@ -253,6 +255,7 @@ package final class Journal<State: JournaledState>: Sendable {
             commit.reach.appended = session.lastN
             commit.reach.durable = max(commit.reach.durable, session.durable)
             commit.reach.file = session.file
+            commit.reach.identity = session.identity
             commit.reach.unproven = session.unproven
             commit.reach.isSuspect = session.isSuspect
             commit.reach.losses = session.losses

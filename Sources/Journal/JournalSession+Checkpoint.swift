@@ -145,12 +145,11 @@ extension JournalSession {
     mutating func syncHere() throws(JournalError) {
         do throws(SystemError) {
             crashPoint("before-sync")
-            if !isSuspect { try file.sync(writingAnew: unproven) }
+            try syncs.sync(file, identity, writingAnew: unproven)
             crashPoint("after-sync")
         } catch {
-            suspect = identity
+            try replaceSegment()
         }
-        if isSuspect { try replaceSegment() }
         unproven = nil
         markDurable(lastN)
     }
@@ -184,7 +183,7 @@ extension JournalSession {
             identity = try file.status().inode
         }
         (fileSize, room.isOurs) = (end, false)
-        suspect = nil
+        syncs.forget()
         generation = replaced
         markDurable(lastN)
     }

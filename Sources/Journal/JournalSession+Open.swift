@@ -233,12 +233,7 @@ extension JournalSession {
             try kept.sync()
             try storage.syncDirectory(folder)
             try cutRoom()
-            do throws(SystemError) {
-                try file.sync()
-            } catch {
-                suspect = identity
-                throw error
-            }
+            try syncs.sync(file, identity)
         }
     }
 

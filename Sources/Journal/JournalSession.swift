@@ -18,9 +18,9 @@ package struct JournalSession<State: JournaledState>: Sendable {
     var segment: UInt64 = 0
     var file: any JournalFile
     var identity: UInt64 = 0
-    /// The identity of a file whose sync failed. Its next sync would succeed, and prove nothing.
-    var suspect: UInt64?
-    var isSuspect: Bool { suspect == identity }
+    let syncs = SegmentSyncs()
+    /// Whether a sync of the file failed: it must be replaced.
+    var isSuspect: Bool { syncs.isSuspect(identity) }
     /// What stood in the file when it was opened, and nobody is known to have synced. A sync of it
     /// may have failed before: this handle would not hear of that.
     var unproven: Range<UInt64>?

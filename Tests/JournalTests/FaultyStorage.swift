@@ -21,6 +21,8 @@ final class FaultyStorage: JournalStorage {
 
     /// Fails the `countdown`th call of `kind` from when it is armed; 0 is disarmed.
     let plan = Mutex<(kind: Kind, countdown: Int)>((.open, 0))
+    /// Is called with the file whose sync fails, before that returns.
+    let failingSync = Mutex<(@Sendable (any JournalFile) -> Void)?>(nil)
     let disk = DiskStorage()
 
     func arm(_ kind: Kind, _ countdown: Int) { plan.withLock { $0 = (kind, countdown) } }
@@ -91,7 +93,10 @@ private final class FaultyFile: JournalFile {
         try file.truncate(to: size)
     }
     func sync() throws(SystemError) {
-        try check(.sync)
+        if storage.fails(.sync) {
+            storage.failingSync.withLock { $0 }?(file)
+            throw SystemError(call: "fdatasync", code: EIO)
+        }
         try file.sync()
     }
     func tryLock() throws(SystemError) -> Bool { try file.tryLock() }
