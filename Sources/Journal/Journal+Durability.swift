@@ -247,7 +247,7 @@ extension Journal {
                 note(session)
                 return .success(())
             } catch {
-                return .failure(error)
+                return outcome(of: error, &session)
             }
         }
         try result.get()
@@ -265,7 +265,7 @@ extension Journal {
                 if session.isSuspect { try session.replaceSegment() }
                 return .success(())
             } catch {
-                return .failure(error)
+                return outcome(of: error, &session)
             }
         }
         try result.get()

@@ -133,15 +133,7 @@ extension JournalSession {
         // A replaced file holds what could be saved of ours: look each record up.
         var found: [UInt64: UInt32] = [:]
         for name in Set(known.compactMap { holder(of: $0.n) }) {
-            var lines = LineReader(try openSegment(name), at: 0)
-            try storing { () throws(SystemError) in
-                while case .line(let bytes) = try lines.peek(), !bytes.isEmpty {
-                    if let frame = bytes.withUnsafeBytes({ RecordFrame(checking: $0) }) {
-                        found[frame.n] = frame.checksum
-                    }
-                    lines.advance(over: bytes)
-                }
-            }
+            found.merge(try checksums(in: openSegment(name))) { $1 }
         }
         // A segment that is gone was sealed, synced and done with.
         let lost = known.first {

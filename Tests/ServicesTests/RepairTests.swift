@@ -23,7 +23,8 @@ import Testing
         var bytes = try FileSystem.read(path)
         let place = try #require(bytes.firstRange(of: Array("\"op\":\"\(operation)\"".utf8)))
         bytes[place.lowerBound + 7] ^= 0x20
-        try FileSystem.replace(path, with: bytes)
+        // In place, for who has it open.
+        try DiskStorage().open(path, creating: false).writeAll(bytes, at: 0)
     }
 
     @Test("a repair beside processes that look: the repaired queue is there")
@@ -188,5 +189,54 @@ import Testing
             try QueueDirectory(stateDirectory: folder.path).repair("Q")
         }
         #expect(try queues.names() == [])
+    }
+
+    @Test("who waits for a sync while a repair comes between is told of a message that it kept")
+    func waiting() throws {
+        let folder = try TemporaryFolder("repair")
+        let queues = QueueDirectory(stateDirectory: folder.path)
+        try queues.create("Q", QueueSettings())
+        let queue = try queues.queue("Q")
+        _ = try queue.send([entry("harmed")])
+        let (outcomes, ticket) = try queue.journal.transact(now: StackClock().now()) {
+            try queue.send([self.entry("waits")], &$0)
+        }
+        try harm("send", in: folder.path, "Q")
+        let later = QueueDirectory(stateDirectory: folder.path)
+        #expect(try later.repair("Q").kept == 1)
+        try queue.journal.waitDurable(try #require(ticket))
+        let id = try outcomes[0].get().messageID
+        #expect(try later.queue("Q").peek(upTo: 10).map(\.entry.messageID) == [id])
+        #expect(throws: JournalError.removed) { try queue.send([entry("more")]) }
+    }
+
+    @Test("so is who does not wait for its call")
+    func submitted() throws {
+        let folder = try TemporaryFolder("repair")
+        let jobs = Mutex<[@Sendable () -> Void]>([])
+        func work() { jobs.withLock { $0.isEmpty ? nil : $0.removeFirst() }?() }
+        var environment = QueueEnvironment()
+        environment.execute = { job in jobs.withLock { $0.append(job) } }
+        let queues = QueueDirectory(stateDirectory: folder.path, environment: environment)
+        try queues.create("Q", QueueSettings())
+        let queue = try queues.queue("Q")
+        _ = try queue.send([entry("harmed")])
+        let told = Mutex<[String]>([])
+        for body in ["one", "two"] {
+            queue.submitSend([entry(body)]) { result in
+                let id = try? result.get()[0].get().messageID
+                told.withLock { $0.append(id ?? "\(result)") }
+            }
+        }
+        work()
+        let early = told.withLock { $0 }
+        #expect(early.isEmpty, "appended, and not on the disk")
+        try harm("send", in: folder.path, "Q")
+        let later = QueueDirectory(stateDirectory: folder.path)
+        #expect(try later.repair("Q").kept == 2)
+        work()
+        let kept = try later.queue("Q").peek(upTo: 10).map(\.entry.messageID)
+        let answers = told.withLock { $0 }
+        #expect(answers == kept)
     }
 }
