@@ -60,6 +60,26 @@ import Testing
         #expect(throws: HTTPClient.Failure.self) { try serve.get("/_msorch/health") }
     }
 
+    @Test("what a killed process has left on its way to a dead-letter queue arrives as it starts")
+    func arrivals() throws {
+        try deploy()
+        #expect(try run(["send", "Giver", "m"]).status == 0)
+        let receive = ["queue", "receive", "Giver", "--visibility-timeout", "0"]
+        for _ in 0..<5 { #expect(try run(receive).status == 0) }
+        let killed = try BuiltExecutable.run(
+            BuiltExecutable.folder + "/msorch", receive, in: folder.path,
+            environment: ["MSORCH_CRASH": "before-take:1"])
+        #expect(killed.status == 137)
+        let serve = try RunningServe(in: folder.path)
+        let journal = folder.path + "/.msorch/queues/Dead/00000000000000000001.jsonl"
+        let hasArrived = eventually {
+            let bytes = (try? FileSystem.read(journal)) ?? []
+            return bytes.firstRange(of: Array("\"op\":\"take\"".utf8)) != nil
+        }
+        #expect(hasArrived)
+        #expect(serve.end(by: SIGTERM) == 0)
+    }
+
     @Test("a foreign Host and a page of another origin get nothing")
     func browsers() throws {
         try deploy()

@@ -9,7 +9,9 @@ extension Command {
         arguments: [Argument(name: "QUEUE", help: "The queue's name.")],
         examples: ["msorch queue export OrderQueue > orders.jsonl"],
         run: { invocation in
-            let queue = try invocation.queues().queue(invocation.arguments[0])
+            let directory = invocation.queues()
+            let queue = try directory.queue(invocation.arguments[0])
+            directory.finishArrivals(at: queue.name)
             var lines: [UInt8] = []
             try queue.forEachMessage { entry, message in
                 try message.exported(entry).append(to: &lines)

@@ -9,8 +9,9 @@ extension Command {
         options: [.number("max", "COUNT", 1...1000, "At most so many (default: 10).")],
         examples: ["msorch queue peek OrderQueue --max 3"],
         run: { invocation in
-            let queue = try invocation.queues()
-                .queue(invocation.arguments[0])
+            let directory = invocation.queues()
+            let queue = try directory.queue(invocation.arguments[0])
+            directory.finishArrivals(at: queue.name)
             try queue.peek(upTo: Int(invocation.number("max") ?? 10)) { entry, message in
                 let body = String(
                     decoding: JSONText.unescape(message.escapedBody), as: UTF8.self)

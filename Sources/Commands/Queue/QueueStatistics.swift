@@ -34,6 +34,7 @@ extension Command {
             var list: [JSONValue] = []
             for name in names {
                 let queue = try directory.queue(name)
+                directory.finishArrivals(at: name)
                 let statistics: Queue.Statistics
                 do {
                     statistics = try past.map { try queue.statistics(at: $0) } ?? queue.statistics()

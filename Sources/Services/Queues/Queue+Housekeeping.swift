@@ -60,17 +60,6 @@ extension JournalSession where State == QueueJournalState {
 
 /// What a receive does before it looks for messages: a bounded share of the queue's own work.
 extension JournalSession where State == QueueJournalState {
-    /// Puts dead letters on their way to their queue.
-    mutating func sendDeadLettersAway() throws {
-        var count = 0
-        while count < QueueLimits.deadLettersByReceive,
-            let record = state.queue.deadLetters(at: now)
-        {
-            if case .transfer(_, _, _, let places) = record { count += places.count }
-            try append(record)
-        }
-    }
-
     /// Puts messages that came back too often behind the others. They need room for that: where the
     /// disk is full they stay where they are, and come last.
     mutating func putPoisonBack() throws {
@@ -87,6 +76,19 @@ extension JournalSession where State == QueueJournalState {
                 return
             }
             count += messages.count
+        }
+    }
+}
+
+extension Queue {
+    /// Puts dead letters on their way to their queue.
+    func sendDeadLettersAway(_ session: inout JournalSession<QueueJournalState>) throws {
+        var count = 0
+        while count < QueueLimits.deadLettersByReceive,
+            let record = session.state.queue.deadLetters(at: session.now)
+        {
+            if case .transfer(_, _, _, let places) = record { count += places.count }
+            try sendAway(record, &session)
         }
     }
 }

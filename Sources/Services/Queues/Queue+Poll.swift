@@ -56,6 +56,10 @@ extension Queue {
         /// - Throws: `overLimit` only of the last look.
         func look(isLast: Bool) throws -> [Delivery] {
             do {
+                let deliveries = try look()
+                guard deliveries.isEmpty, directory?.finishArrivals(at: name) == true else {
+                    return deliveries
+                }
                 return try look()
             } catch let error as SQSError where error == .overLimit && !isLast {
                 return []

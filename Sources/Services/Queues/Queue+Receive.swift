@@ -41,7 +41,7 @@ extension Queue {
         if let attempt, let received = try retry(attempt, timeoutSeconds, &session) {
             return received
         }
-        try session.sendDeadLettersAway()
+        try sendDeadLettersAway(&session)
         try session.putPoisonBack()
         var bits: [UInt64] = []
         bits.reserveCapacity(limit)

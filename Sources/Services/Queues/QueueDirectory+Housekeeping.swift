@@ -9,7 +9,7 @@ extension QueueDirectory {
         let queue = try queue(name)
         let hasTransfers = try queue.commit(isDurable: { _ in false }) { session in
             try session.sweepExpired()
-            try session.sendDeadLettersAway()
+            try queue.sendDeadLettersAway(&session)
             return !session.state.queue.transfers.isEmpty
         }
         if hasTransfers { try finishTransfers(of: queue) }

@@ -202,7 +202,7 @@ extension Queue {
             }
             let (records, count, isComplete) = session.state.queue.move(
                 messages, at: session.now, target: target)
-            for record in records { try session.append(record) }
+            for record in records { try sendAway(record, &session) }
             if !isComplete { _ = try end(.failed, "CouldNotDetermineMessageSource") }
             return count
         }

@@ -40,6 +40,7 @@ extension QueueDirectory {
                 guard session.state.queue.transfers.contains(where: { $0.number == number })
                 else { return }
                 try session.append(.transferred(number: number))
+                giver.clearMark(at: known.target, session)
             }
         }
     }

@@ -27,7 +27,8 @@ final class Housekeeping: Sendable {
         repeating(every: { Self.flushInterval }) { $0.flush() }
         repeating(every: { [alarms] in alarms.interval }) { $0.alarms.judge() }
         repeating(every: { Self.queueInterval }) { $0.keepQueues() }
-        server.host.pool.execute { [moves = server.host.moveTasks] in moves.resume() }
+        // What died with others before.
+        server.host.pool.execute { [self] in keepQueues() }
     }
 
     func stop() { isStopped.set() }
