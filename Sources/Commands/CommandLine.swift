@@ -44,7 +44,7 @@ package enum CommandLineTool {
             case .run(let command, let invocation):
                 output = invocation.output
                 Signals.deferTermination()
-                defer { invocation.leaveTraces() }
+                defer { invocation.end() }
                 try command.run(invocation)
             }
         } catch is BrokenPipe {

@@ -66,7 +66,9 @@ package final class Journal<State: JournaledState>: Sendable {
         session = Mutex(opened)
     }
 
-    deinit { session.withLock { $0.leaveRoom() } }
+    /// Gives back what this process has prepared in the journal, and prepares no more. Whoever uses
+    /// a journal closes it; what is still under way on another thread may end afterwards.
+    package func close() { session.withLock { $0.leaveRoom() } }
 
     /// Runs `body` with the newest state, alone among all processes. What it appends is visible to
     /// everybody when this returns, and durable when `waitDurable` does.

@@ -18,6 +18,8 @@ struct PreparedRoom: Sendable {
     var bytes: UInt64 = 0
     /// Whether this process has prepared what there is.
     var isOurs = false
+    /// Whether it will not prepare any more.
+    fileprivate var isClosed = false
     /// The segment that could not be padded.
     fileprivate var refused: UInt64?
 
@@ -31,7 +33,7 @@ extension JournalSession {
 
     /// Whether this process syncs often, and there is hardly any room left.
     var isRoomDue: Bool {
-        room.syncs >= options.preparingSyncs
+        room.syncs >= options.preparingSyncs && !room.isClosed
             && fileSize < end + roomStep / PreparedRoom.restShare
     }
 
@@ -62,9 +64,10 @@ extension JournalSession {
         room.isOurs = false
     }
 
-    /// Leaves no room behind that nobody else has asked for.
+    /// Leaves no room behind that nobody else has asked for. For who does not hold the lock yet.
     mutating func leaveRoom() {
-        guard isLoaded, room.isOurs, (try? lockFile.tryLock()) == true else { return }
+        room.isClosed = true
+        guard room.isOurs, (try? lockFile.lock(options)) != nil else { return }
         defer { lockFile.unlock() }
         guard (try? catchUp()) != nil, fileSize > end else { return }
         try? cutRoom()

@@ -80,6 +80,28 @@ import Testing
         #expect(serve.end(by: SIGTERM) == 0)
     }
 
+    @Test("it gives back the room that it has prepared in queues' files")
+    func room() throws {
+        try deploy()
+        let serve = try RunningServe(in: folder.path, ["--iam", "off"])
+        let journal = folder.path + "/.msorch/queues/Free/00000000000000000001.jsonl"
+        func hasRoom() throws -> Bool { try FileSystem.read(journal).suffix(2) == [0x0A, 0x0A] }
+        let body = #"{"QueueUrl":"\#(serve.endpointURL)/123456789012/Free","MessageBody":"m"}"#
+        for _ in 0..<20 {
+            let sent = try serve.endpoint.send(
+                HTTPRequest(
+                    method: "POST", target: "/",
+                    headers: [
+                        "X-Amz-Target": "AmazonSQS.SendMessage",
+                        "Content-Type": "application/x-amz-json-1.0",
+                    ], body: Array(body.utf8)), timeout: .seconds(20))
+            #expect(sent.status == 200)
+        }
+        #expect(eventually { (try? hasRoom()) == true })
+        #expect(serve.end(by: SIGTERM) == 0)
+        #expect(try !hasRoom())
+    }
+
     @Test("a foreign Host and a page of another origin get nothing")
     func browsers() throws {
         try deploy()

@@ -47,26 +47,27 @@ import Testing
     func prepares() throws {
         let folder = try TemporaryFolder()
         func size() throws -> Int { try FileSystem.read(segment(folder.path)).count }
-        do {
-            let busy = try Journal<Tally>(folder: folder.path, options: Self.options)
-            let other = try Journal<Tally>(folder: folder.path, options: Self.options)
-            for value in Int64(1)...4 { try busy.add(value) }
-            let before = try size()
-            #expect(try UInt64(before) > busy.read { $0.endLocation.offset })
-            try other.add(5)
-            try busy.add(6)
-            #expect(try size() == before)
-            #expect(try busy.values == [1, 2, 3, 4, 5, 6] && other.values == busy.values)
-            let bytes = try FileSystem.read(segment(folder.path))
-            for line in bytes.split(separator: 0x0A) { _ = try JSONValue.parse(Array(line)) }
-            // Who comes later finds the end of the records, and leaves the room to who uses it.
-            #expect(try Journal<Tally>(folder: folder.path).values == [1, 2, 3, 4, 5, 6])
-            #expect(try size() == before)
-            #expect(try Journal<Tally>.verify(folder: folder.path).ignored.isEmpty)
-        }
+        let busy = try Journal<Tally>(folder: folder.path, options: Self.options)
+        let other = try Journal<Tally>(folder: folder.path, options: Self.options)
+        for value in Int64(1)...4 { try busy.add(value) }
+        let before = try size()
+        #expect(try UInt64(before) > busy.read { $0.endLocation.offset })
+        try other.add(5)
+        try busy.add(6)
+        #expect(try size() == before)
+        #expect(try busy.values == [1, 2, 3, 4, 5, 6] && other.values == busy.values)
+        let inUse = try FileSystem.read(segment(folder.path))
+        for line in inUse.split(separator: 0x0A) { _ = try JSONValue.parse(Array(line)) }
+        // Who comes later finds the end of the records, and leaves the room to who uses it.
+        #expect(try Journal<Tally>(folder: folder.path).values == [1, 2, 3, 4, 5, 6])
+        #expect(try size() == before)
+        #expect(try Journal<Tally>.verify(folder: folder.path).ignored.isEmpty)
+        busy.close()
         let bytes = try FileSystem.read(segment(folder.path))
         #expect(bytes.suffix(2) == [UInt8(ascii: "}"), 0x0A])
         #expect(try FileSystem.list(folder.path).allSatisfy { !$0.hasPrefix("torn") })
+        for value in Int64(7)...12 { try busy.add(value) }
+        #expect(try FileSystem.read(segment(folder.path)).suffix(2) == [UInt8(ascii: "}"), 0x0A])
     }
 
     @Test("one sync, or syncs of many bytes, prepare nothing")

@@ -35,8 +35,8 @@ import Testing
     private func make(_ folder: String, isInUse: Bool = false) throws -> [String: [UInt8]] {
         let queues = directory(folder)
         try fill(queues)
-        if !isInUse { queues.forget("Q") }
-        return try withExtendedLifetime(queues) { _ in try contents("\(folder)/queues/Q") }
+        if !isInUse { queues.close() }
+        return try contents("\(folder)/queues/Q")
     }
 
     private func fill(_ queues: QueueDirectory) throws {

@@ -40,6 +40,29 @@ import Testing
         #expect(try queue.statistics().counters.deadLettered == 1)
     }
 
+    @Test("who closes its queues leaves no prepared room behind their records")
+    func closed() throws {
+        let folder = try TemporaryFolder("closed")
+        var options = JournalOptions()
+        options.preparedBytes = 4096
+        options.preparingSyncs = 1
+        let directory = QueueDirectory(stateDirectory: folder.path, options: options)
+        func haveRoom() throws -> [Bool] {
+            try ["Q", "R"].map { name in
+                let path = "\(folder.path)/queues/\(name)/\(SegmentName.file(1))"
+                return try FileSystem.read(path).suffix(2) == [0x0A, 0x0A]
+            }
+        }
+        for name in ["Q", "R"] { try directory.create(name, QueueSettings()) }
+        #expect(try haveRoom() == [false, false], "a queue is made without")
+        for _ in 0..<4 {
+            for name in ["Q", "R"] { _ = try directory.queue(name).send([entry("a")]) }
+        }
+        #expect(try haveRoom() == [true, true])
+        directory.close()
+        #expect(try haveRoom() == [false, false])
+    }
+
     @Test("a receipt handle of another queue does nothing, though its message has the same place")
     func foreignHandle() throws {
         let folder = try TemporaryFolder()
@@ -303,6 +326,7 @@ import Testing
             let received = try queue.receive(upTo: 3, wait: .zero)
             _ = try queue.delete([received[0].received.handle.text])
             _ = try queue.send([entry("last")])
+            queues.close()
         }
         let path = folder.path + "/queues/Q/00000000000000000001.jsonl"
         var bytes = try FileSystem.read(path)

@@ -123,7 +123,9 @@ final class Simulation {
             frames.removeLast()
         }
         switch step.action {
-        case .restart: process.die()
+        case .restart:
+            process.queues?.close()
+            process.die()
         case .advanceClock(let milliseconds): world.now = world.now + .milliseconds(milliseconds)
         case .losePower: world.losePower()
         case .limitDisk(let room): world.capacity = room.map { world.disk.used + $0 }

@@ -12,6 +12,7 @@ extension Command {
         run: { invocation in
             let deployment = try invocation.deployment()
             let events = EventStore(stateDirectory: invocation.stateDirectory)
+            defer { events.close() }
             let actions = AlarmActions(deployment.stack) { payload, function in
                 try events.accept(payload, for: function)
             }

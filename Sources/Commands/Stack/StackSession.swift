@@ -6,8 +6,14 @@ import StackModel
 extension Invocation {
     func queues() -> QueueDirectory { queueDirectory }
 
+    /// What is done at the end of each command, whatever came of it.
+    func end() {
+        leaveTraces()
+        queueDirectory.close()
+    }
+
     /// Metrics and logs of what was done. A failure here does not undo the work.
-    func leaveTraces() {
+    private func leaveTraces() {
         do {
             try monitor.flush(queueDirectory)
         } catch {

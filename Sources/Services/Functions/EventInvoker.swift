@@ -70,6 +70,9 @@ package final class EventInvoker: Sendable {
         interruption.signal()
     }
 
+    /// After `stop`.
+    func close() { events.close() }
+
     /// Keeps an event for its function; it is durable when this returns.
     /// - Returns: the request ID of its invocations.
     func accept(_ payload: [UInt8], for function: FunctionDefinition) throws -> String {

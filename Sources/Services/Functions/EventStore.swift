@@ -18,6 +18,9 @@ package final class EventStore: Sendable {
     /// The names of the functions that ever had an event.
     func functionNames() throws -> [String] { try journals.names() }
 
+    /// Nothing more is to be done with the events.
+    package func close() { journals.close() }
+
     func queue(_ functionName: String) throws -> Queue { try journals.queue(functionName) }
 
     /// Keeps an event for its function; it is durable when this returns.

@@ -444,6 +444,9 @@ package final class Queue: Sendable {
         return policy(owner: owner)
     }
 
+    /// Nothing more is to be done with it.
+    func close() { journal.close() }
+
     /// Everything decided so far is on the disk when this returns.
     func settle() throws { try journal.sync() }
 

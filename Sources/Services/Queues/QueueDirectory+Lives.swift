@@ -65,6 +65,7 @@ extension QueueDirectory {
 
     private func build(_ name: String, in path: String, _ settings: QueueSettings) throws {
         let queue = try open(name, in: path, creating: true)
+        defer { queue.close() }
         try queue.set(settings)
         let numbers = try transferNumbers(of: name)
         if numbers != TransferNumbers() {

@@ -40,6 +40,8 @@ package final class QueueDirectory: Sendable {
                 few = []
             }
         }
+
+        var slots: [Slot] { few.map(\.slot) + many.values }
     }
 
     /// - Parameters:
@@ -181,6 +183,12 @@ package final class QueueDirectory: Sendable {
 
     /// The next use of the queue opens it anew.
     package func forget(_ name: String) { open.withLock { $0[name] = nil } }
+
+    /// Leaves each queue's files as who comes next should find them. Whoever has used queues calls
+    /// it at the end; nothing more is to be done with them here.
+    package func close() {
+        for slot in open.withLock({ $0.slots }) { slot.queue.withLock { $0?.close() } }
+    }
 
     /// Checks a queue's whole journal, also one that no longer opens.
     package func verify(_ name: String) throws -> Verification {

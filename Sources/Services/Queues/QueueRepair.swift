@@ -49,6 +49,7 @@ extension QueueDirectory {
         try Salvage.replace(folder: path, with: copy, aside: aside, storage: storage) {
             let state = try fold(path)
             let queue = try open(name, in: copy, creating: true)
+            defer { queue.close() }
             var settings = state.settings
             // The name tells, should the settings be lost.
             settings.isFIFO = name.hasSuffix(".fifo")

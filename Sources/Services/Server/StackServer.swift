@@ -238,5 +238,6 @@ package final class StackServer: Sendable {
         gatewayServer?.stop()
         endpointServer.stop()
         host.loop.shutdown()
+        events.close()
     }
 }
