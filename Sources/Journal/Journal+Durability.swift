@@ -64,6 +64,7 @@ extension Journal {
     /// - Throws: `storage` if the disk refuses, `notDurable` if the record was lost with a failed
     /// sync: in either case the record must not be acknowledged.
     package func waitDurable(_ ticket: Ticket) throws(JournalError) {
+        Self.checkMayWait()
         let (word, waiter) = commit.withLock { commit -> (Waiter.Word?, Waiter?) in
             if commit.reach.settles(ticket) { return (.done, nil) }
             if commit.takeLead() { return (.lead, nil) }

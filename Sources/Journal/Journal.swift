@@ -82,7 +82,8 @@ package final class Journal<State: JournaledState>: Sendable {
     package func transact<R: Sendable>(
         now: Timestamp, _ body: (inout JournalSession<State>) throws -> R
     ) throws -> (result: R, ticket: Ticket?) {
-        try withoutActuallyEscaping(body) { body in
+        Self.checkMayWait()
+        return try withoutActuallyEscaping(body) { body in
             var result: R?
             let transaction = Transaction<State>(now: now, waiter: Waiter()) { session in
                 result = try body(&session)
@@ -93,6 +94,11 @@ package final class Journal<State: JournaledState>: Sendable {
             guard let result else { preconditionFailure("a transaction ran, or failed") }
             return (result, transaction.isOnDisk ? nil : transaction.ticket)
         }
+    }
+
+    /// An event loop would hold up everybody, and for ever if what is waited for needs the loop.
+    static func checkMayWait() {
+        precondition(EventLoop.current == nil, "nobody waits for a journal on an event loop")
     }
 
     /// As `transact`, for who does not wait: returns at once. The work is concluded on a thread of

@@ -278,6 +278,17 @@ import Testing
         #expect(try fixture.values.count == 400)
     }
 
+    @Test("nobody waits for a journal on an event loop")
+    func waiting() async {
+        await #expect(processExitsWith: .failure) {
+            let folder = try TemporaryFolder()
+            let journal = try Journal<Tally>(folder: folder.path)
+            let loop = try EventLoop(name: "test")
+            loop.execute { try? journal.add(1) }
+            loop.shutdown()
+        }
+    }
+
     @Test("a loop that ends leaves nobody waiting")
     func ended() throws {
         for turn in 0..<20 {
