@@ -5,7 +5,7 @@ import Synchronization
 enum CommitWaiter: Sendable {
     case thread(Waiter)
     /// Of work that an event loop submitted, or nobody's.
-    case callback(any JournalWork, EventLoop?)
+    case callback(any JournalWork, (any JournalLoop)?)
 }
 
 /// Somebody who waits, and for what.
@@ -17,7 +17,7 @@ struct Claim: Sendable {
 /// Work that is over, for better or worse.
 private struct ConcludedWork: Sendable {
     let work: any JournalWork
-    let loop: EventLoop?
+    let loop: (any JournalLoop)?
     let failure: JournalError?
 }
 
@@ -64,7 +64,7 @@ extension Journal {
     /// - Throws: `storage` if the disk refuses, `notDurable` if the record was lost with a failed
     /// sync: in either case the record must not be acknowledged.
     package func waitDurable(_ ticket: Ticket) throws(JournalError) {
-        Self.checkMayWait()
+        checkMayWait()
         let (word, waiter) = commit.withLock { commit -> (Waiter.Word?, Waiter?) in
             if commit.reach.settles(ticket) { return (.done, nil) }
             if commit.takeLead() { return (.lead, nil) }

@@ -29,7 +29,7 @@ extension Journal {
     }
 
     /// - Returns: `false` if the loop cannot.
-    func leadLater(on loop: EventLoop) -> Bool {
+    func leadLater(on loop: any JournalLoop) -> Bool {
         let now = nanoseconds()
         guard loopLead.withLock({ $0.next <= now }) else { return false }
         guard loop.isOnLoop else { return loop.execute { self.lead(on: loop) } }
@@ -37,7 +37,7 @@ extension Journal {
         return true
     }
 
-    private func lead(on loop: EventLoop) {
+    private func lead(on loop: any JournalLoop) {
         let batch = line.withLock { line in
             Array(line.transactions.prefix(Self.lineLimit).prefix { $0.loop != nil })
         }

@@ -25,6 +25,7 @@ package final class Journal<State: JournaledState>: Sendable {
     let line = Mutex(TransactionLine())
     let loopLead = Mutex(LoopLead())
     let nanoseconds: @Sendable () -> UInt64
+    let currentLoop: @Sendable () -> (any JournalLoop)?
     let followers = Mutex(Followers())
 
     /// Opens the journal in `folder`, or begins one.
@@ -34,14 +35,17 @@ package final class Journal<State: JournaledState>: Sendable {
     ///   - creating: whether the folder is made if it is not there.
     ///   - execute: runs what nobody waits for; a simulator brings its own.
     ///   - nanoseconds: the monotonic clock that tells how long an event loop was held up.
+    ///   - currentLoop: the event loop on whose thread it is called.
     package init(
         folder: String, at now: Timestamp, options: JournalOptions = JournalOptions(),
         storage: any JournalStorage = DiskStorage(), creating: Bool = true,
         execute: @escaping JournalExecution = { JournalWorkers.pool.execute($0) },
-        nanoseconds: @escaping @Sendable () -> UInt64 = SystemClock.monotonicNanoseconds
+        nanoseconds: @escaping @Sendable () -> UInt64 = SystemClock.monotonicNanoseconds,
+        currentLoop: @escaping @Sendable () -> (any JournalLoop)? = { EventLoop.current }
     ) throws(JournalError) {
         self.folder = folder
         self.nanoseconds = nanoseconds
+        self.currentLoop = currentLoop
         self.options = options
         self.execute = execute
         do throws(SystemError) {
@@ -82,7 +86,7 @@ package final class Journal<State: JournaledState>: Sendable {
     package func transact<R: Sendable>(
         now: Timestamp, _ body: (inout JournalSession<State>) throws -> R
     ) throws -> (result: R, ticket: Ticket?) {
-        Self.checkMayWait()
+        checkMayWait()
         return try withoutActuallyEscaping(body) { body in
             var result: R?
             let transaction = Transaction<State>(now: now, waiter: Waiter()) { session in
@@ -97,8 +101,8 @@ package final class Journal<State: JournaledState>: Sendable {
     }
 
     /// An event loop would hold up everybody, and for ever if what is waited for needs the loop.
-    static func checkMayWait() {
-        precondition(EventLoop.current == nil, "nobody waits for a journal on an event loop")
+    func checkMayWait() {
+        precondition(currentLoop() == nil, "nobody waits for a journal on an event loop")
     }
 
     /// As `transact`, for who does not wait: returns at once. The work is concluded on a thread of
@@ -112,7 +116,7 @@ package final class Journal<State: JournaledState>: Sendable {
     ) {
         let isFull = line.withLock { $0.transactions.count >= Self.submittedLimit }
         guard !isFull else { return work.conclude(JournalError.overloaded) }
-        lineUp(Transaction<State>(now: now, loop: isBrief ? EventLoop.current : nil, work))
+        lineUp(Transaction<State>(now: now, loop: isBrief ? currentLoop() : nil, work))
     }
 
     /// Lines up, and leads if nobody does. Transactions that come while others are done are done

@@ -36,7 +36,7 @@ final class Transaction<State: JournaledState>: Lined, @unchecked Sendable {
         super.init(waiter, nil)
     }
 
-    init(now: Timestamp, loop: EventLoop?, _ work: any JournalWork<State>) {
+    init(now: Timestamp, loop: (any JournalLoop)?, _ work: any JournalWork<State>) {
         self.now = now
         self.work = .given(work)
         super.init(nil, loop)
@@ -77,7 +77,7 @@ class Lined: @unchecked Sendable {
     /// The thread that waits; `nil` if nobody does.
     let waiter: Waiter?
     /// Which may do it at the end of its round.
-    let loop: EventLoop?
+    let loop: (any JournalLoop)?
     /// For the journal's last record when it was done.
     fileprivate(set) var ticket = DurabilityTicket(n: 0, epoch: 0)
     /// Whether all that it saw was durable. What is answered on the strength of a record must not
@@ -86,7 +86,7 @@ class Lined: @unchecked Sendable {
     fileprivate(set) var mustBeDurable = false
     fileprivate(set) var failure: (any Error)?
 
-    fileprivate init(_ waiter: Waiter?, _ loop: EventLoop?) {
+    fileprivate init(_ waiter: Waiter?, _ loop: (any JournalLoop)?) {
         self.waiter = waiter
         self.loop = loop
     }

@@ -52,6 +52,7 @@ final class SimulatedProcess: @unchecked Sendable {
     /// A call of it failed since the step began.
     var hasFailed = false
     var faults: [Fault] = []
+    private(set) lazy var loop = SimulatedLoop(of: self)
 
     init(id: Int32, world: SimulatedWorld) {
         self.id = id
@@ -65,6 +66,10 @@ final class SimulatedProcess: @unchecked Sendable {
         environment.heldWaiting = 2
         environment.isRunning = { [world] in world.isRunning($0) }
         environment.execute = { [weak self] in self?.execute($0) }
+        environment.nanoseconds = { [world] in world.nanoseconds() }
+        environment.currentLoop = { [weak self] in
+            self.flatMap { $0.loop.isOnLoop ? $0.loop : nil }
+        }
         queues = QueueDirectory(
             stateDirectory: SimulatedWorld.stateDirectory, environment: environment,
             options: world.options)
@@ -90,7 +95,7 @@ final class SimulatedProcess: @unchecked Sendable {
     var isWaiting: Bool { waiting > 0 }
 
     /// While a thread waits nothing else may be put off: it could be what it waits for.
-    private func execute(_ job: @escaping @Sendable () -> Void) {
+    func execute(_ job: @escaping @Sendable () -> Void) {
         guard isAlive else { return }
         if isWaiting { run(job) } else { jobs.append(job) }
     }
@@ -112,7 +117,7 @@ final class SimulatedProcess: @unchecked Sendable {
         let before = isAtJob
         isAtJob = true
         defer { isAtJob = before }
-        job()
+        loop.aside(job)
     }
 
     // MARK: locks

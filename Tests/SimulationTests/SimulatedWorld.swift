@@ -59,6 +59,7 @@ final class SimulatedWorld: @unchecked Sendable {
     private var lastProcess: Int32 = 0
     private var processes: [SimulatedProcess] = []
     private(set) var calls: UInt64 = 0
+    private var monotonic: UInt64 = 0
 
     init(disk: SimulatedDisk = SimulatedDisk(), options: JournalOptions, now: Timestamp) {
         self.disk = disk
@@ -105,6 +106,13 @@ final class SimulatedWorld: @unchecked Sendable {
 
     func isRunning(_ process: Int32) -> Bool {
         processes.contains { $0.id == process && $0.isAlive }
+    }
+
+    /// The monotonic clock. Now and then something took long.
+    func nanoseconds() -> UInt64 {
+        if random.chance(1, in: 20) { monotonic += 2_000_000_000 }
+        monotonic += 1000
+        return monotonic
     }
 
     func isHidden(_ path: String) -> Bool {

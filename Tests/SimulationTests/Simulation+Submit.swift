@@ -1,6 +1,7 @@
-import Journal
 import QueueModel
+import Synchronization
 
+@testable import Journal
 @testable import Services
 
 /// Calls that nobody waits for: what they change is seen at once, what they are told may come steps
@@ -39,13 +40,18 @@ extension Simulation {
             guard violation == nil, let queue else { return }
             parts = Self.parts(of: operation)
             let putOff = process.jobCount
-            for (call, part) in parts.enumerated() {
-                hand(part, to: queue) { [weak self] answer in
-                    self?.hear(answer, of: call, told, process)
+            func handAll() {
+                for (call, part) in parts.enumerated() {
+                    hand(part, to: queue) { [weak self] answer in
+                        self?.hear(answer, of: call, told, process)
+                    }
                 }
             }
-            // What appends; what syncs may come later.
-            process.work(at: putOff)
+            if frames[index].step.isByLoop { process.loop.round(handAll) } else { handAll() }
+            // What appends; what syncs, and what tells a loop, may come later.
+            while process.jobCount > putOff, queue.journal.line.withLock({ $0.isLed }) {
+                process.work(at: process.jobCount - 1)
+            }
         } catch {
             told.early.append((0, .failure(error)))
             parts = [operation]

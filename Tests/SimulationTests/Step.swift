@@ -57,6 +57,9 @@ struct Step {
         if case .submit = action { true } else { false }
     }
 
+    /// Whether it is an event loop that submits it.
+    var isByLoop: Bool { isSubmitted && salt >> 8 & 1 == 0 }
+
     /// What it does, waited for or not.
     var plainAction: Action {
         if case .submit(let action) = action { action } else { action }

@@ -39,7 +39,8 @@ package final class Queue: Sendable {
         self.observe = observe
         journal = try Journal(
             folder: folder, at: environment.clock.now(), options: options,
-            storage: environment.storage, creating: creating, execute: environment.execute)
+            storage: environment.storage, creating: creating, execute: environment.execute,
+            nanoseconds: environment.nanoseconds, currentLoop: environment.currentLoop)
         compressionFloor = Atomic(.max)
         journal.look { note($0.queue.settings, $0.settingsVersion) }
     }

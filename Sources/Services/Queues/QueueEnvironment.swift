@@ -19,6 +19,11 @@ package struct QueueEnvironment: Sendable {
     /// Runs what nobody waits for (`Queue.submit…`).
     package var execute: JournalExecution = { JournalWorkers.pool.execute($0) }
 
+    /// The monotonic clock.
+    package var nanoseconds: @Sendable () -> UInt64 = SystemClock.monotonicNanoseconds
+    /// The event loop on whose thread it is called.
+    package var currentLoop: @Sendable () -> (any JournalLoop)? = { EventLoop.current }
+
     /// So many messages a queue's state may hold; those beyond that wait stay in the journal alone.
     package var heldWaiting = QueueLimits.heldWaiting
 
