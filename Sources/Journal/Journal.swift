@@ -245,6 +245,17 @@ package final class Journal<State: JournaledState>: Sendable {
         }
     }
 
+    /// Runs `body`, which renames the journal's folder to where others find it; the name is on the
+    /// disk when this returns. All of it happens alone.
+    package func settleName(_ body: () throws -> Void) throws {
+        try session.withLock { session in
+            try lockFile.lock(options)
+            defer { lockFile.unlock() }
+            try session.catchUp()
+            try session.settleName(body)
+        }
+    }
+
     /// Looks at the state as this process knows it, which others may have changed since.
     package func look(_ body: (State) -> Void) { session.withLock { body($0.state) } }
 

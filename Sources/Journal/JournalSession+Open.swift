@@ -309,10 +309,34 @@ extension JournalSession {
         case LockWords.replaced, Self.unknown: current = freshGeneration
         default: guard !current.isMultiple(of: 2) else { return current }
         }
-        try storing { () throws(SystemError) in try storage.syncDirectory(folder) }
+        try storing { () throws(SystemError) in
+            try storage.syncDirectory(folder)
+            try syncParents()
+        }
         let settled = current + current % 2
         try write(generation: settled)
         return settled
+    }
+
+    /// Runs `body`, which gives the folder its name, and brings that to the disk. The generation is
+    /// odd meanwhile: should this process end between, whoever comes next sees to it before
+    /// anything in the journal counts as on the disk.
+    mutating func settleName(_ body: () throws -> Void) throws {
+        try write(generation: generation | 1)
+        try body()
+        crashPoint("after-queue-rename")
+        try storing { () throws(SystemError) in try syncParents() }
+        generation = (generation | 1) + 1
+        try write(generation: generation)
+    }
+
+    /// The folder's name, and those of the folders above it, which it may be the first to need.
+    private func syncParents() throws(SystemError) {
+        var path = folder
+        for _ in 0..<3 {
+            path = FileSystem.parent(of: path)
+            try storage.syncDirectory(path)
+        }
     }
 
     /// Even, and none that a process can have which knows of other files: it tells of the moment,

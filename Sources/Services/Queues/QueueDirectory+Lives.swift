@@ -25,21 +25,16 @@ extension QueueDirectory {
         // Made under a name that no queue can have, and then there at once, wholly.
         let path = hiddenPath("new-\(name)-\(environment.messageID())-\(environment.processID)")
         do {
-            try build(name, in: path, settings)
-            crashPoint("before-queue-rename")
-            try storage.rename(path, to: folderPath(of: name))
+            try build(name, in: path, settings).journal.settleName {
+                crashPoint("before-queue-rename")
+                try storage.rename(path, to: folderPath(of: name))
+                forget(name)
+                forgetRemoval(name)
+            }
         } catch {
             try? storage.removeTree(path)
             if let error = error as? SystemError, error.isOccupied { throw QueueError.exists(name) }
             throw error
-        }
-        crashPoint("after-queue-rename")
-        forget(name)
-        forgetRemoval(name)
-        // Its name, and those of the folders above it, which it may be the first to need.
-        let state = FileSystem.parent(of: folder)
-        for path in [folder, state, FileSystem.parent(of: state)] {
-            try storage.syncDirectory(path)
         }
         forgetTransferNumbers(of: name)
     }
@@ -63,7 +58,9 @@ extension QueueDirectory {
         throw QueueError.exists(name)
     }
 
-    private func build(_ name: String, in path: String, _ settings: QueueSettings) throws {
+    private func build(
+        _ name: String, in path: String, _ settings: QueueSettings
+    ) throws -> Queue {
         let queue = try open(name, in: path, creating: true)
         defer { queue.close() }
         try queue.set(settings)
@@ -73,6 +70,7 @@ extension QueueDirectory {
         }
         // Whatever its durability, it must not come back as another queue.
         try queue.settle()
+        return queue
     }
 
     /// Removes a queue and its journal.
