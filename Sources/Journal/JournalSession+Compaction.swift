@@ -104,9 +104,9 @@ extension JournalSession {
         try announceDeletion()
         for name in doomed {
             crashPoint("before-segment-delete")
-            guard (try? storage.remove(path(of: name))) != nil,
-                (try? storage.syncDirectory(folder)) != nil
-            else { return }
+            guard (try? storage.remove(path(of: name))) != nil else { return }
+            crashPoint("after-segment-delete")
+            guard (try? storage.syncDirectory(folder)) != nil else { return }
             segments.removeAll { $0 == name }
             sealedSizes[name] = nil
         }

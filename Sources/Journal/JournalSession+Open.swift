@@ -224,6 +224,7 @@ extension JournalSession {
             try kept.writeAll(torn, at: try kept.status().size)
             try kept.sync()
             try storage.syncDirectory(folder)
+            crashPoint("before-torn-cut")
             try cutRoom()
             try syncs.sync(file, identity)
         }
@@ -282,6 +283,7 @@ extension JournalSession {
             try storage.rename(temporary, to: path(of: name))
             crashPoint("after-segment-rename")
             try storage.syncDirectory(folder)
+            crashPoint("before-generation")
         }
         try write(generation: unfinished + 1)
         return unfinished + 1

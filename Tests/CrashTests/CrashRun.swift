@@ -8,8 +8,9 @@ struct CrashRun: Sendable {
     static let points = [
         "before-append", "half-append", "after-append", "before-sync", "after-sync",
         "before-checkpoint-rename", "after-checkpoint-rename", "before-segment-rename",
-        "after-segment-rename", "before-segment-delete", "before-carry", "before-take",
-        "after-take", "before-queue-rename", "after-queue-rename",
+        "after-segment-rename", "before-generation", "before-segment-delete",
+        "after-segment-delete", "before-torn-cut", "before-carry", "before-take", "after-take",
+        "before-queue-rename", "after-queue-rename",
     ]
     /// Of these the making of a queue passes each.
     private static let creationPoints = [
