@@ -9,7 +9,7 @@ package struct AccessRequest: Sendable {
     /// `sqs:SendMessage`.
     package var action: String
     package var resource: String
-    /// Condition keys, their names in lower case, and each one's values.
+    /// Condition keys, whatever their case, and each one's values.
     private let context: [String: [String]]
 
     package init(
@@ -18,18 +18,18 @@ package struct AccessRequest: Sendable {
         self.principal = principal
         self.action = action
         self.resource = resource
-        self.context = Dictionary(
-            context.map { ($0.key.lowercased(), $0.value) }, uniquingKeysWith: { $1 })
+        self.context = context
     }
 
     func values(_ key: String) -> [String]? {
         let key = key.lowercased()
-        guard principal != Self.anonymous else { return context[key] }
+        let given = { context.first { $0.key.lowercased() == key }?.value }
+        guard principal != Self.anonymous else { return given() }
         switch key {
         case "aws:principalarn": return [principal]
         case "aws:principalaccount" where !account.isEmpty: return [account]
         case "aws:username": return [String(principal.split(separator: "/").last ?? "")]
-        default: return context[key]
+        default: return given()
         }
     }
 

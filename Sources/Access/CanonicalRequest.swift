@@ -4,7 +4,7 @@ import JSON
 /// The one spelling of a request that both sides sign (IAM User Guide, *Create a signed AWS API
 /// request*).
 package struct CanonicalRequest: Equatable, Sendable {
-    package let text: String
+    private let bytes: [UInt8]
 
     /// - Parameters:
     ///   - signedHeaders: lower case, in the order in which the signer names them.
@@ -16,41 +16,72 @@ package struct CanonicalRequest: Equatable, Sendable {
         signsToken: Bool = true, payloadHash: String
     ) {
         let path = normalizesPath ? Self.normalized(request.path) : request.path
-        let headers = signedHeaders.map { "\($0):\(Self.value(of: $0, in: request))\n" }
-        text = [
-            request.method,
-            PercentEncoding.encode(path.isEmpty ? "/" : path, keepsSlash: true),
+        let lines = [
+            request.method, path == "/" ? path : Self.encoded(path),
             Self.query(request, without: signsToken ? [] : ["X-Amz-Security-Token"]),
-            headers.joined(),
-            signedHeaders.joined(separator: ";"),
-            payloadHash,
-        ].joined(separator: "\n")
+        ]
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(1024)
+        for line in lines {
+            bytes += line.utf8
+            bytes.append(Self.lineEnd)
+        }
+        for name in signedHeaders {
+            bytes += name.utf8
+            bytes.append(UInt8(ascii: ":"))
+            Self.append(valuesOf: name, in: request, to: &bytes)
+            bytes.append(Self.lineEnd)
+        }
+        bytes.append(Self.lineEnd)
+        bytes += signedHeaders.joined(separator: ";").utf8
+        bytes.append(Self.lineEnd)
+        bytes += payloadHash.utf8
+        self.bytes = bytes
     }
 
-    package var hash: String { Digest.sha256Hex(text.utf8) }
+    private static let lineEnd = UInt8(ascii: "\n")
+
+    private static func encoded(_ path: String) -> String {
+        PercentEncoding.encode(path.isEmpty ? "/" : path, keepsSlash: true)
+    }
+
+    package var text: String { String(decoding: bytes, as: UTF8.self) }
+    package var hash: String { Digest.sha256Hex(bytes) }
 
     /// Sorted by encoded name, then value; a signature does not sign itself.
     private static func query(_ request: SignedRequest, without names: [String]) -> String {
-        request.parameters.filter { !(names + ["X-Amz-Signature"]).contains($0.name) }
+        guard !request.query.isEmpty else { return "" }
+        return request.parameters.filter { !(names + ["X-Amz-Signature"]).contains($0.name) }
             .map { (PercentEncoding.encode($0.name), PercentEncoding.encode($0.value)) }
             .sorted { $0 < $1 }
             .map { "\($0)=\($1)" }.joined(separator: "&")
     }
 
     /// Values of one name are joined by commas; spaces at the ends go, and runs become one.
-    private static func value(of name: String, in request: SignedRequest) -> String {
-        let values = request.headers.lazy.filter { SignedRequest.isNamed($0.name, name) }
-            .map { header in single(header.value) }
-        return values.joined(separator: ",")
+    private static func append(
+        valuesOf name: String, in request: SignedRequest, to bytes: inout [UInt8]
+    ) {
+        var isFirst = true
+        for header in request.headers where SignedRequest.isNamed(header.name, name) {
+            if !isFirst { bytes.append(UInt8(ascii: ",")) }
+            isFirst = false
+            bytes += single(header.value).utf8
+        }
     }
 
     private static func single(_ value: String) -> String {
-        let words = value.utf8.split(whereSeparator: \.isSpace)
-        guard words.count > 1 || words.first?.count != value.utf8.count else { return value }
-        return words.map { String(Substring($0)) }.joined(separator: " ")
+        var isBehindSpace = true
+        let isSingle = value.utf8.allSatisfy { byte in
+            defer { isBehindSpace = byte.isSpace }
+            return !byte.isSpace || byte == 0x20 && !isBehindSpace
+        }
+        if isSingle, !isBehindSpace { return value }
+        return value.utf8.split(whereSeparator: \.isSpace)
+            .map { String(Substring($0)) }.joined(separator: " ")
     }
 
     private static func normalized(_ path: String) -> String {
+        guard path != "/" else { return path }
         var segments: [Substring] = []
         for segment in path.split(separator: "/") {
             switch segment {

@@ -2,6 +2,7 @@
 enum PolicyPattern {
     /// Whether all of `text` fits `pattern`: `*` is any run of characters, `?` is one.
     static func matches(_ text: String, _ pattern: String) -> Bool {
+        if pattern == "*" || pattern.utf8.elementsEqual(text.utf8) { return true }
         let text = Array(text.unicodeScalars)
         let pattern = Array(pattern.unicodeScalars)
         var at = 0
@@ -38,6 +39,7 @@ enum PolicyPattern {
     /// Puts the request's values in for `${name}` and `${name, 'default'}`.
     /// - Returns: `nil` if the request has no such value: then nothing matches.
     static func filled(_ pattern: String, _ value: (String) -> String?) -> String? {
+        guard pattern.utf8.contains(UInt8(ascii: "$")) else { return pattern }
         var output = ""
         var rest = pattern[...]
         while let start = rest.firstRange(of: "${"),

@@ -21,13 +21,12 @@ struct RequestSignature: Equatable {
     }
 
     private init(header: String, _ request: SignedRequest) throws(SignatureFailure) {
-        let algorithm = SignatureV4.algorithm.utf8
-        guard header.utf8.starts(with: algorithm) else {
+        guard header.utf8.starts(with: SignatureV4.algorithm.utf8) else {
             throw .incomplete("Authorization header requires \(SignatureV4.algorithm).")
         }
-        let parts = Self.parts(of: header.utf8.dropFirst(algorithm.count))
-        func required(_ name: String) throws(SignatureFailure) -> String {
-            guard let value = Self.value(of: name, in: parts) else {
+        let parts = Parts(header)
+        func required(_ name: String) throws(SignatureFailure) -> ArraySlice<UInt8> {
+            guard let value = parts[name] else {
                 throw .incomplete("Authorization header requires '\(name)' parameter.")
             }
             return value
@@ -48,16 +47,16 @@ struct RequestSignature: Equatable {
     static func keyID(of request: SignedRequest) -> String? {
         let credential =
             if let header = request.header("authorization") {
-                value(
-                    of: "Credential",
-                    in: parts(of: header.utf8.dropFirst(SignatureV4.algorithm.utf8.count)))
+                Parts(header)["Credential"]
             } else {
-                request.parameters.first { $0.name == "X-Amz-Credential" }?.value
+                request.parameters.first { $0.name == "X-Amz-Credential" }.map {
+                    ArraySlice($0.value.utf8)
+                }
             }
-        guard let credential, let end = credential.utf8.firstIndex(of: UInt8(ascii: "/")) else {
+        guard let credential, let end = credential.firstIndex(of: UInt8(ascii: "/")) else {
             return nil
         }
-        return String(credential[..<end])
+        return String(decoding: credential[..<end], as: UTF8.self)
     }
 
     /// As above, of a header that is spelled as clients do: the credential first, and only there.
@@ -80,30 +79,30 @@ struct RequestSignature: Equatable {
 
     private static let plainStart = Array("\(SignatureV4.algorithm) Credential=".utf8)
 
-    private typealias Part = (name: Substring.UTF8View, value: Substring.UTF8View)
+    /// `Name=value` between commas, without blanks. By bytes: this is read for every request.
+    private struct Parts {
+        private let bytes: [UInt8]
+        private var parts: [(name: Range<Int>, value: Range<Int>)] = []
 
-    /// `Name=value` between commas. By bytes: this is read for every request.
-    private static func parts(of text: Substring.UTF8View) -> [Part] {
-        text.split(separator: UInt8(ascii: ",")).compactMap { part in
-            part.firstIndex(of: UInt8(ascii: "=")).map { equals in
-                (part[..<equals], part[part.index(after: equals)...])
+        /// - Parameter header: begins with the algorithm; whatever else it is has no parts.
+        init(_ header: String) {
+            let rest = Array(header.utf8).dropFirst(SignatureV4.algorithm.utf8.count)
+            bytes = rest.filter { !$0.isSpace }
+            var start = 0
+            while start < bytes.count {
+                let end = bytes[start...].firstIndex(of: UInt8(ascii: ",")) ?? bytes.count
+                if let equals = bytes[start..<end].firstIndex(of: UInt8(ascii: "=")) {
+                    parts.append((start..<equals, equals + 1..<end))
+                }
+                start = end + 1
             }
         }
-    }
 
-    /// The last of that name; `nil` if it is empty.
-    private static func value(of name: String, in parts: [Part]) -> String? {
-        let part = parts.last { part in
-            part.name.count >= name.utf8.count && unspaced(part.name) == name
+        /// The last of that name; `nil` if it is empty.
+        subscript(name: String) -> ArraySlice<UInt8>? {
+            let part = parts.last { bytes[$0.name].elementsEqual(name.utf8) }
+            return part.flatMap { $0.value.isEmpty ? nil : bytes[$0.value] }
         }
-        let value = part.map { unspaced($0.value) }
-        return value?.isEmpty == false ? value : nil
-    }
-
-    private static func unspaced(_ text: Substring.UTF8View) -> String {
-        let rest = text.drop { $0.isSpace }
-        guard rest.contains(where: \.isSpace) else { return String(Substring(rest)) }
-        return String(decoding: rest.filter { !$0.isSpace }, as: UTF8.self)
     }
 
     private init(
@@ -123,9 +122,10 @@ struct RequestSignature: Equatable {
             throw .incomplete("X-Amz-Algorithm must be \(SignatureV4.algorithm).")
         }
         try self.init(
-            credential: try required("X-Amz-Credential"), date: try required("X-Amz-Date"),
-            signedHeaders: try required("X-Amz-SignedHeaders"),
-            signature: try required("X-Amz-Signature"))
+            credential: ArraySlice(try required("X-Amz-Credential").utf8),
+            date: try required("X-Amz-Date"),
+            signedHeaders: ArraySlice(try required("X-Amz-SignedHeaders").utf8),
+            signature: ArraySlice(try required("X-Amz-Signature").utf8))
         sessionToken = value("X-Amz-Security-Token")
         guard let seconds = Int64(try required("X-Amz-Expires")), (1...604_800).contains(seconds)
         else { throw .incomplete("X-Amz-Expires must be between 1 and 604800 seconds.") }
@@ -133,22 +133,23 @@ struct RequestSignature: Equatable {
     }
 
     private init(
-        credential: String, date: String, signedHeaders: String, signature: String
+        credential: ArraySlice<UInt8>, date: String, signedHeaders: ArraySlice<UInt8>,
+        signature: ArraySlice<UInt8>
     ) throws(SignatureFailure) {
-        let parts = credential.utf8.split(
-            separator: UInt8(ascii: "/"), omittingEmptySubsequences: false
-        ).map { String(Substring($0)) }
+        let parts = credential.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+            .map { String(decoding: $0, as: UTF8.self) }
         guard parts.count == 5, parts[4] == "aws4_request" else {
             throw .incomplete(
                 "Credential must have exactly 5 slash-delimited elements, e.g. "
-                    + "keyid/date/region/service/term, got '\(credential)'")
+                    + "keyid/date/region/service/term, got "
+                    + "'\(String(decoding: credential, as: UTF8.self))'")
         }
         keyID = parts[0]
         scope = CredentialScope(date: parts[1], region: parts[2], service: parts[3])
         self.date = date
-        self.signedHeaders = signedHeaders.utf8.split(separator: UInt8(ascii: ";"))
-            .map { Substring($0).lowercased() }
-        self.signature = signature
+        self.signedHeaders = signedHeaders.split(separator: UInt8(ascii: ";"))
+            .map { String(decoding: $0, as: UTF8.self).lowercased() }
+        self.signature = String(decoding: signature, as: UTF8.self)
     }
 }
 

@@ -32,7 +32,8 @@ package struct SignatureVerifier: Sendable {
         _ request: SignedRequest, at now: Timestamp, key: (String) -> AccessKey?
     ) throws(SignatureFailure) -> AccessKey {
         let signature = try RequestSignature(request)
-        guard let date = SigningDate(signature.date), signature.scope.date == date.text.prefix(8)
+        guard let date = SigningDate(signature.date),
+            signature.date.utf8.prefix(8).elementsEqual(signature.scope.date.utf8)
         else {
             throw .incomplete(
                 "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date "
@@ -71,16 +72,20 @@ package struct SignatureVerifier: Sendable {
     private func requireSignedHeaders(
         _ request: SignedRequest, _ signature: RequestSignature
     ) throws(SignatureFailure) {
-        let signed = Set(signature.signedHeaders)
-        var seen: Set<String> = []
+        var seen: [String] = []
         for header in request.headers {
+            let isOurs = header.name.utf8.starts(with: "x-amz-".utf8) { $0 | 0x20 == $1 }
+            guard
+                isOurs || SignedRequest.isNamed(header.name, "authorization")
+                    || SignedRequest.isNamed(header.name, "date")
+            else { continue }
             let name = header.name.lowercased()
-            let isOurs = name.hasPrefix("x-amz-")
-            guard isOurs || name == "authorization" || name == "date" else { continue }
-            guard seen.insert(name).inserted else {
+            guard !seen.contains(name) else {
                 throw .incomplete("'\(header.name)' must be in the request once.")
             }
-            guard isOurs, name != "x-amz-security-token", !signed.contains(name) else { continue }
+            seen.append(name)
+            guard isOurs, name != "x-amz-security-token", !signature.signedHeaders.contains(name)
+            else { continue }
             throw .incomplete("'\(header.name)' must be a 'SignedHeader' in the AWS Authorization.")
         }
     }
@@ -108,21 +113,20 @@ package struct SignatureVerifier: Sendable {
         _ date: SigningDate, expires: Int64?, at now: Timestamp
     ) throws(SignatureFailure) {
         let skew = allowedSkew
-        let words = "\(skew.components.seconds / 60) min."
+        let end = date.timestamp + (expires.map { .seconds($0) } ?? skew)
+        if now <= end, date.timestamp - now <= skew { return }
         let current = SigningDate(now).text
-        guard date.timestamp - now <= skew else {
+        let words = "\(skew.components.seconds / 60) min."
+        guard now > end else {
             throw .expired(
                 "Signature not yet current: \(date.text) is still later than "
                     + "\(SigningDate(now + skew).text) (\(current) + \(words))")
         }
-        let end = date.timestamp + (expires.map { .seconds($0) } ?? skew)
-        guard now <= end else {
-            throw .expired(
-                expires == nil
-                    ? "Signature expired: \(date.text) is now earlier than "
-                        + "\(SigningDate(now - skew).text) (\(current) - \(words))"
-                    : "Signature expired: \(date.text) was good until \(SigningDate(end).text), "
-                        + "now is \(current).")
-        }
+        throw .expired(
+            expires == nil
+                ? "Signature expired: \(date.text) is now earlier than "
+                    + "\(SigningDate(now - skew).text) (\(current) - \(words))"
+                : "Signature expired: \(date.text) was good until \(SigningDate(end).text), "
+                    + "now is \(current).")
     }
 }

@@ -30,9 +30,13 @@ package struct SignedRequest: Equatable, Sendable {
     /// - Parameter lowercase: in lower case.
     static func isNamed(_ name: String, _ lowercase: String) -> Bool {
         guard name.utf8.count == lowercase.utf8.count else { return false }
-        return zip(name.utf8, lowercase.utf8).allSatisfy { byte, wanted in
-            byte == wanted || (65...90).contains(byte) && byte + 32 == wanted
+        var wanted = lowercase.utf8.makeIterator()
+        for byte in name.utf8 {
+            guard ((65...90).contains(byte) ? byte + 32 : byte) == wanted.next() else {
+                return false
+            }
         }
+        return true
     }
 
     /// The query's parameters, percent-decoded, in order.

@@ -8,17 +8,30 @@ struct SigningDate: Equatable {
 
     /// `nil` unless it is `YYYYMMDD'T'HHMMSS'Z'` and such a moment exists.
     init?(_ text: String) {
-        let digits = Array(text)
-        guard digits.count == 16, digits[8] == "T", digits[15] == "Z" else { return nil }
-        let day = "\(String(digits[0..<4]))-\(String(digits[4..<6]))-\(String(digits[6..<8]))"
-        let time =
-            "\(String(digits[9..<11])):\(String(digits[11..<13])):\(String(digits[13..<15]))"
-        guard let timestamp = Timestamp(iso8601: "\(day)T\(time)Z") else { return nil }
+        guard text.utf8.count == 16 else { return nil }
+        // As ISO 8601's other format has it.
+        var spelled: [UInt8] = []
+        spelled.reserveCapacity(20)
+        for (index, byte) in text.utf8.enumerated() {
+            switch index {
+            case 4, 6: spelled.append(UInt8(ascii: "-"))
+            case 8: guard byte == UInt8(ascii: "T") else { return nil }
+            case 11, 13: spelled.append(UInt8(ascii: ":"))
+            case 15: guard byte == UInt8(ascii: "Z") else { return nil }
+            default: break
+            }
+            spelled.append(byte)
+        }
+        guard let timestamp = Timestamp(iso8601: String(decoding: spelled, as: UTF8.self)) else {
+            return nil
+        }
         self.timestamp = timestamp
     }
 
     var text: String {
-        let plain = timestamp.iso8601.prefix(19).filter { $0 != "-" && $0 != ":" }
-        return "\(plain)Z"
+        let plain = timestamp.iso8601.utf8.prefix(19).filter {
+            $0 != UInt8(ascii: "-") && $0 != UInt8(ascii: ":")
+        }
+        return String(decoding: plain, as: UTF8.self) + "Z"
     }
 }

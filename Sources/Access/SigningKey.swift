@@ -40,7 +40,7 @@ package enum SignatureV4 {
     package static func stringToSign(
         _ request: CanonicalRequest, date: String, _ scope: CredentialScope
     ) -> String {
-        [algorithm, date, scope.text, request.hash].joined(separator: "\n")
+        algorithm + "\n" + date + "\n" + scope.text + "\n" + request.hash
     }
 
     /// What a secret is good for on one day, in one region, for one service.

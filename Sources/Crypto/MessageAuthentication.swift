@@ -5,13 +5,31 @@ package enum MessageAuthentication {
     /// HMAC-SHA-256: 32 bytes.
     package static func sha256(key: [UInt8], _ message: some Sequence<UInt8>) -> [UInt8] {
         var output = [UInt8](repeating: 0, count: 32)
-        var length: CUnsignedInt = 0
+        var length = 0
         let message = Array(message)
-        let result = HMAC(
-            EVP_sha256(), key, CInt(key.count), message, message.count, &output, &length)
-        precondition(result != nil && length == 32, "libcrypto knows SHA-256")
+        let context = EVP_MAC_CTX_dup(prepared)
+        defer { EVP_MAC_CTX_free(context) }
+        let isDone =
+            EVP_MAC_init(context, key, key.count, nil) == 1
+            && EVP_MAC_update(context, message, message.count) == 1
+            && EVP_MAC_final(context, &output, &length, output.count) == 1
+        precondition(isDone && length == 32, "libcrypto knows HMAC and SHA-256")
         return output
     }
+
+    /// Never used, only copied: libcrypto would look both algorithms up by their names each time.
+    nonisolated(unsafe) private static let prepared: OpaquePointer? = {
+        let context = EVP_MAC_CTX_new(EVP_MAC_fetch(nil, "HMAC", nil))
+        var digest = Array("SHA256".utf8CString)
+        digest.withUnsafeMutableBufferPointer { digest in
+            var parameters = [
+                OSSL_PARAM_construct_utf8_string("digest", digest.baseAddress, 0),
+                OSSL_PARAM_construct_end(),
+            ]
+            EVP_MAC_CTX_set_params(context, &parameters)
+        }
+        return context
+    }()
 
     /// Whether two values are the same; takes as long wherever they differ.
     package static func isEqual(_ one: [UInt8], _ other: [UInt8]) -> Bool {

@@ -42,6 +42,9 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
         places.filter { isNamed($0, name) }.map { text($0.value) }
     }
 
+    /// Whether there is more than one field of that name.
+    package func isRepeated(_ name: String) -> Bool { places.count { isNamed($0, name) } > 1 }
+
     package mutating func append(_ name: String, _ value: String) {
         let start = bytes.count
         bytes.append(contentsOf: name.utf8)

@@ -42,17 +42,18 @@ package struct Timestamp: Hashable, Comparable, Sendable {
     /// Reads `2026-11-24`, `2026-11-24T10:00Z`, `…:00:00Z`, `…:00:00.123Z` and offsets as `+01:00`
     /// (RFC 3339); `nil` for anything else.
     package init?(iso8601 text: String) {
-        var rest = Substring(text)
+        var rest = text.utf8[...]
         func number(_ digits: Int) -> Int64? {
-            let part = rest.prefix(digits)
-            guard part.utf8.count == digits, part.utf8.allSatisfy({ (48...57).contains($0) })
-            else { return nil }
-            rest = rest.dropFirst(digits)
-            return Int64(part)
+            var value: Int64 = 0
+            for _ in 0..<digits {
+                guard let byte = rest.popFirst(), (48...57).contains(byte) else { return nil }
+                value = value * 10 + Int64(byte - 48)
+            }
+            return value
         }
-        func accept(_ character: Character) -> Bool {
-            guard rest.first == character else { return false }
-            rest = rest.dropFirst()
+        func accept(_ character: Unicode.Scalar) -> Bool {
+            guard rest.first == UInt8(ascii: character) else { return false }
+            rest.removeFirst()
             return true
         }
         guard let year = number(4), accept("-"), let month = number(2), accept("-"),
@@ -69,19 +70,18 @@ package struct Timestamp: Hashable, Comparable, Sendable {
                 guard let second = number(2), second < 60 else { return nil }
                 result += second * 1000
                 if accept(".") {
-                    let fraction = rest.prefix { ("0"..."9").contains($0) }
-                    guard !fraction.isEmpty, fraction.count <= 9 else { return nil }
-                    rest = rest.dropFirst(fraction.count)
-                    result += Int64((fraction + "00").prefix(3)) ?? 0
+                    let digits = String(Substring(rest.prefix { (48...57).contains($0) }))
+                    guard (1...9).contains(digits.utf8.count) else { return nil }
+                    rest = rest.dropFirst(digits.utf8.count)
+                    result += Int64((digits + "00").prefix(3)) ?? 0
                 }
             }
-            if rest.first == "+" || rest.first == "-" {
-                let sign: Int64 = rest.first == "+" ? -1 : 1
-                rest = rest.dropFirst()
+            let isAhead = accept("+")
+            if isAhead || accept("-") {
                 guard let hour = number(2), accept(":"), let minute = number(2), hour < 24,
                     minute < 60
                 else { return nil }
-                result += sign * (hour * 3_600_000 + minute * 60_000)
+                result += (isAhead ? -1 : 1) * (hour * 3_600_000 + minute * 60_000)
             } else {
                 _ = accept("Z")
             }

@@ -41,14 +41,14 @@ struct SQSRequestHead: Sendable {
 
     init(_ request: HTTPRequest, requestID: String) throws(Refusal) {
         self.request = request
-        let targets = request.headers.all("X-Amz-Target")
-        guard let target = targets.first else {
+        guard let target = request.headers["X-Amz-Target"] else {
             (wire, operation, form) = try Self.query(request, requestID)
             return
         }
         wire = SQSWire(format: .json, requestID: requestID)
         form = nil
-        guard request.method == "POST", targets.count == 1, target.hasPrefix(Self.target),
+        guard request.method == "POST", !request.headers.isRepeated("X-Amz-Target"),
+            target.hasPrefix(Self.target),
             let operation = SQSOperation(rawValue: String(target.dropFirst(Self.target.count)))
         else { throw Refusal(wire: wire, error: .unknownOperation) }
         self.operation = operation
