@@ -1,5 +1,5 @@
 /// Short pieces of JSON text, written one behind the other (`JSONWriter.gather`). Who writes more
-/// than there is room for is stopped.
+/// than there is room for is stopped; digits want room for eight.
 ///
 /// Public, as `gather` is: the compiler inlines nothing of package access into other modules.
 public struct JSONPieces {
@@ -26,29 +26,14 @@ public struct JSONPieces {
 
     /// A decimal integer: up to 20 bytes.
     package mutating func append(_ value: UInt64) {
-        var digits = 1
-        var high = value
-        while high >= 10_000 {
-            high /= 10_000
-            digits += 4
+        let (high, low) = value.quotientAndRemainder(dividingBy: Decimal.limit)
+        let digits = Decimal.digits(of: low)
+        if high > 0 {
+            append(high)
+            append(digits, last: 8)
+        } else {
+            append(digits, last: 8 - Decimal.leadingZeros(digits))
         }
-        while high >= 10 {
-            high /= 10
-            digits += 1
-        }
-        precondition(count + digits <= room.count, "there is room for every piece")
-        var rest = value
-        var place = count + digits
-        while rest >= 100 {
-            let pair = UInt8(truncatingIfNeeded: rest % 100)
-            rest /= 100
-            place -= 2
-            room[place] = 48 + pair / 10
-            room[place + 1] = 48 + pair % 10
-        }
-        room[count] = 48 + UInt8(truncatingIfNeeded: rest >= 10 ? rest / 10 : rest)
-        if rest >= 10 { room[count + 1] = 48 + UInt8(truncatingIfNeeded: rest % 10) }
-        count += digits
     }
 
     package mutating func append(_ value: Int64) {
@@ -58,23 +43,20 @@ public struct JSONPieces {
 
     /// The lowest `digits` hexadecimal digits, lower case, up to 16.
     package mutating func appendHexadecimal(_ value: UInt64, digits: Int) {
-        precondition(count + digits <= room.count, "there is room for every piece")
-        let low = min(digits, 8)
-        append(Hexadecimal.digits(of: UInt32(truncatingIfNeeded: value >> 32)), last: digits - low)
-        append(Hexadecimal.digits(of: UInt32(truncatingIfNeeded: value)), last: low)
+        let high = digits - 8
+        if high > 0 {
+            append(Hexadecimal.digits(of: UInt32(truncatingIfNeeded: value >> 32)), last: high)
+        }
+        let low = Hexadecimal.digits(of: UInt32(truncatingIfNeeded: value))
+        append(low, last: min(digits, 8))
     }
 
+    /// - Parameter length: 1 to 8.
     private mutating func append(_ digits: UInt64, last length: Int) {
-        guard length > 0 else { return }
-        let rest = (digits >> UInt64(8 * (8 - length))).littleEndian
-        if count + 8 <= room.count {
-            // What comes next overwrites the zeros.
-            room.storeBytes(of: rest, toByteOffset: count, as: UInt64.self)
-        } else {
-            withUnsafeBytes(of: rest) { bytes in
-                for index in 0..<length { room[count + index] = bytes[index] }
-            }
-        }
+        precondition(count + 8 <= room.count, "there is room for eight digits")
+        // What comes next overwrites the zeros.
+        let rest = (digits &>> UInt64(8 * (8 - length))).littleEndian
+        room.storeBytes(of: rest, toByteOffset: count, as: UInt64.self)
         count += length
     }
 

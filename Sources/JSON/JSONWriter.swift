@@ -75,16 +75,7 @@ public enum JSONWriter {
     }
 
     package static func appendInteger(_ value: UInt64, to output: inout [UInt8]) {
-        var rest = value
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
-            var first = 20
-            repeat {
-                first -= 1
-                digits[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-                rest /= 10
-            } while rest > 0
-            output.append(contentsOf: UnsafeBufferPointer(rebasing: digits[first..<20]))
-        }
+        gather(upTo: 20, to: &output) { $0.append(value) }
     }
 
     /// Appends the lowest `digits` hexadecimal digits, lower case, up to 16.
