@@ -27,6 +27,8 @@ package final class Journal<State: JournaledState>: Sendable {
     let nanoseconds: @Sendable () -> UInt64
     let currentLoop: @Sendable () -> (any JournalLoop)?
     let followers = Mutex(Followers())
+    /// Looked up once: a generic type's name takes the runtime as long as the object does.
+    private let transaction = Transaction<State>.self
 
     /// Opens the journal in `folder`, or begins one.
     ///
@@ -116,7 +118,7 @@ package final class Journal<State: JournaledState>: Sendable {
     ) {
         let isFull = line.withLock { $0.transactions.count >= Self.submittedLimit }
         guard !isFull else { return work.conclude(JournalError.overloaded) }
-        lineUp(Transaction<State>(now: now, loop: isBrief ? currentLoop() : nil, work))
+        lineUp(transaction.init(now: now, loop: isBrief ? currentLoop() : nil, work))
     }
 
     /// Lines up, and leads if nobody does. Transactions that come while others are done are done
@@ -205,9 +207,7 @@ package final class Journal<State: JournaledState>: Sendable {
     func runTogether(
         _ batch: [Lined], _ session: inout JournalSession<State>
     ) -> ArraySlice<Lined> {
-        let isWritten = session.gather { session in
-            for transaction in batch { Self.own(transaction).run(&session) }
-        }
+        let isWritten = session.gather { $0.run(batch[...]) }
         let written = session.writtenN
         return isWritten ? batch[...] : batch.prefix { $0.ticket.n <= written }
     }
@@ -222,12 +222,7 @@ package final class Journal<State: JournaledState>: Sendable {
         } catch {
             return rest.forEach { $0.fail(error) }
         }
-        for transaction in rest { Self.own(transaction).run(&session) }
-    }
-
-    /// Whoever lines up here has a transaction on this state.
-    private static func own(_ transaction: Lined) -> Transaction<State> {
-        unsafeDowncast(transaction, to: Transaction<State>.self)
+        session.run(rest)
     }
 
     /// Ends the journal for everybody who has it open: once `check` has passed, each further use

@@ -24,7 +24,7 @@ final class Transaction<State: JournaledState>: Lined, @unchecked Sendable {
         case none
     }
 
-    private let now: Timestamp
+    fileprivate let now: Timestamp
     private var work: Work
 
     init(
@@ -36,15 +36,14 @@ final class Transaction<State: JournaledState>: Lined, @unchecked Sendable {
         super.init(waiter, nil)
     }
 
-    init(now: Timestamp, loop: (any JournalLoop)?, _ work: any JournalWork<State>) {
+    required init(now: Timestamp, loop: (any JournalLoop)?, _ work: any JournalWork<State>) {
         self.now = now
         self.work = .given(work)
         super.init(nil, loop)
     }
 
     /// May be called again if what the first run appended did not reach the file.
-    func run(_ session: inout JournalSession<State>) {
-        session.now = max(now, session.lastTime)
+    fileprivate func run(_ session: inout JournalSession<State>) {
         do {
             switch work {
             case .lent(let work): mustBeDurable = try work(&session)
@@ -55,8 +54,6 @@ final class Transaction<State: JournaledState>: Lined, @unchecked Sendable {
         } catch {
             failure = error
         }
-        ticket = session.ticket
-        isOnDisk = ticket.n <= session.durable
     }
 
     override func conclude() -> Claim? {
@@ -67,6 +64,21 @@ final class Transaction<State: JournaledState>: Lined, @unchecked Sendable {
             return nil
         }
         return Claim(ticket: ticket, waiter: .callback(given, loop))
+    }
+}
+
+extension JournalSession {
+    /// Runs one after the other. Here, where the runtime need not look up for each what a session
+    /// on this state is.
+    mutating func run(_ batch: ArraySlice<Lined>) {
+        for lined in batch {
+            // Whoever lines up here has a transaction on this state.
+            let transaction = unsafeDowncast(lined, to: Transaction<State>.self)
+            now = max(transaction.now, lastTime)
+            transaction.run(&self)
+            lined.ticket = ticket
+            lined.isOnDisk = ticket.n <= durable
+        }
     }
 }
 
