@@ -80,6 +80,7 @@ struct DelayedBacklog: Equatable, Sendable {
     /// Makes one of what is due. The first lane may have been begun: messages of it that lie before
     /// its cursor are gone, so the next joins it only if that lies behind.
     mutating func merge(upTo time: Timestamp) {
+        guard lanes.count > 1 else { return }
         var index = 0
         while index + 1 < lanes.count, lanes[index + 1].until <= time {
             guard index > 0 || lanes[0].cursor <= lanes[1].cursor else {
@@ -151,7 +152,7 @@ struct DelayedWalk<Stream: MessageStream> {
     private var cursor: Head
     private var left: UInt64
     private var stream: Stream?
-    private var ahead: (entry: StreamEntry, after: Head)?
+    private var ahead: StreamEntry?
 
     /// `nil` if there is nothing to walk along.
     init?(_ backlog: DelayedBacklog, _ stream: Stream) {
@@ -165,7 +166,7 @@ struct DelayedWalk<Stream: MessageStream> {
     /// The next message that is visible at `now`, without going past it; `nil` if there is none, or
     /// the budget is used up.
     mutating func peek(upTo now: Timestamp, _ budget: inout Int) throws -> StreamEntry? {
-        if let ahead { return ahead.entry }
+        if let ahead { return ahead }
         while budget > 0 {
             if left == 0 {
                 guard index + 1 < lanes.count else { return nil }
@@ -183,9 +184,9 @@ struct DelayedWalk<Stream: MessageStream> {
                 left = 0
                 continue
             }
-            if let due = next.entry.past?.due, lanes[index].holds(due) {
+            if let due = next.past?.due, lanes[index].holds(due) {
                 ahead = next
-                return next.entry
+                return next
             }
             cursor = next.after
         }

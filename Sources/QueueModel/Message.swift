@@ -86,6 +86,10 @@ package struct StreamEntry: Equatable, Sendable {
     var position: Head {
         Head(segment: record.segment, offset: record.offset, index: place.index)
     }
+    /// The head that steps behind it.
+    package var after: Head {
+        Head(segment: record.segment, offset: record.offset, index: place.index + 1)
+    }
     /// When it came into this queue, from where its age counts.
     package var arrived: Timestamp { past?.arrived ?? sent }
     /// Whether the head is to take it as it comes.
@@ -155,8 +159,8 @@ package final class Past: Equatable, Sendable {
 package protocol MessageStream {
     /// The same stream, from another place on.
     func from(_ head: Head) -> Self
-    /// The next message, and the head that steps behind it; `nil` at the end.
-    mutating func next() throws -> (entry: StreamEntry, after: Head)?
+    /// The next message; `nil` at the end.
+    mutating func next() throws -> StreamEntry?
     /// The head behind everything that is there now.
     var end: Head { get }
 }

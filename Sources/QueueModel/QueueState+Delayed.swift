@@ -47,7 +47,7 @@ extension QueueState {
     func pickDelayed<Stream: MessageStream>(
         _ walk: inout DelayedWalk<Stream>?, _ limit: Int, _ now: Timestamp,
         _ receive: inout QueueRecord.Receive,
-        _ picked: inout [(entry: StreamEntry, isAgain: Bool)],
+        _ picked: inout [PickedMessage],
         isPutOff: (StreamEntry) -> Bool = { _ in false }
     ) throws {
         guard walk != nil, delayed.hasDue(at: now) else { return }
@@ -65,7 +65,7 @@ extension QueueState {
     /// As above, for a queue where none has to stand back.
     func pickDelayed<Stream: MessageStream>(
         _ stream: Stream, _ limit: Int, _ now: Timestamp, _ receive: inout QueueRecord.Receive,
-        _ picked: inout [(entry: StreamEntry, isAgain: Bool)]
+        _ picked: inout [PickedMessage]
     ) throws {
         var walk = DelayedWalk(delayed, stream)
         try pickDelayed(&walk, limit, now, &receive, &picked)

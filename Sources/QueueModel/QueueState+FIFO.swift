@@ -7,7 +7,7 @@ import JSON
 extension QueueState {
     /// What one group offers to a receive.
     private struct Offer {
-        var messages: [(entry: StreamEntry, isAgain: Bool)] = []
+        var messages: [PickedMessage] = []
         /// A delayed member keeps back what follows it.
         var isHalted = false
     }
@@ -36,7 +36,7 @@ extension QueueState {
     func pickFIFO<Stream: MessageStream>(
         _ limit: Int, _ now: Timestamp, _ heldWaiting: Int, _ stream: inout Stream,
         _ receive: inout QueueRecord.Receive,
-        _ picked: inout [(entry: StreamEntry, isAgain: Bool)]
+        _ picked: inout [PickedMessage]
     ) throws {
         var selection = Selection(limit, now, stream)
         for group in waitingGroups(limit) { try consider(group, &selection, &receive) }
@@ -87,7 +87,7 @@ extension QueueState {
                 walk.advance()
                 guard !steps(over: entry, selection.now, &receive) else { continue }
                 receive.first.append(QueueRecord.FirstReceive(entry: entry, bits: nil))
-                offer.messages.append((entry, false))
+                offer.messages.append(PickedMessage(entry: entry, isAgain: false))
             }
             if walk.messages != passed { receive.passed[group] = walk.messages }
         }
@@ -126,7 +126,7 @@ extension QueueState {
             receive.first.append(QueueRecord.FirstReceive(entry: entry, bits: nil))
             guard !offer.isHalted else { continue }
             if offer.messages.isEmpty { selection.order.append((entry.place, group)) }
-            offer.messages.append((entry, false))
+            offer.messages.append(PickedMessage(entry: entry, isAgain: false))
             selection.offers[group] = offer
             ready += 1
         }
@@ -158,7 +158,7 @@ extension QueueState {
                 offer.isHalted = true
                 break
             } else {
-                offer.messages.append((message.entry, true))
+                offer.messages.append(PickedMessage(entry: message.entry, isAgain: true))
             }
         }
         return offer
@@ -189,9 +189,9 @@ extension QueueState {
                 break
             }
             receive.head = next.after
-            guard next.entry.waitsInLine else { continue }
+            guard next.waitsInLine else { continue }
             line.undelayed -= 1
-            if !steps(over: next.entry, now, &receive) { return (next.entry, false) }
+            if !steps(over: next, now, &receive) { return (next, false) }
         }
         guard line.undelayed == 0 else { return nil }
         let entry = try nextDelayed(&line.delays, visibleAt: now, now, &receive, &line.budget)

@@ -104,7 +104,7 @@ extension QueueState {
     func pickFair<Stream: MessageStream>(
         _ limit: Int, _ now: Timestamp, _ stream: inout Stream,
         _ receive: inout QueueRecord.Receive,
-        _ picked: inout [(entry: StreamEntry, isAgain: Bool)]
+        _ picked: inout [PickedMessage]
     ) throws {
         let due = due(at: now)
         var returned: [String: ArraySlice<StreamEntry>] = [:]
@@ -137,21 +137,21 @@ extension QueueState {
         {
             budget -= 1
             receive.head = next.after
-            guard next.entry.waitsInLine else { continue }
+            guard next.waitsInLine else { continue }
             // Whatever became of it, its tenant's walk comes to it later.
-            if let group = next.entry.group, walks[group] != nil {
+            if let group = next.group, walks[group] != nil {
                 walks[group]?.messages.count += 1
                 continue
             }
-            guard !steps(over: next.entry, now, &receive) else { continue }
-            if let group = next.entry.group {
+            guard !steps(over: next, now, &receive) else { continue }
+            if let group = next.group {
                 if walks.count < QueueLimits.passedTenants, isNoisy(group, at: now) {
-                    let messages = PassedMessages(cursor: next.entry.position, count: 1)
+                    let messages = PassedMessages(cursor: next.position, count: 1)
                     walks[group] = PassedWalk(messages: messages)
                     continue
                 }
             }
-            take(next.entry, &receive, &picked)
+            take(next, &receive, &picked)
         }
         try pickNoisy(limit, now, stream, returned, &walks, &receive, &picked)
         try pickDelayed(&delays, limit, now, &receive, &picked)
@@ -170,7 +170,7 @@ extension QueueState {
         _ limit: Int, _ now: Timestamp, _ stream: Stream,
         _ returned: [String: ArraySlice<StreamEntry>],
         _ walks: inout [String: PassedWalk<Stream>], _ receive: inout QueueRecord.Receive,
-        _ picked: inout [(entry: StreamEntry, isAgain: Bool)]
+        _ picked: inout [PickedMessage]
     ) throws {
         var returned = returned
         var budget = Self.scanLimit
@@ -181,7 +181,7 @@ extension QueueState {
             let group = loads.min(by: { ($0.value, $0.key) < ($1.value, $1.key) })?.key
         {
             if let entry = returned[group]?.popFirst() {
-                picked.append((entry, true))
+                picked.append(PickedMessage(entry: entry, isAgain: true))
             } else if walks[group] != nil,
                 let entry = try step(&walks, group, stream, now, &receive, &budget)
             {
@@ -196,10 +196,10 @@ extension QueueState {
 
     func take(
         _ entry: StreamEntry, _ receive: inout QueueRecord.Receive,
-        _ picked: inout [(entry: StreamEntry, isAgain: Bool)]
+        _ picked: inout [PickedMessage]
     ) {
         receive.first.append(QueueRecord.FirstReceive(entry: entry, bits: nil))
-        picked.append((entry, false))
+        picked.append(PickedMessage(entry: entry, isAgain: false))
     }
 
     /// The next message of a tenant among those that the head passed.
@@ -242,7 +242,7 @@ struct PassedWalk<Stream: MessageStream> {
     /// FIFO: those that were delayed stand among the others, in order.
     var takesDelayed = false
     private var stream: Stream?
-    private var ahead: (entry: StreamEntry, after: Head)?
+    private var ahead: StreamEntry?
 
     init(messages: PassedMessages, takesDelayed: Bool = false) {
         self.messages = messages
@@ -253,20 +253,20 @@ struct PassedWalk<Stream: MessageStream> {
     mutating func peek(
         _ group: String, _ other: Stream, upTo head: Head, _ budget: inout Int
     ) throws -> StreamEntry? {
-        if let ahead { return ahead.entry }
+        if let ahead { return ahead }
         guard messages.count > 0 else { return nil }
         var stream = self.stream ?? other.from(messages.cursor)
         defer { self.stream = stream }
         while budget > 0 {
             budget -= 1
-            guard let next = try stream.next(), takesDelayed || next.entry.position < head else {
+            guard let next = try stream.next(), takesDelayed || next.position < head else {
                 messages.count = 0
                 return nil
             }
-            if next.entry.group == group {
-                if next.entry.waitsInLine || (takesDelayed && next.entry.past?.due != nil) {
-                    ahead = (next.entry.undelayed, next.after)
-                    return ahead?.entry
+            if next.group == group {
+                if next.waitsInLine || (takesDelayed && next.past?.due != nil) {
+                    ahead = next.undelayed
+                    return ahead
                 }
             }
             messages.cursor = next.after

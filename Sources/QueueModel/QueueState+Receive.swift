@@ -8,6 +8,13 @@ package struct ReceivedMessage: Equatable, Sendable {
     package var firstReceived: Timestamp
 }
 
+/// A message that a receive is about to hand out.
+struct PickedMessage {
+    var entry: StreamEntry
+    /// Whether the state holds it, so that it is no longer in the stream.
+    var isAgain: Bool
+}
+
 extension QueueState {
     /// How many messages of the stream one receive steps over at most, expired or of blocked
     /// groups.
@@ -70,17 +77,26 @@ extension QueueState {
         let timeout = (timeoutSeconds ?? settings.visibilityTimeoutSeconds) * 1000
         var receive = QueueRecord.Receive(
             visibleAt: Timestamp(milliseconds: now.milliseconds + timeout), head: head, first: [],
-            again: [], expired: 0, gone: [])
-        var picked: [(entry: StreamEntry, isAgain: Bool)] = []
+            again: [], expired: 0, gone: [], attempt: settings.isFIFO ? attempt : nil)
+        var picked: [PickedMessage] = []
         if settings.isFIFO {
             try pickFIFO(limit, now, heldWaiting, &stream, &receive, &picked)
         } else {
             try pickStandard(limit, now, &stream, &receive, &picked)
         }
-        if settings.isFIFO { receive.attempt = attempt }
         // Nothing is left: what lies ahead needs no look.
         goOnBehindLine(&receive, stream)
+        let messages = handOut(picked, bits, now, &receive)
+        guard isChange(receive) else { return (nil, messages) }
+        return (consume receive, messages)
+    }
+
+    private func handOut(
+        _ picked: [PickedMessage], _ bits: [UInt64], _ now: Timestamp,
+        _ receive: inout QueueRecord.Receive
+    ) -> [ReceivedMessage] {
         var messages: [ReceivedMessage] = []
+        messages.reserveCapacity(picked.count)
         for (index, pick) in picked.enumerated() {
             let place = pick.entry.place
             if pick.isAgain {
@@ -95,13 +111,15 @@ extension QueueState {
                     receiveCount: (before?.receiveCount ?? pick.entry.receiveCount) + 1,
                     firstReceived: before?.firstReceived ?? pick.entry.past?.firstReceived ?? now))
         }
-        let changes =
-            !messages.isEmpty || !receive.first.isEmpty || receive.expired > 0
+        return messages
+    }
+
+    private func isChange(_ receive: QueueRecord.Receive) -> Bool {
+        !receive.first.isEmpty || !receive.again.isEmpty || receive.expired > 0
             || !receive.gone.isEmpty || !receive.over.isEmpty || !receive.passed.isEmpty
             || receive.delayed != nil
             // Far ahead there is one that waits in line: the next receive goes on from here.
             || (streamed > delayed.count + fair.passedCount && receive.head != head)
-        return (changes ? receive : nil, messages)
     }
 
     /// Returned and formerly delayed messages first, in the order in which they became visible;
@@ -109,7 +127,7 @@ extension QueueState {
     private func pickStandard<Stream: MessageStream>(
         _ limit: Int, _ now: Timestamp, _ stream: inout Stream,
         _ receive: inout QueueRecord.Receive,
-        _ picked: inout [(entry: StreamEntry, isAgain: Bool)]
+        _ picked: inout [PickedMessage]
     ) throws {
         guard !fair.isActive else {
             return try pickFair(limit, now, &stream, &receive, &picked)
@@ -125,11 +143,8 @@ extension QueueState {
         {
             scanned += 1
             receive.head = next.after
-            guard next.entry.waitsInLine, !steps(over: next.entry, now, &receive) else {
-                continue
-            }
-            receive.first.append(QueueRecord.FirstReceive(entry: next.entry, bits: nil))
-            picked.append((next.entry, false))
+            guard next.waitsInLine, !steps(over: next, now, &receive) else { continue }
+            take(next, &receive, &picked)
         }
         if picked.count < limit { pickReturned(.poison, limit, now, due, &receive, &picked) }
     }
@@ -138,7 +153,7 @@ extension QueueState {
     func pickReturned(
         _ lane: HeldLane, _ limit: Int, _ now: Timestamp, _ due: [HeldMessage],
         _ receive: inout QueueRecord.Receive,
-        _ picked: inout [(entry: StreamEntry, isAgain: Bool)],
+        _ picked: inout [PickedMessage],
         isPutOff: (StreamEntry) -> Bool = { _ in false }
     ) {
         guard !index.lanes[lane.rawValue].isEmpty || !due.isEmpty else { return }
@@ -153,7 +168,7 @@ extension QueueState {
             } else if !picked.contains(where: { $0.isAgain && $0.entry.place == place }),
                 !isPutOff(message.entry)
             {
-                picked.append((message.entry, true))
+                picked.append(PickedMessage(entry: message.entry, isAgain: true))
             }
             return true
         }

@@ -79,7 +79,7 @@ extension QueueState {
             try sweepDelayed(at: now, stream, &receive)
             var scanned = 0
             while scanned < Self.sweepLimit, let next = try stream.next(),
-                passes(next.entry, now, &receive)
+                passes(next, now, &receive)
             {
                 scanned += 1
                 receive.head = next.after

@@ -23,7 +23,7 @@ struct QueueBench {
 
         func from(_ head: Head) -> Stream { Stream(log: log, head: head, reads: reads) }
 
-        mutating func next() -> (entry: StreamEntry, after: Head)? {
+        mutating func next() -> StreamEntry? {
             while head.offset / 100 < log.count {
                 let position = Int(head.offset / 100)
                 let messages: [QueueRecord.NewMessage]
@@ -40,9 +40,9 @@ struct QueueBench {
                 let entry = StreamEntry(
                     messages[Int(head.index)], place: Place(n: UInt64(position), index: head.index),
                     time: log[position].time, record: QueueBench.place(position))
-                head.index += 1
+                head = entry.after
                 reads?.count += 1
-                return (entry, head)
+                return entry
             }
             return nil
         }
@@ -170,8 +170,8 @@ struct QueueBench {
     func counts() -> QueueState.Counts {
         var stream = Stream(log: log, head: state.head)
         var expired: UInt64 = 0
-        while let next = stream.next(), !state.isWaiting(next.entry, at: now) {
-            if state.hasExpired(next.entry, at: now) { expired += 1 }
+        while let entry = stream.next(), !state.isWaiting(entry, at: now) {
+            if state.hasExpired(entry, at: now) { expired += 1 }
         }
         return state.counts(at: now, expiredSeen: expired)
     }

@@ -53,7 +53,7 @@ struct QueueView {
             found.append((message.entry.place, self.message(message.entry, body)))
         }
         var stream = JournalStream(wholeOf: session)
-        while let (entry, _) = try stream.next() {
+        while let entry = try stream.next() {
             // Expired ones still count.
             if state.isInStream(entry) {
                 found.append((entry.place, self.message(entry, stream.message)))

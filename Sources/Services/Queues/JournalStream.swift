@@ -10,9 +10,9 @@ struct JournalStream: MessageStream, Sendable {
     private var index: UInt8
     /// Behind what `next` gave last.
     private var position: Head
-    /// The messages of the first records that were read, so that who takes them need not read
-    /// again.
-    private(set) var seen: [(record: RecordPlace, messages: [QueueRecord.NewMessage])] = []
+    /// The first records that were read before this one, so that who takes their messages need not
+    /// read again.
+    private var seen: [(record: RecordLocation, messages: [QueueRecord.NewMessage])] = []
     private static let seenLimit = 10
     /// Whether what was appended last is not in the file yet, and so not in the stream.
     private var lacksLast = false
@@ -56,10 +56,7 @@ struct JournalStream: MessageStream, Sendable {
         stream.end = Head(segment: last.segment, offset: last.offset, index: 0)
         stream.lacksLast = session.hasUnwritten
         stream.isAtEnd = false
-        stream.seen.removeAll(keepingCapacity: true)
-        if let record = stream.record, Int(stream.index) < stream.messages.count {
-            stream.seen.append((RecordPlace(record.location), stream.messages))
-        }
+        stream.seen = []
         self = stream
     }
 
@@ -84,7 +81,17 @@ struct JournalStream: MessageStream, Sendable {
     /// What `next` gave last, with its body.
     var message: QueueRecord.NewMessage { messages[Int(index) - 1] }
 
-    mutating func next() throws -> (entry: StreamEntry, after: Head)? {
+    /// One that `next` gave, with its body; `nil` if that is not known any more.
+    func message(of entry: StreamEntry) -> QueueRecord.NewMessage? {
+        let location = RecordLocation(entry.record)
+        let index = Int(entry.place.index)
+        let known =
+            record?.location == location
+            ? messages : seen.first { $0.record == location }?.messages ?? []
+        return index < known.count ? known[index] : nil
+    }
+
+    mutating func next() throws -> StreamEntry? {
         while true {
             if let record, index < messages.count {
                 let place = Place(n: record.n, index: index)
@@ -92,21 +99,20 @@ struct JournalStream: MessageStream, Sendable {
                     messages[Int(index)], place: place, time: record.time,
                     record: RecordPlace(record.location))
                 index += 1
-                position = Head(
-                    segment: record.location.segment, offset: record.location.offset, index: index)
-                return (entry, position)
+                position = entry.after
+                return entry
             }
             let isFirst = record == nil
             guard let line = try cursor.next() else {
                 isAtEnd = true
                 return nil
             }
+            if let record, !messages.isEmpty, seen.count < Self.seenLimit {
+                seen.append((record.location, messages))
+            }
             record = line
             if !isFirst { index = 0 }
             messages = try line.bytes.withUnsafeBytes { try QueueRecord.messages(in: $0) }
-            if !messages.isEmpty, seen.count < Self.seenLimit {
-                seen.append((RecordPlace(line.location), messages))
-            }
         }
     }
 }

@@ -34,9 +34,8 @@ extension JournalSession where State == QueueJournalState {
             }
             var scanned = 0
             var found: Timestamp?
-            while found == nil, scanned < Self.lookLimit, let next = try stream.next() {
+            while found == nil, scanned < Self.lookLimit, let entry = try stream.next() {
                 scanned += 1
-                let entry = next.entry
                 guard part.holds(entry) else { continue }
                 if queue.isWaiting(entry, at: time) {
                     if !entry.isRequeued { found = entry.arrived }

@@ -43,31 +43,43 @@ extension Queue {
         }
         try sendDeadLettersAway(&session)
         try session.putPoisonBack()
-        var bits: [UInt64] = []
-        bits.reserveCapacity(limit)
-        for _ in 0..<limit { bits.append(environment.randomBits()) }
         var known = stream.withLock { $0.take() }
         // Other walks than the one from the head do not tell whether they came to an end.
         if !session.state.queue.isReadInOrder { try session.flush() }
         var stream = JournalStream(&session, continuing: &known)
-        var decided = try session.state.queue.receive(
-            upTo: limit, timeoutSeconds: timeoutSeconds, at: session.now, bits: bits,
-            attempt: attempt, heldWaiting: environment.heldWaiting, stream: &stream)
-        if decided.messages.count < limit, stream.isCutShort {
-            try session.flush()
-            stream = JournalStream(session)
-            decided = try session.state.queue.receive(
-                upTo: limit, timeoutSeconds: timeoutSeconds, at: session.now, bits: bits,
-                attempt: attempt, heldWaiting: environment.heldWaiting, stream: &stream)
-        }
-        if let receive = decided.receive { try session.append(receive) }
-        let deliveries = try Self.deliveries(of: decided.messages, &session, known: stream.seen)
-        self.stream.withLock { $0 = stream }
+        let (receive, messages) = try decide(limit, timeoutSeconds, attempt, &stream, &session)
+        let isChange = receive != nil
+        if let receive { try session.append(receive) }
+        let deliveries = try Self.deliveries(of: messages, &session, stream)
+        keep(consume stream)
         return Received(
             deliveries: deliveries,
             hasTransfers: !session.state.queue.transfers.isEmpty,
-            isOnTheWay: decided.receive != nil && deliveries.isEmpty
-                && session.state.queue.streamed > 0)
+            isOnTheWay: isChange && deliveries.isEmpty && session.state.queue.streamed > 0)
+    }
+
+    private func decide(
+        _ limit: Int, _ timeoutSeconds: Int64?, _ attempt: String?, _ stream: inout JournalStream,
+        _ session: inout JournalSession<QueueJournalState>
+    ) throws -> (receive: QueueRecord.Receive?, messages: [ReceivedMessage]) {
+        var bits: [UInt64] = []
+        bits.reserveCapacity(limit)
+        for _ in 0..<limit { bits.append(environment.randomBits()) }
+        let decided = try session.state.queue.receive(
+            upTo: limit, timeoutSeconds: timeoutSeconds, at: session.now, bits: bits,
+            attempt: attempt, heldWaiting: environment.heldWaiting, stream: &stream)
+        guard decided.messages.count < limit, stream.isCutShort else { return decided }
+        try session.flush()
+        stream = JournalStream(session)
+        return try session.state.queue.receive(
+            upTo: limit, timeoutSeconds: timeoutSeconds, at: session.now, bits: bits,
+            attempt: attempt, heldWaiting: environment.heldWaiting, stream: &stream)
+    }
+
+    /// Leaves the stream to the next receive.
+    private func keep(_ stream: consuming JournalStream) {
+        var kept: JournalStream? = stream
+        self.stream.withLock { swap(&$0, &kept) }
     }
 
     private func retry(
@@ -78,26 +90,29 @@ extension Queue {
             let (record, messages) = session.state.queue.retry(
                 attempt, timeoutSeconds: timeoutSeconds, at: session.now)
         else { return nil }
-        let deliveries = try Self.deliveries(of: messages, &session, known: [])
+        let deliveries = try Self.deliveries(of: messages, &session, JournalStream(session))
         try session.append(record)
         return Received(
             deliveries: deliveries, hasTransfers: !session.state.queue.transfers.isEmpty,
             isOnTheWay: false)
     }
 
-    /// - Parameter known: records that were read just now.
+    /// - Parameter stream: knows what was read just now.
     private static func deliveries(
         of messages: [ReceivedMessage], _ session: inout JournalSession<QueueJournalState>,
-        known: [(record: RecordPlace, messages: [QueueRecord.NewMessage])]
+        _ stream: JournalStream
     ) throws -> [Delivery] {
-        let bodies = try QueueRecord.bodies(of: messages.lazy.map(\.entry), known: known) { place in
-            try session.flush()
-            return try session.read(place)
-        }
+        var records = StoredRecords()
         var deliveries: [Delivery] = []
         deliveries.reserveCapacity(messages.count)
-        for index in messages.indices {
-            deliveries.append(Delivery(received: messages[index], message: bodies[index]))
+        for received in messages {
+            let message =
+                try stream.message(of: received.entry)
+                ?? records.message(of: received.entry) { place in
+                    try session.flush()
+                    return try session.read(place)
+                }
+            deliveries.append(Delivery(received: received, message: message))
         }
         return deliveries
     }

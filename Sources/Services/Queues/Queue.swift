@@ -183,10 +183,12 @@ package final class Queue: Sendable {
 
     /// Reads messages' bodies and attributes from their records, each record once.
     static func messages(
-        _ entries: [StreamEntry], _ session: JournalSession<QueueJournalState>,
-        known: [(record: RecordPlace, messages: [QueueRecord.NewMessage])] = []
+        _ entries: [StreamEntry], _ session: JournalSession<QueueJournalState>
     ) throws -> [QueueRecord.NewMessage] {
-        try QueueRecord.bodies(of: entries, known: known) { try session.read($0) }
+        var records = StoredRecords()
+        return try entries.map { entry in
+            try records.message(of: entry) { try session.read($0) }
+        }
     }
 
     /// Deletes by receipt handle; each handle's outcome.
@@ -273,7 +275,7 @@ package final class Queue: Sendable {
             var stream = JournalStream(session)
             if queue.streamed > 0 { stream = stream.from(queue.visibleStart(at: now)) }
             while entries.count < limit, let next = try stream.next() {
-                if queue.isVisible(next.entry, at: now) { entries.append(next.entry) }
+                if queue.isVisible(next, at: now) { entries.append(next) }
             }
             return (entries, session)
         }
@@ -296,7 +298,7 @@ package final class Queue: Sendable {
             try visit(message.entry, try body.unpacked())
         }
         var stream = JournalStream(wholeOf: session)
-        while let (entry, _) = try stream.next() {
+        while let entry = try stream.next() {
             if session.state.queue.isWaiting(entry, at: now) {
                 try visit(entry, stream.message.unpacked())
             }

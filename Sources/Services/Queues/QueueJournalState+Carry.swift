@@ -16,42 +16,54 @@ extension QueueJournalState {
     ) throws -> [UInt8]? {
         let entries = queue.stragglers(before: segment, upToBytes: bytes)
         guard !entries.isEmpty else { return nil }
-        var messages = try QueueRecord.bodies(of: entries, read)
-        for index in messages.indices { messages[index].place = entries[index].place }
+        var records = StoredRecords()
+        let messages = try entries.map { entry in
+            var message = try records.message(of: entry, read)
+            message.place = entry.place
+            return message
+        }
         return QueueRecord.carry(messages).members
     }
 }
 
-extension QueueRecord {
-    /// What each entry's record says of it; each record is read once.
-    static func bodies(
-        of entries: some Collection<StreamEntry>,
-        known: [(record: RecordPlace, messages: [NewMessage])] = [],
-        _ read: (RecordLocation) throws -> [UInt8]
-    ) throws -> [NewMessage] {
-        var records = known
-        return try entries.map { entry in
-            let messages: [NewMessage]
-            if let found = records.last(where: { $0.record == entry.record }) {
-                messages = found.messages
-            } else {
-                let line = try read(RecordLocation(entry.record))
-                messages = try line.withUnsafeBytes { try stored(in: $0) }
-                records.append((entry.record, messages))
-            }
-            if messages.first?.place != nil {
-                guard let carried = messages.first(where: { $0.place == entry.place }) else {
-                    throw QueueRecordError.missingMessage
-                }
-                return carried
-            }
-            guard Int(entry.place.index) < messages.count else {
-                throw QueueRecordError.missingMessage
-            }
-            return messages[Int(entry.place.index)]
-        }
+/// What records say of their messages; each record is read once.
+struct StoredRecords {
+    private struct Record {
+        let place: RecordPlace
+        let messages: [QueueRecord.NewMessage]
     }
 
+    private var records: [Record] = []
+
+    /// - Parameter read: gives a record's line.
+    mutating func message(
+        of entry: StreamEntry, _ read: (RecordLocation) throws -> [UInt8]
+    ) throws -> QueueRecord.NewMessage {
+        let messages = try self.messages(in: entry.record, read)
+        if messages.first?.place != nil {
+            guard let carried = messages.first(where: { $0.place == entry.place }) else {
+                throw QueueRecordError.missingMessage
+            }
+            return carried
+        }
+        guard Int(entry.place.index) < messages.count else {
+            throw QueueRecordError.missingMessage
+        }
+        return messages[Int(entry.place.index)]
+    }
+
+    private mutating func messages(
+        in place: RecordPlace, _ read: (RecordLocation) throws -> [UInt8]
+    ) throws -> [QueueRecord.NewMessage] {
+        if let known = records.last(where: { $0.place == place }) { return known.messages }
+        let line = try read(RecordLocation(place))
+        let messages = try line.withUnsafeBytes { try QueueRecord.stored(in: $0) }
+        records.append(Record(place: place, messages: messages))
+        return messages
+    }
+}
+
+extension QueueRecord {
     /// The messages that lie in a record, whether it brought them or carries them on.
     static func stored(in line: UnsafeRawBufferPointer) throws -> [NewMessage] {
         switch try QueueRecord(line: line) {

@@ -47,8 +47,12 @@ extension QueueRecord.NewMessage {
 extension Queue.Received {
     /// Gives every body as it was sent.
     mutating func unpack() throws(QueueRecordError) {
-        for index in deliveries.indices where deliveries[index].message.packed != nil {
-            deliveries[index].message = try deliveries[index].message.unpacked()
-        }
+        for index in deliveries.indices { try deliveries[index].unpack() }
+    }
+}
+
+extension Queue.Delivery {
+    fileprivate mutating func unpack() throws(QueueRecordError) {
+        if message.packed != nil { message = try message.unpacked() }
     }
 }
