@@ -62,7 +62,19 @@ package struct JSONScanner {
     package mutating func steps(over literal: StaticString) -> Bool {
         let count = literal.utf8CodeUnitCount
         guard at + count <= bytes.count else { return false }
-        for index in 0..<count where bytes[at + index] != literal.utf8Start[index] { return false }
+        let wanted = UnsafeRawBufferPointer(start: literal.utf8Start, count: count)
+        var index = 0
+        while index + 8 <= count {
+            guard
+                bytes.loadUnaligned(fromByteOffset: at + index, as: UInt64.self)
+                    == wanted.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            else { return false }
+            index += 8
+        }
+        while index < count {
+            guard bytes[at + index] == wanted[index] else { return false }
+            index += 1
+        }
         at += count
         return true
     }
@@ -71,6 +83,10 @@ package struct JSONScanner {
     package mutating func digits() -> UInt64? {
         let start = at
         var value: UInt64 = 0
+        while let eight = Decimal.value(bytes, at: at) {
+            value = value &* Decimal.limit &+ eight
+            at += 8
+        }
         while at < bytes.count, case let digit = bytes[at] &- UInt8(ascii: "0"), digit < 10 {
             value = value &* 10 &+ UInt64(digit)
             at += 1

@@ -72,6 +72,63 @@ import Testing
         #expect(JSONText.hasLoneSurrogate(Array(escaped.utf8)) == isLone)
     }
 
+    @Test("digits are read as far as they go, however many there are and whatever follows")
+    func digits() {
+        for length in 0...24 {
+            for start in 0..<10 {
+                let text = (0..<length).map { Character("\((start + $0) % 10)") }
+                for end in ["", ",", "/", ":", "a", "0"] {
+                    let bytes = Array((String(text) + end).utf8)
+                    let count = end == "0" ? length + 1 : length
+                    let expected =
+                        (1...18).contains(count)
+                        ? UInt64(String(decoding: bytes.prefix(count), as: UTF8.self)) : nil
+                    bytes.withUnsafeBytes { bytes in
+                        var scanner = JSONScanner(bytes)
+                        #expect(scanner.digits() == expected)
+                        #expect(scanner.at == count)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("each byte of eight must be a digit")
+    func eightDigits() {
+        for place in 0..<8 {
+            for byte in UInt8.min...UInt8.max {
+                var bytes = Array("12345678".utf8)
+                bytes[place] = byte
+                let value = bytes.withUnsafeBytes { bytes in
+                    var scanner = JSONScanner(bytes)
+                    return scanner.digits().map { ($0, scanner.at) }
+                }
+                let digits = bytes.prefix { (48...57).contains($0) }
+                #expect(value?.0 == UInt64(String(decoding: digits, as: UTF8.self)))
+                #expect(value == nil || value?.1 == digits.count)
+            }
+        }
+    }
+
+    @Test("a literal is stepped over only if each of its bytes is there", arguments: 1...20)
+    func literals(length: Int) {
+        let literal: StaticString = "abcdefghijklmnopqrst"
+        let whole = Array("abcdefghijklmnopqrst".utf8)
+        #expect(literal.utf8CodeUnitCount == 20)
+        func steps(_ bytes: [UInt8]) -> Bool {
+            bytes.withUnsafeBytes { bytes in
+                var scanner = JSONScanner(bytes)
+                let done = scanner.steps(over: literal)
+                return done && scanner.at == 20
+            }
+        }
+        #expect(steps(whole) && steps(whole + [0]))
+        #expect(!steps(Array(whole.prefix(length - 1))))
+        var other = whole
+        other[length - 1] ^= 1
+        #expect(!steps(other))
+    }
+
     @Test(arguments: [0, 7, 10, 1_234_567, Int64.max, -1, Int64.min])
     func writtenIntegers(value: Int64) {
         var output: [UInt8] = []
