@@ -21,9 +21,7 @@ package struct JSONScanner {
         try enter()
         if accept("}") { return leave() }
         repeat {
-            let key = try string()
-            try expect(":", "expected ':' after a member's name")
-            try member(key, &self)
+            try member(try name(), &self)
         } while accept(",")
         try expect("}", "expected ',' or '}' in an object")
         leave()
@@ -51,6 +49,29 @@ package struct JSONScanner {
             return start..<end
         case .failure(let failure): throw self.failure(failure.message, at: failure.offset)
         }
+    }
+
+    // MARK: one step at a time, for who does not have all bytes at once
+
+    /// Steps into an object or a list.
+    package mutating func begin(_ bracket: Unicode.Scalar) throws(JSONError) {
+        try expect(bracket, "expected another kind of value")
+    }
+
+    /// Whether another member or element stands next; if not, steps out of it.
+    package mutating func goesOn(
+        isFirst: Bool, until end: Unicode.Scalar
+    ) throws(JSONError) -> Bool {
+        if accept(end) { return false }
+        if !isFirst { try expect(",", "expected ',' or an end") }
+        return true
+    }
+
+    /// A member's name; its value stands next.
+    package mutating func name() throws(JSONError) -> Range<Int> {
+        let name = try string()
+        try expect(":", "expected ':' after a member's name")
+        return name
     }
 
     // MARK: text in the one spelling that we write ourselves

@@ -83,7 +83,9 @@ extension JournalSession {
     /// What who opens a journal owes to the next: to read less.
     mutating func tidyAfterOpening() {
         tidy()
-        guard bytesSinceCheckpoint >= max(options.openingBytes, checkpointLength) else { return }
+        guard bytesSinceCheckpoint >= max(options.openingBytes, checkpointLength / 8) else {
+            return
+        }
         try? writeCheckpoint()
     }
 

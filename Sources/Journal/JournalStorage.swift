@@ -206,19 +206,22 @@ extension JournalFile {
 
     /// Up to `count` bytes from `offset`; fewer at the end of the file.
     package func bytes(at offset: UInt64, count: Int) throws(SystemError) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: count)
-        var done = 0
-        while done < count {
-            let start = done
-            let read = try bytes.withMutableBytes { buffer throws(SystemError) in
-                try self.read(
-                    into: UnsafeMutableRawBufferPointer(rebasing: buffer[start...]),
-                    at: offset + UInt64(start))
+        var failure: SystemError?
+        // Not zeroed before: pieces are often longer than what is there.
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { room, done in
+            do throws(SystemError) {
+                while done < count {
+                    let rest = UnsafeMutableRawBufferPointer(
+                        UnsafeMutableBufferPointer(rebasing: room[done...]))
+                    let read = try self.read(into: rest, at: offset + UInt64(done))
+                    guard read > 0 else { break }
+                    done += read
+                }
+            } catch {
+                failure = error
             }
-            guard read > 0 else { break }
-            done += read
         }
-        bytes.removeLast(count - done)
+        if let failure { throw failure }
         return bytes
     }
 }

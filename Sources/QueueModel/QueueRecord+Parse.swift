@@ -71,11 +71,27 @@ extension QueueRecord {
         return operation
     }
 
+    /// Calls `member` for each member of a line, as `JSONScanner.object` does. In the lines that we
+    /// write what stands before `op` is the frame's, and passed over.
+    static func members(
+        _ line: UnsafeRawBufferPointer,
+        _ member: (_ name: Range<Int>, inout JSONScanner) throws(JSONError) -> Void
+    ) throws(JSONError) {
+        guard let operation = operationBehindNumbers(line) else {
+            var scanner = JSONScanner(line)
+            return try scanner.object(member)
+        }
+        var scanner = JSONScanner(line, at: operation.upperBound + 1)
+        while try scanner.goesOn(isFirst: false, until: "}") {
+            try member(try scanner.name(), &scanner)
+        }
+    }
+
     private static func operationBehindNumbers(_ line: UnsafeRawBufferPointer) -> Range<Int>? {
         let key: StaticString = ",\"op\":\""
         let limit = min(line.count - key.utf8CodeUnitCount, 250)
-        var at = 0
-        while at < limit {
+        var at = 1
+        while at < limit, line[at] != UInt8(ascii: "["), line[at] != UInt8(ascii: "{") {
             if line[at] == UInt8(ascii: ","), line[at + 2] == UInt8(ascii: "o") {
                 let start = at + key.utf8CodeUnitCount
                 // A checkpoint has an `offset` before its `op`.
@@ -96,8 +112,7 @@ extension QueueRecord {
         var giver: String?
         var number: Int64 = 0
         do throws(JSONError) {
-            var scanner = JSONScanner(line)
-            try scanner.object { (key, scanner) throws(JSONError) in
+            try members(line) { (key, scanner) throws(JSONError) in
                 if scanner.matches(key, "m") {
                     try scanner.array { (scanner) throws(JSONError) in
                         messages.append(try message(&scanner))
@@ -235,8 +250,7 @@ extension QueueRecord {
         do throws(JSONError) {
             if isReceive { return .receive(try Receive(line)) }
             var places: [Place] = []
-            var scanner = JSONScanner(line)
-            try scanner.object { (key, scanner) throws(JSONError) in
+            try members(line) { (key, scanner) throws(JSONError) in
                 if scanner.matches(key, "m") {
                     places = try scanner.places()
                 } else {

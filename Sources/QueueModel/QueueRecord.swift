@@ -364,8 +364,7 @@ extension QueueRecord.Receive {
         self.init(
             visibleAt: Timestamp(milliseconds: 0), head: Head(segment: 0, offset: 0, index: 0),
             first: [], again: [], expired: 0, gone: [])
-        var scanner = JSONScanner(line)
-        try scanner.object { (key, scanner) throws(JSONError) in
+        try QueueRecord.members(line) { (key, scanner) throws(JSONError) in
             if scanner.matches(key, "first") {
                 try scanner.array { (scanner) throws(JSONError) in
                     let message = try HeldMessage(&scanner)

@@ -58,6 +58,10 @@ package struct Command: Sendable {
     package var formats: [Output.Format] = [.text, .json]
     package var run: @Sendable (Invocation) throws -> Void
 
+    /// A command as it is typed. Not by `joined`: its first use looks through every type of the
+    /// program, and the commands that scripts call most say their names.
+    static func typed(_ path: [String]) -> String { path.reduce("msorch") { $0 + " " + $1 } }
+
     /// Options that every command takes.
     package static let common: [Option] = [
         .text("C", "DIR", "Work in DIR instead of the current folder."),

@@ -30,8 +30,8 @@ extension Command {
                 .flag("decompress", "Unpack what 'send --compress' packed; leave the others."),
             ],
             examples: [
-                "msorch \(path.joined(separator: " ")) OrderQueue --max 10 --delete",
-                "msorch \(path.joined(separator: " ")) OrderQueue --output json | jq -r .Body",
+                "\(typed(path)) OrderQueue --max 10 --delete",
+                "\(typed(path)) OrderQueue --output json | jq -r .Body",
             ],
             run: { invocation in
                 let directory = invocation.queues()

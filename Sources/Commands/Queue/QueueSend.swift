@@ -9,7 +9,7 @@ extension Command {
     static let send = sending(["send"])
 
     private static func sending(_ path: [String]) -> Command {
-        let name = "msorch " + path.joined(separator: " ")
+        let name = typed(path)
         return Command(
             path: path, abstract: "Sends a message, or one for each line of standard input.",
             arguments: [
