@@ -5,12 +5,15 @@ from .bench import interleaved
 
 title = "scale"
 processes = 64
+most_in_flight = 120_000
 
 
 def measure(bench):
     with bench.folder() as folder:
         depth(bench, folder)
         given_back(bench, folder)
+    with bench.folder() as folder:
+        in_flight(bench, folder)
     with bench.folder() as folder:
         wake_ups(bench, folder)
     with bench.folder() as folder:
@@ -46,6 +49,19 @@ def flight(folder):
     path = Path(folder) / "flight"
     path.write_text("message\n" * 1000)
     return str(path)
+
+
+def in_flight(bench, folder):
+    """Nearly as many in flight as a queue allows: each command reads what is known of all of them."""
+    bench.inside(folder, "fill", queue="flight", messages=most_in_flight - 10, durability="os")
+    bench.run(folder, "poll", "flight", "--all", "--visibility-timeout", "36000", "--quiet")
+    # Who opens it next leaves a checkpoint of all.
+    (Path(folder) / ".msorch" / "queues" / "flight" / "checkpoint.json").unlink(missing_ok=True)
+    bench.run(folder, "queue", "stats", "flight")
+    commands = [["send", "flight", "hello"], ["queue", "receive", "flight"], ["queue", "stats", "flight"]]
+    took, peaks = zip(*[bench.watched(folder, *words) for words in commands])
+    bench.figures.add(f"the slowest of them with {most_in_flight:,} in flight", max(took) * 1000, "ms")
+    bench.figures.add(f"memory of any of them with {most_in_flight:,} in flight", max(peaks), "MB", at_most=30)
 
 
 def given_back(bench, folder):

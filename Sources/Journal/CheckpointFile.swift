@@ -14,33 +14,45 @@ struct CheckpointFile {
     static let name = "checkpoint.json"
 
     /// Whether there is one at all.
-    private(set) var exists = false
-    private(set) var place: Place?
-    private var frame: RecordFrame?
-    private var bytes: [UInt8] = []
+    let exists: Bool
+    /// What it claims. It counts if the file `isWhole`.
+    let place: Place?
+    private let whole: LongLine?
 
     init(folder: String, storage: any JournalStorage) {
-        guard let file = try? storage.open("\(folder)/\(Self.name)", creating: false) else {
-            return
+        let file = try? storage.open("\(folder)/\(Self.name)", creating: false)
+        exists = file != nil
+        whole = file.flatMap { file in
+            (try? file.status().size).flatMap { LongLine(file, at: 0, length: $0) }
         }
-        exists = true
-        guard let size = try? file.status().size, size > 1, size < RecordFrame.maximumBaseLength,
-            let line = try? file.bytes(at: 0, count: Int(size)), line.last == 0x0A
-        else { return }
-        bytes = consume line
-        bytes.removeLast()  // in place: there may be a great many of them
-        guard let frame = bytes.withUnsafeBytes({ RecordFrame(checking: $0) }) else { return }
-        self.frame = frame
-        place = try? Self.place(in: bytes)
+        place = (try? file?.bytes(at: 0, count: Self.maximumPlaceLength))
+            .flatMap { try? Self.place(in: $0) }
+    }
+
+    /// Whether it is as it was written.
+    var isWhole: Bool { place != nil && whole?.isWhole == true }
+
+    /// Reads the state, which is that of its place.
+    /// - Returns: the record that it stands behind, and the checkpoint's own length; `nil` if it is
+    ///   harmed. Then the state is of no use.
+    func read(_ state: inout some JournaledState) -> (record: RecordFrame, length: UInt64)? {
+        guard let whole, let place else { return nil }
+        let location = RecordLocation(segment: place.segment, offset: place.offset, length: 0)
+        do throws(StateError) {
+            try state.restore(whole, at: location)
+        } catch {
+            return nil
+        }
+        return (whole.start, UInt64(whole.length + 1))
     }
 
     /// The state as a record that stands at `offset`, if it is that place's.
     func line(at offset: UInt64, in segment: UInt64, _ file: any JournalFile) -> RecordLine? {
-        guard let place, let frame, place.segment == segment, place.offset == offset,
-            fits(file)
+        guard let whole, let place, place.segment == segment, place.offset == offset,
+            fits(file), let bytes = try? whole.whole()
         else { return nil }
         return RecordLine(
-            n: frame.n, time: frame.time,
+            n: whole.start.n, time: whole.start.time,
             location: RecordLocation(segment: segment, offset: offset, length: 0), bytes: bytes)
     }
 
@@ -58,13 +70,12 @@ struct CheckpointFile {
     /// Three numbers, a place and a checksum.
     private static let maximumPlaceLength = 250
 
-    /// What stands before the state, which may be large.
-    static func place(in bytes: [UInt8]) throws -> Place {
-        let start = bytes.prefix(maximumPlaceLength)
+    /// What stands before the state, of which `start` may hold a part.
+    private static func place(in start: [UInt8]) throws -> Place {
         guard let end = start.firstRange(of: Array(",\"op\":".utf8))?.lowerBound else {
             throw StateError("the checkpoint does not say where its state begins")
         }
-        return try (bytes[..<end] + [UInt8(ascii: "}")]).withUnsafeBytes { raw in
+        return try (start[..<end] + [UInt8(ascii: "}")]).withUnsafeBytes { raw in
             var scanner = JSONScanner(raw)
             var segment: Int64 = 0
             var offset: Int64 = 0

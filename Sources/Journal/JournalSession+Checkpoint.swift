@@ -4,47 +4,26 @@ import Posix
 /// Checkpoints, and what happens when a segment is full or a sync has failed. The caller holds the
 /// lock.
 extension JournalSession {
-    /// A state at a place, and the checksum of the line before it.
-    struct Checkpoint {
-        var state: State
-        var n: UInt64
-        var time: Timestamp
-        var durable: UInt64
-        var segment: UInt64
-        var offset: UInt64
-        var checksum: UInt32
-        var length: UInt64
-    }
-
     private var checkpointPath: String { "\(folder)/\(CheckpointFile.name)" }
 
-    /// The newest checkpoint, if it is whole and speaks of this very journal. Never an error:
-    /// without one, opening reads from the segment's base record on.
-    func readCheckpoint() -> Checkpoint? {
+    /// Goes on from the newest checkpoint, if it is whole and speaks of this very journal. Never an
+    /// error: without one, opening reads from the segment's base record on.
+    mutating func restoreCheckpoint() {
         let checkpoint = CheckpointFile(folder: folder, storage: storage)
         guard let place = checkpoint.place, place.segment == segment,
             let fileSize = try? file.status().size, place.offset <= fileSize,
-            let line = checkpoint.line(at: place.offset, in: segment, file),
-            let frame = line.bytes.withUnsafeBytes({ RecordFrame(checking: $0) })
-        else { return nil }
-        var state = State()
-        let applied: Void? = line.bytes.withUnsafeBytes {
-            try? state.apply($0, n: line.n, time: line.time, at: line.location)
+            checkpoint.fits(file)
+        else { return }
+        guard let (record, length) = checkpoint.read(&state) else {
+            state = State()
+            return
         }
-        guard applied != nil else { return nil }
-        return Checkpoint(
-            state: state, n: line.n, time: line.time, durable: frame.durable, segment: segment,
-            offset: place.offset, checksum: place.checksum, length: UInt64(line.bytes.count + 1))
-    }
-
-    mutating func restore(_ checkpoint: Checkpoint) {
-        state = checkpoint.state
-        lastN = checkpoint.n
-        lastTime = checkpoint.time
-        durable = max(durable, checkpoint.durable)
-        end = checkpoint.offset
-        lastChecksum = checkpoint.checksum
-        checkpointLength = checkpoint.length
+        lastN = record.n
+        lastTime = record.time
+        durable = max(durable, record.durable)
+        end = place.offset
+        lastChecksum = place.checksum
+        checkpointLength = length
     }
 
     /// What is to be done about the files.
@@ -94,28 +73,27 @@ extension JournalSession {
     mutating func writeCheckpoint() throws(JournalError) {
         if durable < lastN { try syncHere() }
         writeIndex()
-        var line: [UInt8] = []
-        _ = RecordFrame.append(n: lastN, time: lastTime, durable: durable, to: &line) { members in
-            JSONWriter.append("\"segment\":", &members)
-            JSONWriter.appendInteger(segment, to: &members)
-            JSONWriter.append(",\"offset\":", &members)
-            JSONWriter.appendInteger(end, to: &members)
-            JSONWriter.append(",\"before\":\"", &members)
-            JSONWriter.appendHexadecimal(UInt64(lastChecksum), digits: 8, to: &members)
-            JSONWriter.append("\",", &members)
-            state.encodeBase(to: &members)
-        }
+        var place: [UInt8] = []
+        JSONWriter.append("\"segment\":", &place)
+        JSONWriter.appendInteger(segment, to: &place)
+        JSONWriter.append(",\"offset\":", &place)
+        JSONWriter.appendInteger(end, to: &place)
+        JSONWriter.append(",\"before\":\"", &place)
+        JSONWriter.appendHexadecimal(UInt64(lastChecksum), digits: 8, to: &place)
+        JSONWriter.append("\",", &place)
+        var length: UInt64 = 0
         let temporary = checkpointPath + ".new"
         try storing { () throws(SystemError) in
             try storage.remove(temporary)
             let file = try storage.open(temporary, creating: true)
-            try file.writeAll(line, at: 0)
+            length = try state.write(
+                n: lastN, time: lastTime, durable: durable, behind: place, to: file)
             crashPoint("before-checkpoint-rename")
             try storage.rename(temporary, to: checkpointPath)
             crashPoint("after-checkpoint-rename")
         }
         bytesSinceCheckpoint = 0
-        checkpointLength = UInt64(line.count)
+        checkpointLength = length
         keepReserve()
     }
 
@@ -132,7 +110,10 @@ extension JournalSession {
         writeIndex()
         now = max(now, lastTime)
         let name = nextN
-        _ = try writeSegment(name: name, lines: [baseLine(n: name)])
+        let session = self
+        _ = try writeSegment(name: name) { file throws(SystemError) in
+            try session.writeBase(n: name, to: file)
+        }
         let mine = unsynced
         unsynced = []
         try load()
@@ -178,7 +159,13 @@ extension JournalSession {
         guard reader.offset == end else {
             throw damage(segment, reader.offset, "a failed sync left this record unreadable")
         }
-        let replaced = try writeSegment(name: segment, lines: lines)
+        let replaced = try writeSegment(name: segment) { file throws(SystemError) in
+            var offset: UInt64 = 0
+            for line in lines {
+                try file.writeAll(line, at: offset)
+                offset += UInt64(line.count)
+            }
+        }
         try storing { () throws(SystemError) in
             file = try storage.open(
                 path(of: segment), creating: false)

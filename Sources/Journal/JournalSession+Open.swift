@@ -43,7 +43,7 @@ extension JournalSession {
         end = 0
         bytesSinceCheckpoint = 0
         checkpointLength = 0
-        if let checkpoint = readCheckpoint() { restore(checkpoint) }
+        restoreCheckpoint()
         unproven = nil
         let start = try readAppended().unproven
         if durable < lastN, let start, start < end { unproven = start..<end }
@@ -157,6 +157,7 @@ extension JournalSession {
         settling: Bool = true
     ) throws(JournalError) -> (unproven: UInt64?, isWhole: Bool) {
         var starts: [(n: UInt64, offset: UInt64)] = []
+        if end == 0, let base = restoreBase() { starts.append((base, 0)) }
         var lines = LineReader(file, at: end)
         while true {
             var piece = LineReader.Piece.end
@@ -191,6 +192,28 @@ extension JournalSession {
                 length: UInt64(bytes.count + 1))
             lines.advance(over: bytes)
         }
+    }
+
+    /// Reads the segment's base record in pieces, if it is long and good.
+    /// - Returns: its number.
+    private mutating func restoreBase() -> UInt64? {
+        guard fileSize > LongLine.pieceLength, let line = LongLine(file, longAt: 0),
+            line.start.n == segment
+        else { return nil }
+        let length = UInt64(line.length + 1)
+        let location = RecordLocation(
+            segment: segment, offset: 0, length: UInt32(clamping: length))
+        do throws(StateError) {
+            try state.restore(line, at: location)
+        } catch {
+            state = State()
+            return nil
+        }
+        news += 1
+        durable = max(durable, line.start.durable)
+        accept(
+            n: line.start.n, time: line.start.time, checksum: line.start.checksum, length: length)
+        return line.start.n
     }
 
     /// The line at `offset` is not good, or empty. If it was durable, that is damage; else it and
@@ -241,18 +264,17 @@ extension JournalSession {
                     + "\(words.durable.map { String($0) } ?? "?") at least")
         }
         try write(generation: 0)
-        _ = try writeSegment(name: 1, lines: [baseLine(n: 1)])
+        let session = self
+        _ = try writeSegment(name: 1) { file throws(SystemError) in
+            try session.writeBase(n: 1, to: file)
+        }
         segments = [1]
         keepReserve()
     }
 
-    /// The base record of the present state.
-    func baseLine(n: UInt64) -> [UInt8] {
-        var line: [UInt8] = []
-        _ = RecordFrame.append(n: n, time: now, durable: durable, to: &line) {
-            state.encodeBase(to: &$0)
-        }
-        return line
+    /// Writes the base record of the present state, with which a segment begins.
+    func writeBase(n: UInt64, to file: any JournalFile) throws(SystemError) {
+        _ = try state.write(n: n, time: now, durable: durable, to: file)
     }
 
     /// Writes a whole segment beside the others and renames it into place, durably. From before the
@@ -260,16 +282,14 @@ extension JournalSession {
     /// between, whoever comes next sees that and brings it to its end.
     ///
     /// - Returns: the new generation, even again.
-    mutating func writeSegment(name: UInt64, lines: [[UInt8]]) throws(JournalError) -> UInt64 {
+    mutating func writeSegment(
+        name: UInt64, _ fill: (any JournalFile) throws(SystemError) -> Void
+    ) throws(JournalError) -> UInt64 {
         let temporary = "\(folder)/\(name)\(SegmentName.unfinished)"
         do throws(SystemError) {
             try storage.remove(temporary)
             let file = try storage.open(temporary, creating: true)
-            var offset: UInt64 = 0
-            for line in lines {
-                try file.writeAll(line, at: offset)
-                offset += UInt64(line.count)
-            }
+            try fill(file)
             try file.sync()
         } catch {
             try? storage.remove(temporary)

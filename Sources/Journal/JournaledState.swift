@@ -54,11 +54,28 @@ package protocol JournaledState: Sendable {
 
     /// The members of a base record: `"op":"base",…`. Applied to a fresh state it gives this one
     /// back.
-    func encodeBase(to bytes: inout [UInt8])
+    /// - Parameter spill: may be called now and then, and may take what stands there: whoever has
+    ///   much to write need not have it in memory at once.
+    func encodeBase<Failure: Error>(
+        to bytes: inout [UInt8], spill: (inout [UInt8]) throws(Failure) -> Void
+    ) throws(Failure)
+
+    /// Applies what `encodeBase` wrote; nothing changes unless all of it reads well.
+    mutating func restore(
+        _ line: LongLine, at location: RecordLocation
+    ) throws(StateError)
 }
 
 /// A state that holds its records as they are: nothing of it is ever carried on.
 extension JournaledState {
+    package mutating func restore(
+        _ line: LongLine, at location: RecordLocation
+    ) throws(StateError) {
+        let whole = try line.whole()
+        try whole.withBytes { bytes throws(StateError) in
+            try apply(bytes, n: line.start.n, time: line.start.time, at: location)
+        }
+    }
     package var bytesToEmpty: Int { 0 }
     package var historyBytes: UInt64? { nil }
     package var backlogSegment: UInt64? { oldestSegment }

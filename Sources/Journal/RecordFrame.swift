@@ -27,11 +27,16 @@ package struct RecordFrame: Equatable, Sendable {
         guard checked > 0, let checksum = Self.checksum(inSuffixOf: line),
             Self.checksum(of: UnsafeRawBufferPointer(rebasing: line[..<checked])) == checksum
         else { return nil }
+        self.init(start: line, checksum: checksum)
+    }
+
+    /// Reads what a line begins with; `nil` if it is none of ours.
+    init?(start: UnsafeRawBufferPointer, checksum: UInt32) {
         var at = 0
-        guard let n = Self.member("{\"n\":", in: line, &at),
-            let time = Self.member(",\"t\":", in: line, &at),
-            let durable = Self.member(",\"d\":", in: line, &at),
-            at < line.count, line[at] == UInt8(ascii: ",")
+        guard let n = Self.member("{\"n\":", in: start, &at),
+            let time = Self.member(",\"t\":", in: start, &at),
+            let durable = Self.member(",\"d\":", in: start, &at),
+            at < start.count, start[at] == UInt8(ascii: ",")
         else { return nil }
         self.n = n
         self.time = Timestamp(milliseconds: Int64(clamping: time))
@@ -62,6 +67,18 @@ package struct RecordFrame: Equatable, Sendable {
         members: (inout [UInt8]) -> Void
     ) -> UInt32 {
         let start = buffer.count
+        appendStart(n: n, time: time, durable: durable, to: &buffer)
+        members(&buffer)
+        let checksum = buffer.withUnsafeBytes {
+            Self.checksum(of: UnsafeRawBufferPointer(rebasing: $0[start...]))
+        }
+        appendEnd(checksum, to: &buffer)
+        return checksum
+    }
+
+    static func appendStart(
+        n: UInt64, time: Timestamp, durable: UInt64, to buffer: inout [UInt8]
+    ) {
         JSONWriter.gather(upTo: 80, to: &buffer) { pieces in
             pieces.append("{\"n\":")
             pieces.append(n)
@@ -71,16 +88,14 @@ package struct RecordFrame: Equatable, Sendable {
             pieces.append(durable)
             pieces.append(",")
         }
-        members(&buffer)
-        let checksum = buffer.withUnsafeBytes {
-            Self.checksum(of: UnsafeRawBufferPointer(rebasing: $0[start...]))
-        }
+    }
+
+    static func appendEnd(_ checksum: UInt32, to buffer: inout [UInt8]) {
         JSONWriter.gather(upTo: suffixLength + 1, to: &buffer) { pieces in
             pieces.append(",\"crc\":\"")
             pieces.appendHexadecimal(UInt64(checksum), digits: 8)
             pieces.append("\"}\n")
         }
-        return checksum
     }
 
     /// The checksum that a line (without newline) claims; `nil` if its suffix has another shape.
@@ -103,14 +118,18 @@ package struct RecordFrame: Equatable, Sendable {
         return checksum
     }
 
-    package static func checksum(of bytes: UnsafeRawBufferPointer) -> UInt32 {
-        UInt32(
+    /// - Parameter before: the checksum of what stands before `bytes`.
+    package static func checksum(
+        of bytes: UnsafeRawBufferPointer, behind before: UInt32 = 0
+    ) -> UInt32 {
+        guard let base = bytes.baseAddress else { return before }
+        return UInt32(
             truncatingIfNeeded: crc32_z(
-                0, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count))
+                UInt(before), base.assumingMemoryBound(to: UInt8.self), bytes.count))
     }
 
-    /// More bytes than a line's first two members can have.
-    static let longestNumbers = 64
+    /// More bytes than a line's first three members can have.
+    static let longestNumbers = 96
 
     /// The number and time that a line begins with, unchecked; `nil` if it is none of ours.
     static func numbers(

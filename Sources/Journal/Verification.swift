@@ -266,7 +266,7 @@ private struct JournalCheck<State: JournaledState> {
     mutating func checkpoint(_ segments: [UInt64]) throws(JournalError) {
         let checkpoint = CheckpointFile(folder: folder, storage: storage)
         guard checkpoint.exists else { return }
-        guard let place = checkpoint.place else {
+        guard let place = checkpoint.place, checkpoint.isWhole else {
             return ignore(CheckpointFile.name, "it is harmed; passed over, and written anew")
         }
         // One of a segment that was followed by another is merely old.
@@ -287,7 +287,7 @@ private struct JournalCheck<State: JournaledState> {
 
     private static func encoded(_ state: State) -> [UInt8] {
         var bytes: [UInt8] = []
-        state.encodeBase(to: &bytes)
+        state.encodeBase(to: &bytes) { _ in }
         return bytes
     }
 }

@@ -17,6 +17,9 @@ struct DeadlineHeap: Equatable, Sendable {
     var first: Entry? { entries.first }
     var count: Int { entries.count }
 
+    /// Makes room for so many entries.
+    mutating func reserve(_ count: Int) { entries.reserveCapacity(count) }
+
     mutating func insert(_ entry: Entry) {
         entries.append(entry)
         var child = entries.count - 1

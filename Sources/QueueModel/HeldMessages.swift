@@ -14,7 +14,7 @@ package struct HeldMessages: Equatable, Sendable {
 
     /// These; of several of one place the last.
     init(_ messages: consuming [HeldMessage]) {
-        values = messages
+        values = consume messages
         if !resize(for: values.count) {
             let all = values
             self = HeldMessages()
@@ -24,6 +24,20 @@ package struct HeldMessages: Equatable, Sendable {
 
     package var count: Int { values.count }
     package var isEmpty: Bool { values.isEmpty }
+
+    /// By their places; a copy of their numbers, not of them.
+    var inOrder: some Sequence<HeldMessage> {
+        let positions = (0..<UInt32(count)).sorted {
+            values[Int($0)].entry.place < values[Int($1)].entry.place
+        }
+        return positions.lazy.map { values[Int($0)] }
+    }
+
+    /// How many to make room for. Where there are many it is as many as may be in flight: memory
+    /// that is not used costs nothing, and grown step by step all would be there twice at times.
+    static func room(for count: Int) -> Int {
+        count < 8_192 ? 2 * count : max(count + count / 2, 131_072)
+    }
 
     /// The message of a place; `nil` if there is none. Setting `nil` removes it.
     package subscript(place: Place) -> HeldMessage? {
@@ -61,6 +75,7 @@ package struct HeldMessages: Equatable, Sendable {
             return old
         }
         if (values.count + 1) * 2 > slots.count { resize(for: values.count + 1) }
+        if values.count == values.capacity { values.reserveCapacity(Self.room(for: count + 1)) }
         values.append(message)
         enter(values.count - 1)
         return nil

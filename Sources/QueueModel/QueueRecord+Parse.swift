@@ -202,44 +202,12 @@ extension QueueRecord {
         return message
     }
 
-    /// Bytes that a held message takes in a base record, at least: ids and times have their length.
-    private static var shortestHeld: Int { 180 }
-
-    /// A state's held messages are read one by one; all else is a value.
     private static func base(_ line: UnsafeRawBufferPointer) throws(QueueRecordError)
         -> QueueRecord
     {
-        var state = JSONObject()
-        var held: [HeldMessage] = []
-        do throws(JSONError) {
-            var scanner = JSONScanner(line)
-            try scanner.object { (key, scanner) throws(JSONError) in
-                guard scanner.matches(key, "state") else {
-                    try scanner.skipValue()
-                    return
-                }
-                try scanner.object { (key, scanner) throws(JSONError) in
-                    if scanner.matches(key, "held") {
-                        // Grown step by step, 120,000 would be there twice for a moment.
-                        held.reserveCapacity((line.count - scanner.at) / shortestHeld)
-                        try scanner.array { (scanner) throws(JSONError) in
-                            held.append(try HeldMessage(&scanner))
-                        }
-                    } else {
-                        let value = Array(scanner.slice(try scanner.skipValue()))
-                        state[scanner.text(key)] = try JSONValue.parse(value)
-                    }
-                }
-            }
-        } catch {
-            throw QueueRecordError(message: error.message)
-        }
-        let format = state["format"]?.intValue ?? 0
-        guard format == QueueState.format else {
-            throw QueueRecordError(
-                message: "this journal has format \(format); this msorch reads format "
-                    + "\(QueueState.format)", isNewer: format > QueueState.format)
-        }
+        var reader = BaseReader(length: line.count)
+        _ = try reader.read(line, isLast: true)
+        let (state, held) = try reader.take()
         return .base(state, held: held)
     }
 

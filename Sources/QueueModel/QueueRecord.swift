@@ -78,15 +78,7 @@ package enum QueueRecord: Equatable, Sendable {
     package func append(to output: inout [UInt8]) {
         switch self {
         case .base(let value, let held):
-            JSONWriter.append("\"op\":\"base\",\"state\":", &output)
-            JSONValue.object(value).append(to: &output)
-            output.removeLast()
-            JSONWriter.append(",\"held\":[", &output)
-            for (index, message) in held.enumerated() {
-                if index > 0 { JSONWriter.append(",", &output) }
-                message.append(to: &output)
-            }
-            JSONWriter.append("]}", &output)
+            Self.appendBase(value, held, to: &output) { _ in }
         case .send(let messages):
             JSONWriter.append("\"op\":\"send\",", &output)
             Self.append(messages, to: &output)
@@ -147,6 +139,23 @@ package enum QueueRecord: Equatable, Sendable {
             JSONWriter.append("\"op\":\"carry\",", &output)
             Self.append(messages, isCarried: true, to: &output)
         }
+    }
+
+    /// - Parameter spill: called now and then; may take what stands there.
+    static func appendBase<Failure: Error>(
+        _ state: JSONObject, _ held: some Sequence<HeldMessage>, to output: inout [UInt8],
+        spill: (inout [UInt8]) throws(Failure) -> Void
+    ) throws(Failure) {
+        JSONWriter.append("\"op\":\"base\",\"state\":", &output)
+        JSONValue.object(state).append(to: &output)
+        output.removeLast()
+        JSONWriter.append(",\"held\":[", &output)
+        for (index, message) in held.enumerated() {
+            if index > 0 { JSONWriter.append(",", &output) }
+            message.append(to: &output)
+            try spill(&output)
+        }
+        JSONWriter.append("]}", &output)
     }
 
     private static func append(

@@ -79,6 +79,14 @@ extension QueueState {
         delayed.merge(upTo: time)
     }
 
+    /// As above, of a base record that was read in pieces.
+    package mutating func apply(
+        _ base: inout BaseReader, time: Timestamp
+    ) throws(QueueRecordError) {
+        let (state, held) = try base.take()
+        restore(state, held: held, at: time)
+    }
+
     /// As above, of a receive.
     package mutating func apply(_ receive: QueueRecord.Receive, time: Timestamp) {
         settle(at: time)

@@ -2,8 +2,14 @@ import JSON
 
 /// The whole state: what base records and checkpoints hold.
 extension QueueState {
-    package var base: QueueRecord {
-        .base(json, held: held.values.sorted { $0.entry.place < $1.entry.place })
+    package var base: QueueRecord { .base(json, held: Array(held.inOrder)) }
+
+    /// Writes the members of that record; calls `spill` now and then, which may take what stands
+    /// there.
+    package func appendBase<Failure: Error>(
+        to output: inout [UInt8], spill: (inout [UInt8]) throws(Failure) -> Void
+    ) throws(Failure) {
+        try QueueRecord.appendBase(json, held.inOrder, to: &output, spill: spill)
     }
 
     /// The base record of a journal that another state's messages were brought into: `copy` holds
@@ -14,7 +20,7 @@ extension QueueState {
             "created", "counters", "moved", "compressed", "lastTransfer", "taken", "lastPurge",
             "deduplication", "forgotten", "modified", "tasks",
         ] { if let value = json[name] { object[name] = value } }
-        return .base(object, held: copy.held.values.sorted { $0.entry.place < $1.entry.place })
+        return .base(object, held: Array(copy.held.inOrder))
     }
 
     /// All but the held messages.
@@ -79,7 +85,9 @@ extension QueueState {
         ]
     }
 
-    mutating func restore(_ json: JSONObject, held messages: [HeldMessage], at time: Timestamp) {
+    mutating func restore(
+        _ json: JSONObject, held messages: consuming [HeldMessage], at time: Timestamp
+    ) {
         self = QueueState()
         created = json["created"]?.intValue.map { Timestamp(milliseconds: $0) } ?? time
         func count(_ value: JSONValue?) -> UInt64 { UInt64(clamping: value?.intValue ?? 0) }
@@ -100,7 +108,7 @@ extension QueueState {
                 messages: count(compressed[0]), bytesBefore: count(compressed[1]),
                 bytesAfter: count(compressed[2]))
         }
-        hold(all: messages, at: time)
+        hold(all: consume messages, at: time)
         delayed = DelayedBacklog(json: json["delayed"])
         modified = json["modified"]?.intValue.map { Timestamp(milliseconds: $0) }
         attempts = ReceiveAttempts(json: json["attempts"])

@@ -220,29 +220,36 @@ extension QueueState {
     mutating func rebuildIndex(at time: Timestamp) { hold(all: held.values, at: time) }
 
     /// Holds these messages and no others.
-    mutating func hold(all messages: [HeldMessage], at time: Timestamp) {
+    mutating func hold(all messages: consuming [HeldMessage], at time: Timestamp) {
         let share = fair
         index = HeldIndex()
         index.settled = time
         index.sentTimes = SentTimes(retentionSeconds: settings.retentionSeconds)
-        var visible: [HeldMessage] = []
+        var messages = consume messages  // copied, 120,000 would be there twice
+        index.hidden.reserve(messages.count)
         let isSorted = zip(messages, messages.dropFirst()).allSatisfy {
             $0.entry.place < $1.entry.place
         }
-        held = HeldMessages(
-            isSorted ? messages : messages.sorted { $0.entry.place < $1.entry.place })
+        if !isSorted { messages.sort { $0.entry.place < $1.entry.place } }
+        held = HeldMessages(consume messages)
+        var visible: [DeadlineHeap.Entry] = []
         for position in 0..<held.count {
             held[at: position].isHidden = held[at: position].visibleAt > time
             let message = held[at: position]
             enter(message)
-            if !message.isHidden { visible.append(message) }
+            if !message.isHidden {
+                visible.append(
+                    DeadlineHeap.Entry(time: message.visibleAt, place: message.entry.place))
+            }
         }
         if settings.isFIFO { for group in index.groups.keys { ready(group) } }
         fair = share
         for group in fair.passed.keys { noteUnheld(group) }
         for lane in HeldLane.allCases { index.lanes[lane.rawValue] = ReturnedLane() }
-        visible.sort { ($0.visibleAt, $0.entry.place) < ($1.visibleAt, $1.entry.place) }
-        for message in visible { line(up: message) }
+        visible.sort()
+        for entry in visible {
+            if let position = held.position(of: entry.place) { line(up: held[at: position]) }
+        }
     }
 
     /// Enters a message into the index that is not in there yet; not into its lane.

@@ -180,7 +180,9 @@ import Testing
             _ line: UnsafeRawBufferPointer, n: UInt64, time: Timestamp, at location: RecordLocation
         ) throws(StateError) { records += 1 }
         var oldestSegment: UInt64? { nil }
-        func encodeBase(to bytes: inout [UInt8]) {
+        func encodeBase<Failure: Error>(
+            to bytes: inout [UInt8], spill: (inout [UInt8]) throws(Failure) -> Void
+        ) throws(Failure) {
             bytes += Array("\"op\":\"base\",\"v\":\"".utf8)
             bytes.append(contentsOf: Self.filler)
             bytes.append(UInt8(ascii: "\""))

@@ -35,7 +35,9 @@ struct Tally: JournaledState, Equatable {
 
     var oldestSegment: UInt64? { 0 }
 
-    func encodeBase(to bytes: inout [UInt8]) { Self.encode("base", values, to: &bytes) }
+    func encodeBase<Failure: Error>(
+        to bytes: inout [UInt8], spill: (inout [UInt8]) throws(Failure) -> Void
+    ) throws(Failure) { Self.encode("base", values, to: &bytes) }
 
     static func add(_ values: Int64...) -> [UInt8] {
         var bytes: [UInt8] = []

@@ -34,7 +34,9 @@ import Testing
 
         var oldestSegment: UInt64? { 0 }
 
-        func encodeBase(to bytes: inout [UInt8]) {
+        func encodeBase<Failure: Error>(
+            to bytes: inout [UInt8], spill: (inout [UInt8]) throws(Failure) -> Void
+        ) throws(Failure) {
             bytes.append(contentsOf: "\"op\":\"base\",\"v\":\(values)".utf8)
         }
 

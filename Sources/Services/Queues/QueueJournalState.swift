@@ -15,11 +15,39 @@ package struct QueueJournalState: JournaledState, Equatable {
     package mutating func apply(
         _ line: UnsafeRawBufferPointer, n: UInt64, time: Timestamp, at location: RecordLocation
     ) throws(StateError) {
+        let record = try Self.reading { () throws(QueueRecordError) in try QueueRecord(line: line) }
+        apply(record, n: n, time: time, at: location)
+    }
+
+    private static func reading<R>(
+        _ body: () throws(QueueRecordError) -> R
+    ) throws(StateError) -> R {
         do throws(QueueRecordError) {
-            apply(try QueueRecord(line: line), n: n, time: time, at: location)
+            return try body()
         } catch {
             throw StateError(error.message, isNewer: error.isNewer)
         }
+    }
+
+    package mutating func restore(
+        _ line: LongLine, at location: RecordLocation
+    ) throws(StateError) {
+        var reader = BaseReader(length: line.length)
+        try line.read { piece, isLast throws(StateError) in
+            try Self.reading { () throws(QueueRecordError) in
+                try reader.read(piece, isLast: isLast)
+            }
+        }
+        try Self.reading { () throws(QueueRecordError) in
+            try queue.apply(&reader, time: line.start.time)
+        }
+        begin(after: line.start.n, at: location)
+    }
+
+    /// A checkpoint stands behind its record, a base record is one.
+    private mutating func begin(after n: UInt64, at location: RecordLocation) {
+        ids = DeduplicationIndex(from: location.length == 0 ? n + 1 : n)
+        settingsVersion = SettingsVersion()
     }
 
     mutating func apply(
@@ -27,10 +55,7 @@ package struct QueueJournalState: JournaledState, Equatable {
     ) {
         queue.apply(record, n: n, time: time, at: RecordPlace(location))
         switch record {
-        case .base:
-            // A checkpoint stands behind its record, a base record is one.
-            ids = DeduplicationIndex(from: location.length == 0 ? n + 1 : n)
-            settingsVersion = SettingsVersion()
+        case .base: begin(after: n, at: location)
         case .set: settingsVersion = SettingsVersion()
         case .send(let messages), .take(_, _, let messages):
             guard queue.settings.isFIFO else { return }
@@ -55,8 +80,10 @@ package struct QueueJournalState: JournaledState, Equatable {
         queue.settings.historyBytes.map { UInt64(clamping: $0) }
     }
 
-    package func encodeBase(to bytes: inout [UInt8]) {
-        queue.base.append(to: &bytes)
+    package func encodeBase<Failure: Error>(
+        to bytes: inout [UInt8], spill: (inout [UInt8]) throws(Failure) -> Void
+    ) throws(Failure) {
+        try queue.appendBase(to: &bytes, spill: spill)
     }
 }
 
