@@ -1,5 +1,5 @@
 """Ten messages waiting, or ten million: what opening and one command cost, in time, memory and disk."""
-import statistics, subprocess
+import json, statistics, subprocess
 from pathlib import Path
 from .bench import interleaved
 
@@ -14,6 +14,7 @@ def measure(bench):
         given_back(bench, folder)
     with bench.folder() as folder:
         in_flight(bench, folder)
+        returned(bench, folder)
     with bench.folder() as folder:
         wake_ups(bench, folder)
     with bench.folder() as folder:
@@ -62,6 +63,23 @@ def in_flight(bench, folder):
     took, peaks = zip(*[bench.watched(folder, *words) for words in commands])
     bench.figures.add(f"the slowest of them with {most_in_flight:,} in flight", max(took) * 1000, "ms")
     bench.figures.add(f"memory of any of them with {most_in_flight:,} in flight", max(peaks), "MB", at_most=30)
+
+
+def returned(bench, folder):
+    """Messages that were received and given back by hand: each is known by itself."""
+    for name, count in [("few", 10), ("many", 1000)]:
+        bench.inside(folder, "fill", queue=name, messages=1000, durability="os")
+        for _ in range(count // 10):
+            words = ["queue", "receive", name, "--max", "10", "--visibility-timeout", "3600", "--output", "json"]
+            shown = subprocess.run([bench.msorch, "-C", folder, *words], check=True, text=True,
+                                   stdout=subprocess.PIPE, timeout=bench.patience).stdout
+            for line in shown.splitlines():
+                handle = json.loads(line)["ReceiptHandle"]
+                bench.run(folder, "queue", "change-visibility", name, handle, "0", "--quiet")
+    seen = interleaved(bench.scope.commands, **{name: lambda name=name: bench.run(folder, "queue", "stats", name)
+                                                for name in ["few", "many"]})
+    bench.figures.add("stats, 1,000 returned / 10 returned",
+                      statistics.median(seen["many"]) / statistics.median(seen["few"]), "×", at_most=1.5)
 
 
 def given_back(bench, folder):

@@ -7,8 +7,13 @@ struct DeadlineHeap: Equatable, Sendable {
         var time: Timestamp
         var place: Place
 
+        // By their numbers: times' own operators are another module's, and each a call.
+        static func == (lhs: Entry, rhs: Entry) -> Bool {
+            lhs.time.milliseconds == rhs.time.milliseconds && lhs.place == rhs.place
+        }
         static func < (lhs: Entry, rhs: Entry) -> Bool {
-            lhs.time != rhs.time ? lhs.time < rhs.time : lhs.place < rhs.place
+            let (left, right) = (lhs.time.milliseconds, rhs.time.milliseconds)
+            return left != right ? left < right : lhs.place < rhs.place
         }
     }
 

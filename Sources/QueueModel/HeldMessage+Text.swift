@@ -34,20 +34,8 @@ extension HeldMessage {
     /// What nearly every message looks like, byte for byte as `append` writes it: opening a queue
     /// reads all that are in flight. `nil` for anything else.
     private init?(usual scanner: inout JSONScanner) {
-        guard scanner.steps(over: "{\"m\":["), let n = scanner.digits(),
-            scanner.steps(over: ","), let index = scanner.digits(),
-            scanner.steps(over: "],\"at\":["), let segment = scanner.digits(),
-            scanner.steps(over: ","), let offset = scanner.digits(),
-            scanner.steps(over: ","), let length = scanner.digits(),
-            scanner.steps(over: "],\"id\":\""), let id = scanner.messageID(),
-            scanner.steps(over: ",\"sent\":"), let sent = scanner.time()
-        else { return nil }
-        var group: String?
-        if scanner.steps(over: ",\"group\":\"") {
-            guard let text = scanner.plainText() else { return nil }
-            group = text
-        }
-        guard scanner.steps(over: ",\"count\":"), let count = scanner.digits(),
+        guard let entry = StreamEntry(usual: &scanner),
+            scanner.steps(over: ",\"count\":"), let count = scanner.digits(),
             scanner.steps(over: ",\"until\":"), let until = scanner.time(),
             scanner.steps(over: ",\"first\":"), let first = scanner.time(),
             scanner.steps(over: ",\"last\":"), let last = scanner.time(),
@@ -55,13 +43,8 @@ extension HeldMessage {
             scanner.steps(over: "\"}")
         else { return nil }
         self.init(
-            entry: StreamEntry(
-                place: Place(n: n, index: UInt8(clamping: index)),
-                record: RecordPlace(
-                    segment: segment, offset: offset, length: UInt32(clamping: length)),
-                id: id, sent: sent, group: group),
-            receiveCount: Int64(clamping: count), visibleAt: until, firstReceived: first,
-            lastReceived: last, bits: bits)
+            entry: entry, receiveCount: Int64(clamping: count), visibleAt: until,
+            firstReceived: first, lastReceived: last, bits: bits)
     }
 
     private init(anyOrder scanner: inout JSONScanner) throws(JSONError) {
@@ -144,7 +127,46 @@ extension HeldMessage {
     }
 }
 
+extension QueueRecord.FirstReceive {
+    /// Reads one of a receive record.
+    init(_ scanner: inout JSONScanner) throws(JSONError) {
+        var copy = scanner
+        if let entry = StreamEntry(usual: &copy), copy.steps(over: ",\"bits\":\""),
+            let bits = copy.hexadecimalDigits(), copy.steps(over: "\"}")
+        {
+            scanner = copy
+            self.init(entry: entry, bits: bits)
+        } else {
+            let message = try HeldMessage(&scanner)
+            self.init(entry: message.entry, bits: message.bits == 0 ? nil : message.bits)
+        }
+    }
+}
+
 extension StreamEntry {
+    /// What nearly every one looks like, byte for byte as `appendMembers` writes it; `nil` for
+    /// anything else.
+    fileprivate init?(usual scanner: inout JSONScanner) {
+        guard scanner.steps(over: "{\"m\":["), let n = scanner.digits(),
+            scanner.steps(over: ","), let index = scanner.digits(),
+            scanner.steps(over: "],\"at\":["), let segment = scanner.digits(),
+            scanner.steps(over: ","), let offset = scanner.digits(),
+            scanner.steps(over: ","), let length = scanner.digits(),
+            scanner.steps(over: "],\"id\":\""), let id = scanner.messageID(),
+            scanner.steps(over: ",\"sent\":"), let sent = scanner.time()
+        else { return nil }
+        var group: String?
+        if scanner.steps(over: ",\"group\":\"") {
+            guard let text = scanner.plainText() else { return nil }
+            group = text
+        }
+        self.init(
+            place: Place(n: n, index: UInt8(clamping: index)),
+            record: RecordPlace(
+                segment: segment, offset: offset, length: UInt32(clamping: length)),
+            id: id, sent: sent, group: group)
+    }
+
     /// An object without its end.
     func appendMembers(to output: inout [UInt8]) {
         JSONWriter.gather(upTo: 140, to: &output) { pieces in

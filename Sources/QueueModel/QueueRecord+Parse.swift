@@ -28,6 +28,8 @@ extension QueueRecord {
             self = try Self.frequent(line, isReceive: true)
         } else if scanner.matches(operation, "delete") {
             self = try Self.frequent(line, isReceive: false)
+        } else if scanner.matches(operation, "visibility") {
+            self = try Self.visibility(line)
         } else if scanner.matches(operation, "requeue") {
             guard case .send(let messages) = try Self.arrival(line) else {
                 throw QueueRecordError(message: "a requeue record names a queue")
@@ -231,6 +233,32 @@ extension QueueRecord {
         }
     }
 
+    /// By hand: consumers that return what they took write many.
+    private static func visibility(
+        _ line: UnsafeRawBufferPointer
+    ) throws(QueueRecordError) -> QueueRecord {
+        var changes: [(place: Place, visibleAt: Timestamp)] = []
+        do throws(JSONError) {
+            try members(line) { (key, scanner) throws(JSONError) in
+                guard scanner.matches(key, "m") else {
+                    try scanner.skipValue()
+                    return
+                }
+                try scanner.array { (scanner) throws(JSONError) in
+                    let (n, index, until) = try scanner.numbers()
+                    changes.append(
+                        (
+                            Place(n: n, index: UInt8(clamping: index)),
+                            Timestamp(milliseconds: Int64(clamping: until))
+                        ))
+                }
+            }
+        } catch {
+            throw QueueRecordError(message: error.message)
+        }
+        return .visibility(changes)
+    }
+
     private static func change(_ line: UnsafeRawBufferPointer) throws(QueueRecordError)
         -> QueueRecord
     {
@@ -247,14 +275,6 @@ extension QueueRecord {
             guard let attempt = value["attempt"]?.stringValue, let until = value["until"]?.intValue
             else { throw QueueRecordError(message: "a retry record lacks a part") }
             return .retry(attempt: attempt, visibleAt: Timestamp(milliseconds: until))
-        case "visibility":
-            return .visibility(
-                (value["m"]?.arrayValue ?? []).compactMap { change in
-                    guard let place = Place(json: change), let parts = change.arrayValue,
-                        parts.count == 3, let time = parts[2].intValue
-                    else { return nil }
-                    return (place, Timestamp(milliseconds: time))
-                })
         case "purge": return .purge
         case "set": return .set(QueueSettings(json: value["settings"] ?? .null))
         case "transfer":

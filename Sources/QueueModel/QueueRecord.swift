@@ -376,10 +376,7 @@ extension QueueRecord.Receive {
         try QueueRecord.members(line) { (key, scanner) throws(JSONError) in
             if scanner.matches(key, "first") {
                 try scanner.array { (scanner) throws(JSONError) in
-                    let message = try HeldMessage(&scanner)
-                    first.append(
-                        QueueRecord.FirstReceive(
-                            entry: message.entry, bits: message.bits == 0 ? nil : message.bits))
+                    first.append(try QueueRecord.FirstReceive(&scanner))
                 }
             } else if scanner.matches(key, "until") {
                 visibleAt = Timestamp(milliseconds: try scanner.int())

@@ -63,8 +63,13 @@ extension QueueState {
     private func placeCounts(at now: Timestamp) -> Counts {
         var counts = Counts(
             visible: 0, inFlight: index.inFlight, delayed: index.delayed + delayed.undue(at: now))
-        for message in due(at: now) {
-            if message.lastReceived == nil { counts.delayed -= 1 } else { counts.inFlight -= 1 }
+        for entry in dueEntries(at: now) {
+            guard let position = held.position(of: entry.place) else { continue }
+            if held[at: position].lastReceived == nil {
+                counts.delayed -= 1
+            } else {
+                counts.inFlight -= 1
+            }
         }
         counts.visible = streamed + UInt64(held.count) - counts.inFlight - counts.delayed
         return counts
@@ -95,13 +100,23 @@ extension QueueState {
 
     /// Hidden messages that have become visible since the last record, in that order.
     func due(at now: Timestamp) -> [HeldMessage] {
+        dueEntries(at: now).compactMap { held[$0.place] }
+    }
+
+    private func dueEntries(at now: Timestamp) -> [DeadlineHeap.Entry] {
         guard hasDue(at: now) else { return [] }
-        var due: [Place: HeldMessage] = [:]
+        var due: [DeadlineHeap.Entry] = []
         index.hidden.forEach(upTo: now) { entry in
-            if isTrue(entry) { due[entry.place] = held[entry.place] }
+            if isTrue(entry) { due.append(entry) }
         }
-        guard due.count > 1 else { return Array(due.values) }
-        return due.values.sorted { ($0.visibleAt, $0.entry.place) < ($1.visibleAt, $1.entry.place) }
+        due.sort()
+        // Two speak of a message that was given another time, and then that one again.
+        var last: DeadlineHeap.Entry?
+        due.removeAll { entry in
+            defer { last = entry }
+            return entry == last
+        }
+        return due
     }
 
     /// Visible messages of a lane, in the order in which they became visible, until `visit` says

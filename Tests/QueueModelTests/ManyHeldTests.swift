@@ -115,6 +115,26 @@ import Testing
         #expect(given.messages.count == 4)
     }
 
+    @Test("a message that was given another time, and then its first again, comes back once")
+    func backAndForth() {
+        var state = QueueState()
+        let place = Place(n: 1, index: 0)
+        let entry = StreamEntry(
+            place: place, record: QueueBench.place(1), id: MessageID("m"), sent: start)
+        let receive = QueueRecord.Receive(
+            visibleAt: until, head: state.head,
+            first: [QueueRecord.FirstReceive(entry: entry, bits: 1)], again: [], expired: 0,
+            gone: [])
+        state.apply(.receive(receive), n: 2, time: start, at: QueueBench.place(2))
+        for (n, time) in [(UInt64(3), until + .seconds(5)), (4, until)] {
+            state.apply(
+                .visibility([(place, time)]), n: n, time: start, at: QueueBench.place(Int(n)))
+        }
+        let counts = state.counts(at: until)
+        #expect([counts.visible, counts.inFlight] == [1, 0])
+        #expect(state.due(at: until).map(\.entry.place) == [place])
+    }
+
     @Test("standard: 120,000 in flight are known to be back without counting")
     func back() throws {
         var state = fullState()

@@ -71,6 +71,36 @@ import Testing
         #expect(record == .send([NewMessage(messageID: "1", escapedBody: Array("b".utf8))]))
     }
 
+    @Test("what receives took and gave back reads the same in other spellings")
+    func receives() throws {
+        let id = "fb666b89-26e6-4c09-9b09-1c7814d51a4f"
+        let usual =
+            #"{"m":[3,1],"at":[1,200,77],"id":"\#(id)","sent":5,"group":"g","bits":"00000000000000ff"}"#
+        let other =
+            #"{"bits":"ff","group":"\u0067","sent":5,"id":"\#(id)","at":[1,200,77],"m":[3, 1]}"#
+        let passedOver = #"{"m":[3,2],"at":[1,200,77],"id":"\#(id)","sent":5,"group":"g"}"#
+        let records = try [usual, other].map { first in
+            try read(
+                #""op":"receive","until":9,"head":[1,2,3],"first":[\#(first),\#(passedOver)]"#.utf8)
+        }
+        #expect(records[0] == records[1])
+        guard case .receive(let receive) = records[0] else { throw OtherKind() }
+        #expect(receive.first.map(\.bits) == [255, nil])
+        #expect(receive.first.map(\.entry.group) == ["g", "g"])
+        for members in [
+            #""op":"visibility","m":[[3,1,99],[4,0,100]]"#,
+            #""later":{"a":1},"op":"visibility", "m": [ [3,1,99], [4,0,100]], "more":[2]"#,
+        ] {
+            guard case .visibility(let changes) = try read(members.utf8) else {
+                throw OtherKind()
+            }
+            #expect(changes.map(\.place) == [Place(n: 3, index: 1), Place(n: 4, index: 0)])
+            #expect(changes.map(\.visibleAt.milliseconds) == [99, 100])
+        }
+    }
+
+    private struct OtherKind: Error {}
+
     @Test(
         "a message that is cut short is refused",
         arguments: [
