@@ -1,7 +1,9 @@
 import JSON
-import Journal
 import QueueModel
-import Services
+import Synchronization
+
+@testable import Journal
+@testable import Services
 
 /// One run: a world, a model beside it, and a look at both after every step.
 final class Simulation {
@@ -165,14 +167,41 @@ final class Simulation {
     /// not wait for a sync.
     private func canShare(_ process: SimulatedProcess, _ step: Step) -> Bool {
         guard frames.count(where: { $0.process === process }) == 1, process.isWaiting,
-            let queue = tracks[step.queue]?.current, queue.isThere, !queue.settings.isFIFO
+            let queue = tracks[step.queue]?.current, queue.isThere, !queue.settings.isFIFO,
+            isCalm(step.queue, process), step.faults.isEmpty, world.capacity == nil
         else { return false }
-        if step.isSubmitted { return true }
-        return switch step.action {
+        return switch step.plainAction {
+        case .send(let entries):
+            step.isSubmitted && entries.reduce(0) { $0 + $1.bytes + 250 } < 1500
+        case .receive(let limit, _, _):
+            step.isSubmitted && limit <= 4 && queue.messages.allSatisfy { $0.receiveCount < 3 }
+        case .changeVisibility: step.isSubmitted
         case .delete: true
         default: false
         }
     }
+
+    /// Whether a few records more bring no sync of their own: a thread that has one to do would
+    /// wait for the turn that the first has.
+    private func isCalm(_ name: String, _ process: SimulatedProcess) -> Bool {
+        guard let queue = process.queues?.opened(name) else { return false }
+        let (interrupt, faults) = (world.interrupt, process.faults)
+        world.interrupt = nil
+        process.faults = []
+        defer {
+            world.interrupt = interrupt
+            process.faults = faults
+        }
+        return queue.journal.session.withLockIfAvailable { session in
+            let due = max(session.options.checkpointBytes, 4 * session.checkpointLength)
+            return (try? session.isBehind()) == false && session.segments.count == 1
+                && session.bytesSinceCheckpoint + Self.fewBytes < due
+                && session.end + Self.fewBytes < session.options.segmentBytes
+        } ?? false
+    }
+
+    /// More than what one step of a thread that shares a process may append.
+    private static let fewBytes: UInt64 = 2500
 
     private func harm(_ harm: Step.Harm, checkpointOf queue: String) {
         let path = "\(SimulatedWorld.stateDirectory)/queues/\(queue)/checkpoint.json"
