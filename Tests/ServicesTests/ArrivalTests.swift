@@ -1,3 +1,5 @@
+import HTTP
+import JSON
 import Journal
 import Posix
 import QueueModel
@@ -8,22 +10,29 @@ import Testing
 
 /// Dead letters whose process died on the way: who looks where they go finds them.
 @Suite struct ArrivalTests {
-    private static let dead: Int32 = 7
+    /// No process has this number.
+    private static let dead = Int32.max
 
     /// The queues as a process sees them that knows which of the others are dead.
     private func queues(
-        _ folder: TemporaryFolder, process: Int32 = 8, isDead: Bool = true
+        _ folder: TemporaryFolder, process: Int32 = 8, isDead: Bool = true,
+        clock: StackClock = StackClock()
     ) -> QueueDirectory {
         var environment = QueueEnvironment()
+        environment.clock = clock
         environment.processID = process
         environment.isRunning = { $0 != Self.dead || !isDead }
         return QueueDirectory(stateDirectory: folder.path, environment: environment)
     }
 
     /// A dead letter that nobody carries out: as if the process had died here.
-    private func leave(_ folder: TemporaryFolder) throws {
-        let queues = queues(folder, process: Self.dead)
+    private func leave(_ folder: TemporaryFolder, clock: StackClock = StackClock()) throws {
+        let queues = queues(folder, process: Self.dead, clock: clock)
         try queues.create("D", QueueSettings())
+        try leave(queues)
+    }
+
+    private func leave(_ queues: QueueDirectory) throws {
         var settings = QueueSettings()
         settings.redrivePolicy = .init(deadLetterQueue: "D", maxReceiveCount: 1)
         try queues.create("Q", settings)
@@ -87,5 +96,82 @@ import Testing
         let later = queues(folder)
         let back = try later.queue("Q").receive(upTo: 1, wait: .zero, movingTo: later)
         #expect(back.count == 1)
+    }
+
+    private func request(_ operation: String, _ input: String) -> HTTPRequest {
+        HTTPRequest(
+            method: "POST", target: "/",
+            headers: ["Host": "h", "X-Amz-Target": "AmazonSQS.\(operation)"],
+            body: Array("{\"QueueUrl\":\"http://h/123456789012/D\"\(input)}".utf8))
+    }
+
+    struct CallCase: Sendable, CustomTestStringConvertible {
+        var testDescription: String
+        var operation: String
+        var input: String
+        /// What the answer says of the dead letter.
+        var word: String
+    }
+
+    @Test(
+        "a client of the API finds it at once",
+        arguments: [
+            CallCase(
+                testDescription: "short poll", operation: "ReceiveMessage",
+                input: #","WaitTimeSeconds":0"#, word: #""Body":"a""#),
+            CallCase(
+                testDescription: "long poll", operation: "ReceiveMessage",
+                input: #","WaitTimeSeconds":20"#, word: #""Body":"a""#),
+            CallCase(
+                testDescription: "counts", operation: "GetQueueAttributes",
+                input: #","AttributeNames":["All"]"#,
+                word: #""ApproximateNumberOfMessages":"1""#),
+        ])
+    func called(_ call: CallCase) throws {
+        let fixture = try HostFixture("arrivals")
+        try leave(fixture.folder, clock: fixture.clock.clock)
+        let endpoint = SQSEndpoint(
+            region: "us-east-1", accountID: "123456789012", host: fixture.host)
+        let answer = try #require(
+            fixture.answer(request(call.operation, call.input), by: endpoint))
+        let text = String(decoding: answer.body, as: UTF8.self)
+        #expect(answer.status == 200 && text.contains(call.word), "\(text)")
+        #expect(try marks(fixture.folder) == [])
+    }
+
+    @Test("who waits already finds what is left meanwhile")
+    func waiting() throws {
+        let fixture = try HostFixture("arrivals")
+        let dead = queues(fixture.folder, process: Self.dead, clock: fixture.clock.clock)
+        try dead.create("D", QueueSettings())
+        let isWaiting = ThreadCondition(false)
+        let count = ThreadCondition<Int?>(nil)
+        fixture.host.polls.receive(
+            from: try fixture.queues.queue("D"), LongPolls.Wish(limit: 1, wait: .seconds(20))
+        ) { _ in
+            isWaiting.withLock { $0 = true }
+            isWaiting.signal()
+        } completion: { result in
+            count.withLock { $0 = (try? result.get())?.count ?? 0 }
+            count.signal()
+        }
+        #expect(isWaiting.wait(upTo: .seconds(30)) { $0 ? true : nil } == true)
+        try leave(dead)
+        #expect(count.wait(upTo: .seconds(30)) { $0 } == 1)
+    }
+
+    @Test("a queue that is asked all the time is looked at once a second")
+    func seldom() throws {
+        let folder = try TemporaryFolder("arrivals")
+        let time = ThreadCondition<UInt64>(5_000_000_000)
+        var environment = QueueEnvironment()
+        environment.nanoseconds = { time.withLock { $0 } }
+        let queues = QueueDirectory(stateDirectory: folder.path, environment: environment)
+        try queues.create("D", QueueSettings())
+        let queue = try queues.queue("D")
+        #expect(queue.takeLookAround())
+        #expect(!queue.takeLookAround())
+        time.withLock { $0 += 1_000_000_000 }
+        #expect(queue.takeLookAround())
     }
 }

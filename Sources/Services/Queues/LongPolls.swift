@@ -71,22 +71,38 @@ package final class LongPolls: Sendable {
         completion: @escaping Completion
     ) {
         look(at: queue, wish) { [self] result in
-            switch result {
-            case .failure(let error): completion(.failure(error))
-            case .success(let look) where look.isFull: completion(.failure(SQSError.overLimit))
-            case .success(let look):
-                let patience = wish.wait ?? look.patience
-                guard look.received.deliveries.isEmpty, patience > .zero else {
+            guard case .success(let first) = result, !first.isFull,
+                first.received.deliveries.isEmpty, queue.takeLookAround()
+            else { return answer(result, from: queue, wish, onWait, completion) }
+            finishArrivals(at: queue) { [self] hadSome in
+                guard hadSome else { return answer(result, from: queue, wish, onWait, completion) }
+                look(at: queue, wish) { [self] in
+                    answer($0, from: queue, wish, onWait, completion)
+                }
+            }
+        }
+    }
+
+    /// Hands out what the first look found, or begins to wait.
+    private func answer(
+        _ result: Result<Queue.Look, any Error>, from queue: Queue, _ wish: Wish,
+        _ onWait: @escaping @Sendable (Ticket) -> Void, _ completion: @escaping Completion
+    ) {
+        switch result {
+        case .failure(let error): completion(.failure(error))
+        case .success(let look) where look.isFull: completion(.failure(SQSError.overLimit))
+        case .success(let look):
+            let patience = wish.wait ?? look.patience
+            guard look.received.deliveries.isEmpty, patience > .zero else {
+                return finish(look.received, of: queue, completion)
+            }
+            if look.received.hasTransfers { finishTransfers(of: queue) {} }
+            let deadline = SystemClock.monotonicNanoseconds() + patience.nanoseconds
+            loop.perform { [self] in
+                if state.with({ $0.isStopped }) {
                     return finish(look.received, of: queue, completion)
                 }
-                if look.received.hasTransfers { finishTransfers(of: queue) {} }
-                let deadline = SystemClock.monotonicNanoseconds() + patience.nanoseconds
-                loop.perform {
-                    if self.state.with({ $0.isStopped }) {
-                        return self.finish(look.received, of: queue, completion)
-                    }
-                    onWait(self.admit(to: queue, wish, deadline, completion))
-                }
+                onWait(admit(to: queue, wish, deadline, completion))
             }
         }
     }
@@ -169,5 +185,12 @@ package final class LongPolls: Sendable {
             try? queues.finishTransfers(of: queue)
             done()
         }
+    }
+
+    /// Looks for what dead processes have left on its way to a queue in which nothing was found.
+    ///
+    /// - Parameter done: gets whether there was something.
+    func finishArrivals(at queue: Queue, _ done: @escaping @Sendable (Bool) -> Void) {
+        workers.execute { [queues] in done(queues.finishArrivals(at: queue.name)) }
     }
 }

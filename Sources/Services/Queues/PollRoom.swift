@@ -142,6 +142,8 @@ final class PollRoom: Sendable {
             self.look()
         case .success(let look):
             if look.received.hasTransfers { polls.finishTransfers(of: queue) {} }
+            // What arrives tells, as everything does that this process writes.
+            if queue.takeLookAround() { polls.finishArrivals(at: queue) { _ in } }
             rest(until: look.nextWake)
             if !isThere { waiter.completion(.success([])) }
             if mustLookAgain || !isThere { self.look() } else { settle() }

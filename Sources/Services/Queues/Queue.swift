@@ -18,6 +18,8 @@ package final class Queue: Sendable {
     private let compressionFloor: Atomic<Int64>
     /// What may be asked without looking at a file, as of the last transaction here.
     let known = Mutex(Known())
+    /// When `takeLookAround` says yes again, on the monotonic clock.
+    let nextLookAround = Atomic<UInt64>(0)
 
     struct Known {
         /// Of which settings it is known.

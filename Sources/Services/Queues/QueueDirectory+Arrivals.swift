@@ -1,6 +1,7 @@
 import Journal
 import Posix
 import QueueModel
+import Synchronization
 
 /// While a queue has messages on their way to another, that one's folder says so:
 /// `arriving-<giver>` holds the number of the process that is at it. Who looks for messages there
@@ -62,6 +63,21 @@ private enum ArrivalMark {
 }
 
 extension Queue {
+    /// How often who finds nothing in a queue that is asked all the time looks at its folder.
+    private static let lookAroundInterval = Duration.seconds(1)
+
+    /// Whether it is time for `QueueDirectory.finishArrivals` once more; says so to one of all who
+    /// ask.
+    func takeLookAround() -> Bool {
+        let now = environment.nanoseconds()
+        let due = nextLookAround.load(ordering: .relaxed)
+        guard now >= due else { return false }
+        let next = now + Self.lookAroundInterval.nanoseconds
+        return nextLookAround.compareExchange(
+            expected: due, desired: next, ordering: .relaxed
+        ).exchanged
+    }
+
     /// Sends messages on their way to another queue; its folder says so from before on, and that
     /// this process is at it.
     func sendAway(

@@ -9,6 +9,7 @@ extension SQSEndpoint {
             throw SQSError.unknownAttribute(unknown)
         }
         guard !names.isEmpty else { return .attributes([]) }
+        queues.finishArrivals(at: queue.name)
         let statistics = try queue.statistics()
         let isAll = names.contains("All")
         return .attributes(
