@@ -174,4 +174,26 @@ import Testing
         time.withLock { $0 += 1_000_000_000 }
         #expect(queue.takeLookAround())
     }
+
+    @Test("it is purged with the others")
+    func purged() throws {
+        let fixture = try HostFixture("arrivals")
+        try leave(fixture.folder, clock: fixture.clock.clock)
+        let endpoint = SQSEndpoint(
+            region: "us-east-1", accountID: "123456789012", host: fixture.host)
+        #expect(fixture.answer(request("PurgeQueue", ""), by: endpoint)?.status == 200)
+        #expect(try marks(fixture.folder) == [])
+        try fixture.queues.keepHouse("Q")
+        #expect(try fixture.queues.queue("D").messageCount == 0)
+    }
+
+    @Test("it is redriven with the others")
+    func moved() throws {
+        let folder = try TemporaryFolder("arrivals")
+        try leave(folder)
+        let later = queues(folder)
+        #expect(try later.startMoveTask(from: "D", to: nil, rate: nil).toMove == 1)
+        let task = try later.runMoveTask(of: "D", isCancelled: { false }, progress: { _ in })
+        #expect(task?.moved == 1)
+    }
 }

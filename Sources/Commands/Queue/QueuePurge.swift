@@ -8,7 +8,10 @@ extension Command {
         examples: ["msorch queue purge OrderQueue"],
         run: { invocation in
             let name = invocation.arguments[0]
-            let count = try invocation.queues().queue(name).purge()
+            let directory = invocation.queues()
+            let queue = try directory.queue(name)
+            directory.finishArrivals(at: name)
+            let count = try queue.purge()
             try invocation.output.result(
                 ["name": .string(name), "purged": .int(Int64(clamping: count))]
             ) { nil }

@@ -18,7 +18,9 @@ extension Command {
         ],
         run: { invocation in
             let name = invocation.arguments[0]
-            let queue = try invocation.queues().queue(name)
+            let directory = invocation.queues()
+            let queue = try directory.queue(name)
+            directory.finishArrivals(at: name)
             do {
                 try queue.tail(
                     last: Int(invocation.number("n") ?? 10), isFollowing: invocation.has("f"),

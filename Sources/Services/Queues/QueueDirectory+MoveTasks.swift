@@ -34,6 +34,7 @@ extension QueueDirectory {
         -> MoveTask
     {
         _ = try queue(name)
+        finishArrivals(at: name)
         if let target {
             _ = try withQueue(target) { try $0.settings }
             guard name != target else {
@@ -85,6 +86,7 @@ extension QueueDirectory {
                 name, holder: try file.flatMap { FileSystem.lockHolder(of: try $0.status()) })
         }
         defer { lock.unlock() }
+        finishArrivals(at: name)
         try finishTransfers(of: source)
         let start = SystemClock.monotonicNanoseconds()
         var count: UInt64 = 0

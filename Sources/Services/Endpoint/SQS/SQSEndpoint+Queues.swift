@@ -71,7 +71,9 @@ extension SQSEndpoint {
     }
 
     func purgeQueue(_ call: SQSCall) throws -> SQSReply {
-        try queue(call).purge()
+        let queue = try queue(call)
+        queues.finishArrivals(at: queue.name)
+        try queue.purge()
         return .nothing
     }
 
