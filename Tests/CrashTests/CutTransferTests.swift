@@ -1,4 +1,5 @@
 import JSON
+import Posix
 import TestSupport
 import Testing
 
@@ -25,6 +26,18 @@ import Testing
         default: #expect(seen.output.contains("lost?"))
         }
         #expect(try msorch(folder, ["queue", "verify", "Q"]).status == 0)
+    }
+
+    @Test("what has arrived leaves no more, also where no file says that it was on its way")
+    func arrived() throws {
+        let folder = try TemporaryFolder("cuttransfer")
+        try cut(folder, at: "after-take")
+        try FileSystem.remove("\(folder.path)/.msorch/queues/Dead/arriving-Q")
+        let stats = try msorch(folder, ["queue", "stats", "--output", "json"])
+        let queues = try JSONValue.parse(stats.output).arrayValue ?? []
+        #expect(queues.map { $0["visible"] } == [.int(1), .int(0)], "\(stats.output)")
+        #expect(queues.map { $0["leaving"] } == [[], []], "\(stats.output)")
+        #expect(stats.error.isEmpty, "\(stats.error)")
     }
 
     private func msorch(

@@ -25,7 +25,11 @@ extension Command {
             // Arrows are drawn among the queues that are shown: looking at one opens no other.
             var givers: [String: [String]] = [:]
             for name in names {
-                let policy = try directory.queue(name).settings.redrivePolicy
+                let queue = try directory.queue(name)
+                // What was cut on its way is counted where it belongs, in every row.
+                directory.finishArrivals(at: name)
+                try? directory.finishTransfers(of: queue)
+                let policy = try queue.settings.redrivePolicy
                 if let policy { givers[policy.deadLetterQueue, default: []].append(name) }
             }
             var rows: [[String]] = []
@@ -34,7 +38,6 @@ extension Command {
             var list: [JSONValue] = []
             for name in names {
                 let queue = try directory.queue(name)
-                directory.finishArrivals(at: name)
                 let statistics: Queue.Statistics
                 do {
                     statistics = try past.map { try queue.statistics(at: $0) } ?? queue.statistics()
