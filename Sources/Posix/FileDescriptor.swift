@@ -40,8 +40,10 @@ package struct FileDescriptor: ~Copyable, Sendable {
         try self.init(path, flags)
     }
 
+    /// Opens for reading. A named pipe opens as well, also before anybody writes to it; reading it
+    /// at an offset is what fails.
     package init(reading path: String) throws(SystemError) {
-        try self.init(path, O_RDONLY | O_CLOEXEC)
+        try self.init(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     }
 
     /// Opens for appending: writes of one call by several processes do not mix.

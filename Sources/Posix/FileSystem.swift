@@ -131,7 +131,14 @@ package enum FileSystem {
 
     /// The whole file.
     package static func read(_ path: String) throws(SystemError) -> [UInt8] {
-        let file = try FileDescriptor(reading: path)
+        do throws(SystemError) {
+            return try read(try FileDescriptor(reading: path))
+        } catch {
+            throw error.naming(path)
+        }
+    }
+
+    private static func read(_ file: borrowing FileDescriptor) throws(SystemError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: Int(try file.status().size) + 1)
         var count = 0
         while true {
@@ -225,7 +232,7 @@ package enum FileSystem {
             try syncDirectory(parent(of: path))
         } catch {
             unlink(temporary)
-            throw error
+            throw error.naming(path)
         }
     }
 

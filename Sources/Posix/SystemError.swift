@@ -24,6 +24,11 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
         SystemError(call: call, code: errno, path: path)
     }
 
+    /// The same with what was called upon, should it not be known.
+    func naming(_ path: String) -> SystemError {
+        SystemError(call: call, code: code, path: self.path ?? path)
+    }
+
     package var isNotFound: Bool { code == ENOENT }
     /// A folder with something in it has the name.
     package var isOccupied: Bool { code == ENOTEMPTY || code == EEXIST }
@@ -47,8 +52,11 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
         strsignal(number).map { String(cString: $0) } ?? "signal \(number)"
     }
 
-    /// The system's own words: "No space left on device".
-    package var reason: String { String(cString: strerror(code)) }
+    /// The system's own words: "No space left on device". Only of a pipe, and what is like it, it
+    /// says too little.
+    package var reason: String {
+        code == ESPIPE ? "Not a regular file" : String(cString: strerror(code))
+    }
     package var description: String {
         path.map { "\(reason): \($0) (\(call))" } ?? "\(reason) (\(call))"
     }

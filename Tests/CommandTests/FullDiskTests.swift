@@ -169,6 +169,14 @@ private enum Bash {
 
                     """),
             Mistake(
+                testDescription: "a directory in place of the deployment",
+                script: "mkdir .msorch/deployment.json; msorch keys list",
+                message: """
+                    error: Is a directory: ./.msorch/deployment.json (pread).
+                    hint: Nothing was changed. Something else has this name; move it away.
+
+                    """),
+            Mistake(
                 testDescription: "a journal of a newer msorch",
                 script: #"""
                     cd .msorch/queues/q; rm -f checkpoint.json reserve lock

@@ -1,3 +1,4 @@
+import Glibc
 import Posix
 import TestSupport
 import Testing
@@ -74,6 +75,17 @@ import Testing
     func errors() {
         let error = #expect(throws: SystemError.self) { try FileSystem.read("/nowhere/at/all") }
         #expect(error?.description == "No such file or directory: /nowhere/at/all (open)")
+    }
+
+    @Test("what is no file is named, and a pipe that nobody writes to keeps no reader waiting")
+    func otherKinds() throws {
+        let folder = try TemporaryFolder()
+        let pipe = "\(folder.path)/pipe"
+        #expect(mkfifo(pipe, 0o600) == 0)
+        var error = #expect(throws: SystemError.self) { try FileSystem.read(pipe) }
+        #expect(error?.description == "Not a regular file: \(pipe) (pread)")
+        error = #expect(throws: SystemError.self) { try FileSystem.read(folder.path) }
+        #expect(error?.description == "Is a directory: \(folder.path) (pread)")
     }
 
     @Test("lines that are appended begin on a line of their own, whatever stands before")
