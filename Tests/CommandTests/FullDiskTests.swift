@@ -109,6 +109,50 @@ private enum Bash {
             """)
     }
 
+    @Test(
+        "a full disk: serve starts all the same, also where a killed one has left its record",
+        .enabled(if: Bash.canMount))
+    func serve() throws {
+        let script = #"""
+            call() {
+                curl -s "$1" -H 'Content-Type: application/x-amz-json-1.0' \
+                    -H "X-Amz-Target: AmazonSQS.$2" -d "$3"
+            }
+            serve() {
+                msorch serve --port 0 --gateway-port 0 --ready-file ../ready 2> ../words & pid=$!
+                for n in {1..3000}; do [ -s ../ready ] && return; sleep 0.01; done
+            }
+            fill() { cat /dev/zero 2> /dev/null > zero; df --output=avail . | tail -1; }
+            mkdir disk; mount -t tmpfs -o size=3m tmpfs disk; cd disk
+            echo '{"lambdas": {}, "queues": {"q": {}}, "security": {"iam": "off"}}' > stack.json
+            msorch deploy --quiet > /dev/null; msorch send q hi > /dev/null
+            serve > /dev/null; kill -9 $pid; wait $pid; rm ../ready
+            fill; serve > /dev/null; msorch status --output json | grep -c "\"pid\":$pid,"
+            kill $pid; wait $pid; echo "end $?"; rm ../ready
+            fill; serve > /dev/null; head -1 ../words | sed "s|$PWD|DISK|"
+            url=$(grep -o 'http://[^"]*' ../ready | head -1)
+            queue="\"QueueUrl\": \"$url/123456789012/q\""
+            handle=$(call $url ReceiveMessage "{$queue}" | grep -o '"ReceiptHandle":"[^"]*')
+            call $url DeleteMessage "{$queue, $handle\"}"
+            kill $pid; wait $pid; echo "end $?"
+            msorch queue stats q --output json | grep -o '"visible":[0-9]*,"inFlight":[0-9]*'
+            """#
+        try script.write(toFile: folder.path + "/serve.sh", atomically: true, encoding: .utf8)
+        let result = try shell("exec unshare -rm bash serve.sh")
+        #expect(
+            result.output == #"""
+                    0
+                1
+                end 0
+                    0
+                Other commands will not find this server: No space left on device: \#
+                DISK/.msorch/run/serve.json (write).
+                end 0
+                "visible":0,"inFlight":0
+
+                """#, "\(result)")
+    }
+
     @Test("what cannot be written out is not deleted")
     func output() throws {
         let result = try shell(

@@ -34,7 +34,7 @@ package final class ServeSession: Sendable {
             gatewayURL: server.gatewayURL ?? "", started: server.host.clock.now())
         housekeeping = Housekeeping(server)
         watch = Mutex(nil)
-        try folder.publish(record)
+        try folder.publish(record, warn: warn)
         let watch = DeploymentWatch(stateDirectory, loop: server.host.loop) { [weak self] in
             guard let self else { return }
             server.host.pool.execute { self.reload() }

@@ -86,10 +86,20 @@ struct RunFolder: ~Copyable {
         self.lock = lock
     }
 
-    /// Tells other commands where this process serves.
-    borrowing func publish(_ record: ServerRecord) throws(SystemError) {
+    /// Tells other commands where this process serves. On a full disk it serves all the same: who
+    /// has the address can empty the queues.
+    borrowing func publish(
+        _ record: ServerRecord, warn: (String) -> Void
+    ) throws(SystemError) {
         let bytes = Array((record.json.serialized() + "\n").utf8)
-        try FileSystem.replace(ServerRecord.path(stateDirectory), with: bytes)
+        // What a killed one left: its room may be all there is.
+        withdraw()
+        do throws(SystemError) {
+            try FileSystem.replace(ServerRecord.path(stateDirectory), with: bytes)
+        } catch {
+            guard error.isNoSpace else { throw error }
+            warn("Other commands will not find this server: \(error).")
+        }
     }
 
     /// From here on nobody is sent here any more.
