@@ -14,9 +14,8 @@ extension Command {
             "msorch queue delete OrderQueue \"$handle\"",
         ],
         run: { invocation in
-            let queue = try invocation.queues()
-                .queue(invocation.arguments[0])
-            for outcome in try queue.delete(Array(invocation.arguments.dropFirst())) {
+            let handles = Array(invocation.arguments.dropFirst())
+            for outcome in try invocation.withQueue({ try $0.delete(handles) }) {
                 try outcome.get()
             }
         })
@@ -35,8 +34,8 @@ extension Command {
                 throw CommandError(
                     .usage, "SECONDS must be a whole number, not '\(invocation.arguments[2])'.")
             }
-            let queue = try invocation.queues()
-                .queue(invocation.arguments[0])
-            try queue.changeVisibility(of: invocation.arguments[1], toSeconds: seconds)
+            try invocation.withQueue { queue in
+                try queue.changeVisibility(of: invocation.arguments[1], toSeconds: seconds)
+            }
         })
 }

@@ -29,7 +29,7 @@ extension Command {
         arguments: [Argument(name: "QUEUE", help: "The queue's name.")],
         examples: ["msorch queue import OrderQueue < orders.jsonl"],
         run: { invocation in
-            let queue = try invocation.queues().queue(invocation.arguments[0])
+            _ = try invocation.queues().queue(invocation.arguments[0])
             var lines = LineSplitter()
             var tally = SendTally()
             while Signals.termination == nil {
@@ -49,7 +49,9 @@ extension Command {
                 for start in stride(from: 0, to: entries.count, by: 1000) {
                     let group = Array(entries[start..<min(start + 1000, entries.count)])
                     var lines = numbers[start...].makeIterator()
-                    try queue.sendBulk(group) { tally.count($0, line: lines.next() ?? 0) }
+                    try invocation.withQueue { queue in
+                        try queue.sendBulk(group) { tally.count($0, line: lines.next() ?? 0) }
+                    }
                 }
                 if let mistake {
                     try tally.report(invocation.output)

@@ -8,10 +8,10 @@ extension Command {
         examples: ["msorch queue purge OrderQueue"],
         run: { invocation in
             let name = invocation.arguments[0]
-            let directory = invocation.queues()
-            let queue = try directory.queue(name)
-            directory.finishArrivals(at: name)
-            let count = try queue.purge()
+            let count = try invocation.withQueue { queue in
+                invocation.queues().finishArrivals(at: name)
+                return try queue.purge()
+            }
             try invocation.output.result(
                 ["name": .string(name), "purged": .int(Int64(clamping: count))]
             ) { nil }

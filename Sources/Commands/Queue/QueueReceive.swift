@@ -35,22 +35,24 @@ extension Command {
             ],
             run: { invocation in
                 let directory = invocation.queues()
-                let queue = try directory.queue(invocation.arguments[0])
                 let isAll = invocation.has("all")
                 let limit = Int(invocation.number("max") ?? (isAll ? 10 : 1))
                 let wait = invocation.number("wait") ?? (isAll ? 0 : defaultWait)
                 repeat {
-                    let deliveries = try queue.receive(
-                        upTo: limit, timeoutSeconds: invocation.number("visibility-timeout"),
-                        wait: .seconds(wait), movingTo: directory,
-                        isCancelled: { Signals.termination != nil })
+                    let deliveries = try invocation.withQueue { queue in
+                        try queue.receive(
+                            upTo: limit, timeoutSeconds: invocation.number("visibility-timeout"),
+                            wait: .seconds(wait), movingTo: directory,
+                            isCancelled: { Signals.termination != nil })
+                    }
                     try write(
                         invocation.has("decompress")
                             ? try unpacked(deliveries, invocation.output) : deliveries,
                         invocation.output)
                     guard !deliveries.isEmpty else { return }
                     if invocation.has("delete") {
-                        for outcome in try queue.delete(deliveries.map(\.received.handle.text)) {
+                        let handles = deliveries.map(\.received.handle.text)
+                        for outcome in try invocation.withQueue({ try $0.delete(handles) }) {
                             try outcome.get()
                         }
                     }

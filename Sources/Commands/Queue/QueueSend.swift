@@ -35,13 +35,13 @@ extension Command {
                 "\(name) OrderQueue \"$(cat order.json)\" --compress",
             ],
             run: { invocation in
-                let queue = try invocation.queues().queue(invocation.arguments[0])
+                // A wrong name has its answer before anything is read.
+                _ = try invocation.queues().queue(invocation.arguments[0])
                 let attributes = try messageAttributes(invocation)
                 if invocation.arguments[1] == "-" {
-                    try sendLines(to: queue, attributes, invocation)
+                    try sendLines(attributes, invocation)
                 } else {
-                    try sendOne(
-                        Array(invocation.arguments[1].utf8), to: queue, attributes, invocation)
+                    try sendOne(Array(invocation.arguments[1].utf8), attributes, invocation)
                 }
             })
     }
@@ -71,12 +71,12 @@ extension Command {
     }
 
     private static func sendOne(
-        _ body: [UInt8], to queue: Queue, _ attributes: MessageAttributes,
-        _ invocation: Invocation
+        _ body: [UInt8], _ attributes: MessageAttributes, _ invocation: Invocation
     ) throws {
         var packing = Packing(isWanted: invocation.has("compress"))
         let (body, attributes) = try packing.pack(body, attributes)
-        let sent = try queue.send([SendEntry(text: body, attributes, invocation)])[0].get()
+        let entry = SendEntry(text: body, attributes, invocation)
+        let sent = try invocation.withQueue { try $0.send([entry]) }[0].get()
         try invocation.output.result(answer(sent, body, attributes)) { sent.messageID }
         packing.report(invocation.output)
     }
@@ -96,7 +96,7 @@ extension Command {
     /// Batches of ten, a hundred batches a lock and a sync: each line is durable before it is
     /// counted.
     private static func sendLines(
-        to queue: Queue, _ attributes: MessageAttributes, _ invocation: Invocation
+        _ attributes: MessageAttributes, _ invocation: Invocation
     ) throws {
         let showsProgress = StandardStream.error.isTerminal && !invocation.output.isQuiet
         var lines = LineSplitter()
@@ -112,7 +112,9 @@ extension Command {
                 }
                 rest = rest.dropFirst(1000)
                 var numbers = part.lazy.map(\.number).makeIterator()
-                try queue.sendBulk(entries) { tally.count($0, line: numbers.next() ?? 0) }
+                try invocation.withQueue { queue in
+                    try queue.sendBulk(entries) { tally.count($0, line: numbers.next() ?? 0) }
+                }
                 if showsProgress { StandardStream.error.write("\r\(tally.sent) sent".utf8) }
             }
         }

@@ -6,6 +6,12 @@ import StackModel
 extension Invocation {
     func queues() -> QueueDirectory { queueDirectory }
 
+    /// Runs `body` with the queue that the first argument names; once more if another one, such as
+    /// a repair's, has come in its place meanwhile.
+    func withQueue<R>(_ body: (Queue) throws -> R) throws -> R {
+        try queues().withQueue(arguments[0], body)
+    }
+
     /// What is done at the end of each command, whatever came of it.
     func end() {
         leaveTraces()

@@ -133,8 +133,8 @@ package final class QueueDirectory: Sendable {
     }
 
     /// Runs `body` with a queue; once more if the one that was open here has been removed by
-    /// another process, which may have made a new one.
-    func withQueue<R>(_ name: String, _ body: (Queue) throws -> R) throws -> R {
+    /// another process, which may have made a new one, or has repaired it.
+    package func withQueue<R>(_ name: String, _ body: (Queue) throws -> R) throws -> R {
         do {
             return try body(try queue(name))
         } catch JournalError.removed {
@@ -165,7 +165,7 @@ package final class QueueDirectory: Sendable {
     /// Changes a queue's attributes.
     package func set(_ name: String, _ settings: QueueSettings) throws {
         try checkRedrive(from: name, settings)
-        try queue(name).set(settings)
+        try withQueue(name) { try $0.set(settings) }
     }
 
     /// Changes some of a queue's attributes, and leaves to the others what others make of them.
@@ -178,7 +178,7 @@ package final class QueueDirectory: Sendable {
         var planned = QueueSettings()
         planned.redrivePolicy = redrive
         try checkRedrive(from: name, planned)
-        try queue(name).change(change)
+        try withQueue(name) { try $0.change(change) }
     }
 
     /// The next use of the queue opens it anew.
