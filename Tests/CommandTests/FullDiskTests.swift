@@ -172,6 +172,23 @@ private enum Bash {
                 """)
     }
 
+    @Test("a message whose id cannot be written out was sent, and the hint says so")
+    func sent() throws {
+        let result = try shell(
+            """
+            msorch queue create q --quiet
+            msorch send q hi > /dev/full; echo "send $?"
+            seq 3 | msorch send q - --output json > /dev/full; echo "lines $?"
+            msorch queue ls > /dev/full; echo "ls $?"
+            msorch queue stats q --output json | grep -o '"visible":[0-9]*'
+            """)
+        #expect(result.output == "send 74\nlines 74\nls 74\n\"visible\":4\n")
+        let full = "error: No space left on device (write to standard output).\n"
+        #expect(
+            result.error == full + "hint: The message was sent.\n" + full
+                + "hint: 3 were sent.\n" + full)
+    }
+
     struct Mistake: Sendable, CustomTestStringConvertible {
         var testDescription: String
         var script: String

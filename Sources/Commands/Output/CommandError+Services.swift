@@ -219,9 +219,7 @@ extension CommandError {
 
     private init(_ error: SystemError) {
         let hint: String? =
-            if error.call.hasPrefix("write to") {
-                "What could not be written out was not deleted, and comes back."
-            } else if error.isDiskFull {
+            if error.isDiskFull {
                 "This was not accepted. Receiving, deleting and purging go on; free some space "
                     + "for the rest."
             } else if error.isFileTooLarge {

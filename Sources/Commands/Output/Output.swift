@@ -11,6 +11,8 @@ package struct Output: Sendable {
 
     package var format = Format.text
     package var isQuiet = false
+    /// What the user should know if a result cannot be written out: what was done all the same.
+    package var hintIfLost: String?
 
     package init() {}
 
@@ -23,6 +25,8 @@ package struct Output: Sendable {
             try StandardStream.output.writeAll(bytes)
         } catch  where error.isBrokenPipe {
             throw BrokenPipe()
+        } catch {
+            throw CommandError(.inputOutput, "\(error).", hint: hintIfLost)
         }
     }
 

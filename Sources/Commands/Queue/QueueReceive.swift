@@ -38,6 +38,8 @@ extension Command {
                 let isAll = invocation.has("all")
                 let limit = Int(invocation.number("max") ?? (isAll ? 10 : 1))
                 let wait = invocation.number("wait") ?? (isAll ? 0 : defaultWait)
+                var output = invocation.output
+                output.hintIfLost = "What could not be written out was not deleted, and comes back."
                 repeat {
                     let deliveries = try invocation.withQueue { queue in
                         try queue.receive(
@@ -47,8 +49,8 @@ extension Command {
                     }
                     try write(
                         invocation.has("decompress")
-                            ? try unpacked(deliveries, invocation.output) : deliveries,
-                        invocation.output)
+                            ? try unpacked(deliveries, output) : deliveries,
+                        output)
                     guard !deliveries.isEmpty else { return }
                     if invocation.has("delete") {
                         let handles = deliveries.map(\.received.handle.text)

@@ -77,7 +77,9 @@ extension Command {
         let (body, attributes) = try packing.pack(body, attributes)
         let entry = SendEntry(text: body, attributes, invocation)
         let sent = try invocation.withQueue { try $0.send([entry]) }[0].get()
-        try invocation.output.result(answer(sent, body, attributes)) { sent.messageID }
+        var output = invocation.output
+        output.hintIfLost = "The message was sent."
+        try output.result(answer(sent, body, attributes)) { sent.messageID }
         packing.report(invocation.output)
     }
 
@@ -204,6 +206,8 @@ struct SendTally {
     }
 
     func report(_ output: Output) throws {
+        var output = output
+        output.hintIfLost = "\(sent) were sent."
         try output.result(["sent": .int(sent), "failed": .int(failed)]) { nil }
         output.note("\(sent) sent.")
     }
