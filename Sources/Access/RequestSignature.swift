@@ -108,12 +108,18 @@ struct RequestSignature: Equatable {
     private init(
         parameters: [(name: String, value: String)]
     ) throws(SignatureFailure) {
-        func value(_ name: String) -> String? { parameters.first { $0.name == name }?.value }
-        guard value("X-Amz-Signature") != nil || value("X-Amz-Credential") != nil else {
-            throw .missing
+        /// Of two, one would be gone by; and a signature does not sign another one.
+        func value(_ name: String) throws(SignatureFailure) -> String? {
+            let values = parameters.filter { $0.name == name }
+            guard values.count <= 1 else {
+                throw .incomplete("'\(name)' must be in the request once.")
+            }
+            return values.first?.value
         }
+        let own = ["X-Amz-Signature", "X-Amz-Credential"]
+        guard parameters.contains(where: { own.contains($0.name) }) else { throw .missing }
         func required(_ name: String) throws(SignatureFailure) -> String {
-            guard let value = value(name) else {
+            guard let value = try value(name) else {
                 throw .incomplete("AWS query-string parameters must include '\(name)'.")
             }
             return value
@@ -126,7 +132,7 @@ struct RequestSignature: Equatable {
             date: try required("X-Amz-Date"),
             signedHeaders: ArraySlice(try required("X-Amz-SignedHeaders").utf8),
             signature: ArraySlice(try required("X-Amz-Signature").utf8))
-        sessionToken = value("X-Amz-Security-Token")
+        sessionToken = try value("X-Amz-Security-Token")
         guard let seconds = Int64(try required("X-Amz-Expires")), (1...604_800).contains(seconds)
         else { throw .incomplete("X-Amz-Expires must be between 1 and 604800 seconds.") }
         expires = seconds

@@ -273,4 +273,24 @@ import Testing
             #expect(((try? result.get()) != nil) == isGood, "\(result)")
         }
     }
+
+    @Test(
+        "what a pre-signed request says of its signature is said once",
+        arguments: [
+            "X-Amz-Signature=0", "X-Amz-Credential=A/1", "X-Amz-Date=20150830T123600Z",
+            "X-Amz-Security-Token=t",
+        ])
+    func presignedTwice(parameter: String) throws {
+        let vector = try #require(Self.vectors.first { $0.testDescription == "get-vanilla" })
+        var request = Self.request(vector.text("query-signed-request"))
+        let name = String(parameter.prefix { $0 != "=" })
+        if !request.query.contains(name) { request.query += "&\(parameter)" }
+        for query in ["\(request.query)&\(parameter)", "\(parameter)&\(request.query)"] {
+            request.query = query
+            let refusal = SignatureFailure.incomplete("'\(name)' must be in the request once.")
+            #expect(throws: refusal) {
+                try vector.verifier.verify(request, at: Self.signed) { _ in vector.key }
+            }
+        }
+    }
 }
