@@ -123,13 +123,30 @@ package struct Policy: Equatable, Sendable {
 
     package init(_ statements: [PolicyStatement]) { self.statements = statements }
 
+    /// A policy as somebody wrote it. A member that stands twice would mean one thing to one reader
+    /// and another to the next, and what another version of the language means nobody here knows.
+    package init(written: LocatedJSON) throws(PolicyError) {
+        if let twin = written.twin {
+            let place = twin.keyPosition
+            throw PolicyError(
+                "'\(twin.key)' stands twice, in line \(place.line), column \(place.column)")
+        }
+        let json = written.plain
+        if let version = json["Version"], !Self.versions.contains(version) {
+            throw PolicyError("Version must be 2012-10-17 or 2008-10-17")
+        }
+        try self.init(json: json)
+    }
+
+    private static let versions: [JSONValue] = ["2012-10-17", "2008-10-17"]
+
     /// A resource's policy: a document whose statements all name whom and what they are about.
     /// Without a principal, one would speak of nobody, and a Deny deny nothing.
     package init(ofResource text: String) throws(PolicyError) {
-        guard let json = try? JSONValue.parse(Array(text.utf8)), json["Statement"] != nil else {
-            throw PolicyError("a policy must be a JSON object with a Statement")
-        }
-        try self.init(json: json)
+        guard let written = try? LocatedJSON.parse(Array(text.utf8)),
+            written.plain["Statement"] != nil
+        else { throw PolicyError("a policy must be a JSON object with a Statement") }
+        try self.init(written: written)
         guard !statements.isEmpty else { throw PolicyError("a policy needs a statement") }
         guard statements.allSatisfy({ $0.principals != nil && $0.resources != nil }) else {
             throw PolicyError("a statement on a resource needs a Principal and a Resource")

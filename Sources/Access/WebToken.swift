@@ -57,8 +57,7 @@ package struct WebToken: Sendable {
         try Self.members(of: payload, "its payload")
     }
 
-    /// Two readers may take different ones of a name that stands twice: such an object is refused,
-    /// at any depth.
+    /// An object with a name that stands twice is refused, at any depth.
     private static func members(
         of bytes: [UInt8], _ what: String
     ) throws(TokenFailure) -> JSONObject {
@@ -70,24 +69,11 @@ package struct WebToken: Sendable {
         } catch {
             throw .malformed("\(what) is not JSON")
         }
-        guard !located.hasTwins else { throw .malformed("\(what) has a member twice") }
+        guard located.twin == nil else { throw .malformed("\(what) has a member twice") }
         guard let object = located.plain.objectValue else {
             throw .malformed("\(what) is no JSON object")
         }
         return object
-    }
-}
-
-extension LocatedJSON {
-    /// Whether any object in it has two members of one name.
-    fileprivate var hasTwins: Bool {
-        switch value {
-        case .object(let members):
-            Set(members.map(\.key)).count != members.count
-                || members.contains { $0.value.hasTwins }
-        case .array(let elements): elements.contains { $0.hasTwins }
-        default: false
-        }
     }
 }
 

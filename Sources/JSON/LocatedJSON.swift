@@ -38,6 +38,25 @@ package struct LocatedJSON: Sendable {
             .object(JSONObject(members.map { (key: $0.key, value: $0.value.plain) }))
         }
     }
+
+    /// A member that stands in its object for the second time, at any depth: of two of one name
+    /// two readers may take different ones. `nil` where there is none.
+    package var twin: LocatedMember? {
+        switch value {
+        case .object(let members):
+            var seen: Set<String> = []
+            for member in members {
+                guard seen.insert(member.key).inserted else { return member }
+                if let twin = member.value.twin { return twin }
+            }
+        case .array(let elements):
+            for element in elements {
+                if let twin = element.twin { return twin }
+            }
+        default: break
+        }
+        return nil
+    }
 }
 
 package struct LocatedMember: Sendable {

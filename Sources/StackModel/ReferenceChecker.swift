@@ -80,6 +80,12 @@ struct ReferenceChecker {
         var statements: [PolicyStatement] = []
         var isWhole = true
         for node in function["policies"]?.elements ?? [] {
+            // The schema sees none in a Condition, which may be anything to it.
+            if let condition = node["Condition"], let twin = condition.value.twin {
+                diagnostics.append(
+                    Diagnostic(
+                        .error, twin.keyPosition, "\(condition.path): '\(twin.key)' stands twice"))
+            }
             do throws(PolicyError) {
                 statements.append(try PolicyStatement(json: node.value.plain))
             } catch {

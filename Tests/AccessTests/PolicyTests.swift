@@ -240,4 +240,41 @@ import Testing
             (error as? PolicyError)?.message == message
         }
     }
+
+    @Test(
+        "what two readers could understand differently is no policy",
+        arguments: [
+            (
+                #"{"Effect": "Deny", "Effect": "Allow", "Action": "*"}"#,
+                "'Effect' stands twice, in line 1, column 20"
+            ),
+            (
+                #"{"Statement": [{"Effect": "Allow", "Action": "*", "Condition": {"Bool": {"k": true, "k": false}}}]}"#,
+                "'k' stands twice, in line 1, column 85"
+            ),
+            (
+                #"{"Statement": [], "Statement": [{}]}"#,
+                "'Statement' stands twice, in line 1, column 19"
+            ),
+            (
+                #"{"Version": "2012-10-18", "Statement": []}"#,
+                "Version must be 2012-10-17 or 2008-10-17"
+            ),
+            (
+                #"{"Version": 2012, "Statement": []}"#, "Version must be 2012-10-17 or 2008-10-17"
+            ),
+        ])
+    func ambiguities(text: String, message: String) throws {
+        let written = try LocatedJSON.parse(Array(text.utf8))
+        #expect { try Policy(written: written) } throws: { error in
+            (error as? PolicyError)?.message == message
+        }
+    }
+
+    @Test("IAM's versions", arguments: ["2012-10-17", "2008-10-17"])
+    func versions(version: String) throws {
+        let text = #"{"Version": "\#(version)", "Statement": \#(Self.allow(""))}"#
+        let policy = try Policy(written: try LocatedJSON.parse(Array(text.utf8)))
+        #expect(policy.statements.count == 1)
+    }
 }

@@ -49,6 +49,8 @@ import Testing
             #"{"Statement":{"Effect":"Deny",\#(own)}}"#,
             #"{"Statement":[{"Effect":"Allow","Action":"*",\#(own)},{}]}"#,
             #"{"Statement":{"Effect":"Deny","Action":"*",\#(own),"Condition":{"Sure":{"k":1}}}}"#,
+            #"{"Statement":{"Effect":"Deny","Effect":"Allow","Action":"*",\#(own)}}"#,
+            #"{"Version":"2012-10-18","Statement":{"Effect":"Deny","Action":"*",\#(own)}}"#,
         ])
     func refused(policy: String) throws {
         let attributes: JSONObject = ["Attributes": ["Policy": .string(policy)]]

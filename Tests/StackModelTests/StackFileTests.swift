@@ -157,6 +157,16 @@ import Testing
                     #""policies": [{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"Bool": {"k": true}}}, {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"Maybe": {"k": "v"}}}]"#,
                 expected: "lambdas.F.policies[1].Condition: 'Maybe' is no condition operator"),
             Crossing(
+                testDescription: "a condition's key twice",
+                function:
+                    #""policies": [{"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"Bool": {"k": true, "k": false}}}]"#,
+                expected: "lambdas.F.policies[0].Condition: 'k' stands twice"),
+            Crossing(
+                testDescription: "a statement's effect twice",
+                function:
+                    #""policies": [{"Effect": "Deny", "Effect": "Allow", "Action": "*", "Resource": "*"}]"#,
+                expected: "lambdas.F.policies[0].Effect stands twice"),
+            Crossing(
                 testDescription: "a dead-letter queue of the other type",
                 queues:
                     #""Q": {"redrive": {"deadLetterQueue": "D.fifo", "maxReceiveCount": 1}}, "D.fifo": {}"#,

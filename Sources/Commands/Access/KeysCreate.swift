@@ -44,12 +44,12 @@ extension Command {
             }
         }
         do {
-            let json = try JSONValue.parse(text)
-            guard !(try Policy(json: json)).statements.contains(where: \.isOfResource) else {
+            let written = try LocatedJSON.parse(Array(text.utf8))
+            guard !(try Policy(written: written)).statements.contains(where: \.isOfResource) else {
                 throw CommandError(
                     .usage, "A key's policy names no Principal: it speaks of the key itself.")
             }
-            return json
+            return written.plain
         } catch let error as JSONError {
             throw CommandError(
                 .usage,
