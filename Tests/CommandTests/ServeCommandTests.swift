@@ -85,6 +85,44 @@ import Testing
         #expect(serve.end(by: SIGTERM) == 0)
     }
 
+    @Test("simulate asks the queue's own policy, too, whoever set it")
+    func simulate() throws {
+        let all = #", "policies": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}]"#
+        try deploy(more: all, iam: "off")
+        let arn = "arn:aws:sqs:us-east-1:123456789012:Failures"
+        func simulate(_ resource: String, _ more: [String] = []) throws -> [JSONValue?] {
+            let command = ["iam", "simulate", "Worker", "sqs:SendMessage", resource] + more
+            let json = try json(command)
+            return [
+                json["decision"], json["statement"]?["Sid"], .int(Int64(try run(command).status)),
+            ]
+        }
+        #expect(try simulate("Failures") == ["allowed", nil, 0])
+        let serve = try RunningServe(in: folder.path)
+        for (condition, secure) in [
+            ("", "explicitDeny"),
+            (#", "Condition": {"Bool": {"aws:SecureTransport": "false"}}"#, "allowed"),
+        ] {
+            let policy = """
+                {"Version": "2012-10-17", "Statement": {"Sid": "Shut", "Effect": "Deny",
+                  "Principal": "*", "Action": "sqs:SendMessage", "Resource": "\(arn)"\(condition)}}
+                """
+            let parameters = [
+                "Action=SetQueueAttributes", "QueueUrl=/123456789012/Failures",
+                "Attribute.1.Name=Policy", "Attribute.1.Value=\(PercentEncoding.encode(policy))",
+            ]
+            #expect(try serve.get("/?" + parameters.joined(separator: "&")).status == 200)
+            for resource in ["Failures", arn] {
+                #expect(try simulate(resource) == ["explicitDeny", "Shut", 1])
+            }
+            #expect(try simulate("\(arn)2") == ["allowed", nil, 0])
+            let context = ["--context", "AWS:SecureTransport=true"]
+            #expect(try simulate("Failures", context)[0] == .string(secure))
+        }
+        #expect(serve.end(by: SIGTERM) == 0)
+        #expect(try simulate("Failures") == ["explicitDeny", "Shut", 1])
+    }
+
     @Test("env is for a shell, and refuses where nobody serves")
     func env() throws {
         try deploy()

@@ -22,10 +22,12 @@ extension Command {
             let deployment = try invocation.deployment()
             let principal = try deployment.principal(named: invocation.arguments[0])
             let request = AccessRequest(
-                principal: principal.arn, action: invocation.arguments[1],
+                principal: principal.arn, action: try action(invocation.arguments[1]),
                 resource: deployment.stack.arn(of: invocation.arguments[2]),
                 context: try context(invocation.text("context")))
-            let decision = AccessDecision(request, identity: principal.policy)
+            let decision = AccessDecision(
+                request, identity: principal.policy,
+                resource: try invocation.policy(ofQueue: request.resource, deployment.stack))
             let json: JSONValue = [
                 "principal": .string(request.principal), "action": .string(request.action),
                 "resource": .string(request.resource), "decision": .string(decision.word),
@@ -38,7 +40,28 @@ extension Command {
             if !decision.isAllowed { throw SilentExit(exitCode: .failure) }
         })
 
+    /// - Throws: `CommandError` if its service is one of msorch's, and has no such action.
+    private static func action(_ action: String) throws -> String {
+        let service = action.prefix { $0 != ":" }.lowercased()
+        let known = Authorizer.actions.filter { $0.hasPrefix("\(service):") }
+        guard action.contains(":") else {
+            throw CommandError(
+                .usage, "ACTION must be SERVICE:ACTION, not '\(action)'.",
+                hint: "Such as sqs:SendMessage.")
+        }
+        guard known.isEmpty || known.contains(where: { $0.lowercased() == action.lowercased() })
+        else {
+            throw CommandError(
+                .usage, "No policy is asked about '\(action)' here.",
+                hint: closestMatch(to: action, among: known).map { "Did you mean '\($0)'?" }
+                    ?? "Of \(service): \(known.joined(separator: ", ")).")
+        }
+        return action
+    }
+
+    /// What is known of every call to a `serve`, unless the user says otherwise.
     private static func context(_ text: String?) throws -> [String: [String]] {
+        let plain = ["aws:sourceip": ["127.0.0.1"], "aws:securetransport": ["false"]]
         var context: [String: [String]] = [:]
         for pair in (text ?? "").split(separator: ",") {
             let parts = pair.split(separator: "=", maxSplits: 1)
@@ -47,9 +70,9 @@ extension Command {
                     .usage, "--context must be KEY=VALUE pairs, not '\(pair)'.",
                     hint: "For example --context aws:SourceIp=127.0.0.1.")
             }
-            context[String(parts[0]), default: []].append(String(parts[1]))
+            context[parts[0].lowercased(), default: []].append(String(parts[1]))
         }
-        return context
+        return context.merging(plain) { given, _ in given }
     }
 }
 
@@ -74,6 +97,16 @@ extension Deployment {
                 .failure, "There is no key for '\(name)'.", hint: "'msorch deploy' makes one.")
         }
         return principal
+    }
+}
+
+extension Invocation {
+    /// The policy of the queue that an ARN means, as `serve` finds it.
+    fileprivate func policy(ofQueue arn: String, _ stack: Stack) throws -> Policy? {
+        let prefix = stack.queueARN("")
+        guard arn.hasPrefix(prefix) else { return nil }
+        return try queues().policy(
+            of: String(arn.dropFirst(prefix.count)), owner: stack.developerARN)
     }
 }
 

@@ -70,6 +70,11 @@ package struct Authorizer: Sendable {
             ?? SignatureVerifier.keyID(of: SignedRequest(request))
     }
 
+    /// Every action that policies are asked about.
+    package static let actions: [String] =
+        Set(SQSOperation.allCases.map(\.action)).sorted()
+        + ["lambda:InvokeFunction", "execute-api:Invoke"]
+
     /// Whether policies say who may do what.
     package var asksPolicies: Bool { mode != .off }
 

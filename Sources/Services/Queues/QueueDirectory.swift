@@ -1,3 +1,4 @@
+import Access
 import JSON
 import Journal
 import Posix
@@ -179,6 +180,18 @@ package final class QueueDirectory: Sendable {
         planned.redrivePolicy = redrive
         try checkRedrive(from: name, planned)
         try withQueue(name) { try $0.change(change) }
+    }
+
+    /// The queue's own policy, whoever set it; a queue that is not there has nothing to say.
+    ///
+    /// - Parameter owner: who may use the queue although its policy is none.
+    /// - Throws: what keeps the queue from being read: nobody knows then what it denies.
+    package func policy(of name: String, owner: String) throws -> Policy? {
+        do {
+            return try withQueue(name) { try $0.newestPolicy(owner: owner) }
+        } catch QueueError.noSuchQueue, JournalError.removed {
+            return nil
+        }
     }
 
     /// The next use of the queue opens it anew.

@@ -1,5 +1,4 @@
 import Access
-import Journal
 import QueueModel
 
 /// Who may do what: the caller's own policy and the queue's, together (docs/security.md).
@@ -30,26 +29,14 @@ extension SQSEndpoint {
     func authorize(_ exchange: SQSExchange, _ name: String?) throws {
         guard let caller = exchange.caller else { return }
         let resource = resource(of: exchange.call, name)
-        let policy = try queueName(arn: resource).flatMap { try newestPolicy(of: $0) }
+        let policy = try queueName(arn: resource).flatMap {
+            try queues.policy(of: $0, owner: ownerARN)
+        }
         guard
             let judgement = judgement(of: exchange, on: resource, policy, isFinal: true),
             judgement.isRefused
         else { return }
         throw caller.isAnonymous ? SQSError(.missing) : SQSError.accessDenied(judgement.message)
-    }
-
-    /// A queue that is not there has nothing to say.
-    private func newestPolicy(of name: String) throws -> Policy? {
-        do {
-            do {
-                return try queues.queue(name).newestPolicy(owner: ownerARN)
-            } catch JournalError.removed {
-                queues.forget(name)  // another queue may have its name by now
-                return try queues.queue(name).newestPolicy(owner: ownerARN)
-            }
-        } catch QueueError.noSuchQueue, JournalError.removed {
-            return nil
-        }
     }
 
     /// Who may use a queue whose policy cannot be read.
