@@ -170,7 +170,9 @@ extension CommandError {
             self.init(
                 .notFound, "There is no function '\(name)'.",
                 hint: near.map { "Did you mean '\($0)'?" }
-                    ?? "There are: \(existing.joined(separator: ", ")).")
+                    ?? (existing.isEmpty
+                        ? "There are none: \"lambdas\" in the stack file defines them."
+                        : "There are: \(existing.joined(separator: ", "))."))
         case .payloadTooLarge(let bytes):
             self.init(
                 .usage,
