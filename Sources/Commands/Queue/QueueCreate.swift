@@ -58,6 +58,11 @@ extension Command {
             settings.maximumMessageSize =
                 invocation.number("maximum-message-size") ?? settings.maximumMessageSize
             settings.isContentBasedDeduplication = invocation.has("content-based-deduplication")
+            guard settings.isFIFO || !settings.isContentBasedDeduplication else {
+                throw CommandError(
+                    .usage, "--content-based-deduplication is for FIFO queues only.",
+                    hint: "A FIFO queue's name ends in '.fifo'.")
+            }
             settings.durability = invocation.text("durability") == "os" ? .os : .fsync
             settings.compressionBytes = invocation.number("compression")
             settings.historyBytes = invocation.number("history")
