@@ -207,6 +207,15 @@ import Testing
         #expect(shell.status == 2 && shell.error.contains("--ready-fd 3 is not open for writing"))
     }
 
+    @Test("what an earlier serve said of its ports is gone as soon as the next one begins")
+    func staleReadyFile() throws {
+        let ready = folder.path + "/ready.json"
+        try FileSystem.replace(ready, with: Array("{}".utf8))
+        // With nothing deployed, it does not get any further.
+        #expect(try run(["serve", "--port", "0", "--ready-file", "ready.json"]).status == 3)
+        #expect(!FileSystem.exists(ready))
+    }
+
     @Test("messages are delivered as they come, whoever sends them")
     func delivery() throws {
         try deploy()

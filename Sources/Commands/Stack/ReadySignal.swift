@@ -6,7 +6,8 @@ struct ReadySignal {
     private let file: String?
     private let descriptor: Int32?
 
-    /// Looks whether it can be given, before anything has begun.
+    /// Looks whether it can be given, before anything has begun, and takes back what an earlier
+    /// one has said.
     /// - Throws: `CommandError` of a usage that cannot work.
     init(file: String?, descriptor: Int64?) throws {
         self.file = file
@@ -27,6 +28,7 @@ struct ReadySignal {
                     "--ready-file \(file) cannot be written: \(folder) takes no files of yours.",
                     hint: Self.nothingDone)
             }
+            try Self.writing(file) { path throws(SystemError) in try FileSystem.remove(path) }
         }
         if let number = self.descriptor, !FileDescriptor.isWritable(number) {
             throw CommandError(
@@ -40,11 +42,10 @@ struct ReadySignal {
     /// - Throws: `CommandError` that names what the user named.
     func send(_ json: JSONValue) throws {
         let line = Array((json.serialized() + "\n").utf8)
-        do throws(SystemError) {
-            if let file { try FileSystem.replace(file, with: line) }
-        } catch {
-            throw CommandError(
-                .inputOutput, "--ready-file \(file ?? "") cannot be written: \(error.reason).")
+        if let file {
+            try Self.writing(file) { path throws(SystemError) in
+                try FileSystem.replace(path, with: line)
+            }
         }
         guard let descriptor else { return }
         do throws(SystemError) {
@@ -53,6 +54,17 @@ struct ReadySignal {
         } catch {
             throw CommandError(
                 .inputOutput, "--ready-fd \(descriptor) cannot be written to: \(error.reason).")
+        }
+    }
+
+    private static func writing(
+        _ file: String, _ body: (String) throws(SystemError) -> Void
+    ) throws {
+        do throws(SystemError) {
+            try body(file)
+        } catch {
+            throw CommandError(
+                .inputOutput, "--ready-file \(file) cannot be written: \(error.reason).")
         }
     }
 }
