@@ -22,19 +22,17 @@ extension Command {
                 try invocation.arguments.isEmpty ? directory.names() : invocation.arguments
             let now = StackClock().now()
             let past = try moment(invocation, now)
-            // Arrows are drawn among the queues that are shown: looking at one opens no other.
-            var givers: [String: [String]] = [:]
+            // What was cut on its way is counted where it belongs, in every row.
             for name in names {
                 let queue = try directory.queue(name)
-                // What was cut on its way is counted where it belongs, in every row.
                 directory.finishArrivals(at: name)
                 try? directory.finishTransfers(of: queue)
-                let policy = try queue.settings.redrivePolicy
-                if let policy { givers[policy.deadLetterQueue, default: []].append(name) }
             }
+            let existing = try directory.names()
+            let givers =
+                invocation.output.format == .json ? [:] : givers(in: directory, existing)
             var rows: [[String]] = []
             var notes: [String] = []
-            let existing = try directory.names()
             var list: [JSONValue] = []
             for name in names {
                 let queue = try directory.queue(name)
@@ -57,6 +55,19 @@ extension Command {
             try invocation.output.table(.array(list), header, rows)
             for note in notes { invocation.output.note(note) }
         })
+
+    /// Which queues' dead letters go to a queue: also those that are not shown. Of one that cannot
+    /// be read nobody knows; who asks for it is told.
+    private static func givers(
+        in directory: QueueDirectory, _ names: [String]
+    ) -> [String: [String]] {
+        var givers: [String: [String]] = [:]
+        for name in names {
+            guard let policy = try? directory.queue(name).settings.redrivePolicy else { continue }
+            givers[policy.deadLetterQueue, default: []].append(name)
+        }
+        return givers
+    }
 
     /// What a table has no room for.
     private static func notes(
