@@ -14,7 +14,13 @@
 // A macro that Swift cannot read.
 static inline int msorch_public_key_parts(void) { return EVP_PKEY_PUBLIC_KEY; }
 
-// A builder keeps the names that it is given: literals stay.
+// Parameters and their builders keep the names that they are given: literals stay.
+static inline int msorch_hash_by_sha256(EVP_MAC_CTX *context) {
+    char digest[] = "SHA256";
+    OSSL_PARAM parts[] = {OSSL_PARAM_construct_utf8_string("digest", digest, 0), OSSL_PARAM_construct_end()};
+    return EVP_MAC_CTX_set_params(context, parts);
+}
+
 static inline int msorch_push_rsa(OSSL_PARAM_BLD *parts, const BIGNUM *n, const BIGNUM *e) {
     return OSSL_PARAM_BLD_push_BN(parts, "n", n) && OSSL_PARAM_BLD_push_BN(parts, "e", e);
 }

@@ -20,14 +20,7 @@ package enum MessageAuthentication {
     /// Never used, only copied: libcrypto would look both algorithms up by their names each time.
     nonisolated(unsafe) private static let prepared: OpaquePointer? = {
         let context = EVP_MAC_CTX_new(EVP_MAC_fetch(nil, "HMAC", nil))
-        var digest = Array("SHA256".utf8CString)
-        digest.withUnsafeMutableBufferPointer { digest in
-            var parameters = [
-                OSSL_PARAM_construct_utf8_string("digest", digest.baseAddress, 0),
-                OSSL_PARAM_construct_end(),
-            ]
-            EVP_MAC_CTX_set_params(context, &parameters)
-        }
+        precondition(msorch_hash_by_sha256(context) == 1, "libcrypto knows HMAC and SHA-256")
         return context
     }()
 
