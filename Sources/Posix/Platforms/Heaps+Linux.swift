@@ -7,4 +7,8 @@ extension ProcessEnvironment {
     package static func shareHeaps() {
         mallopt(msorch_most_heaps, CInt(clamping: processorCount))
     }
+
+    /// Gives the system back what lies free in the heaps, between what is in use: it would stay at
+    /// what the busiest moment took (malloc_trim(3)). Takes a millisecond or two.
+    package static func giveBackMemory() { malloc_trim(0) }
 }

@@ -26,7 +26,10 @@ final class Housekeeping: Sendable {
     func start() {
         repeating(every: { Self.flushInterval }) { $0.flush() }
         repeating(every: { [alarms] in alarms.interval }) { $0.alarms.judge() }
-        repeating(every: { Self.queueInterval }) { $0.keepQueues() }
+        repeating(every: { Self.queueInterval }) {
+            $0.keepQueues()
+            ProcessEnvironment.giveBackMemory()
+        }
         // What died with others before.
         server.host.pool.execute { [self] in keepQueues() }
     }
