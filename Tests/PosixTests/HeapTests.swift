@@ -4,7 +4,11 @@ import Testing
 
 /// Memory that a process does not need any more.
 @Suite struct HeapTests {
-    @Test("what lies free between what is in use goes back to the system")
+    @Test(
+        "what lies free between what is in use goes back to the system",
+        .enabled(
+            if: ProcessEnvironment.value("MSORCH_SANITIZER") == nil,
+            "a sanitizer brings a heap of its own"))
     func givesBack() async {
         await #expect(processExitsWith: .success) {
             func residentPages() throws -> Int {
