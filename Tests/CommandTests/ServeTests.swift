@@ -130,9 +130,13 @@ import Testing
     func second() throws {
         try deploy()
         let serve = try RunningServe(in: folder.path)
-        let result = try run(["serve", "--port", "0", "--gateway-port", "0"])
+        let ready = folder.path + "/ready.json"
+        try FileSystem.replace(ready, with: Array("of the first".utf8))
+        let result = try run(
+            ["serve", "--port", "0", "--gateway-port", "0", "--ready-file", "ready.json"])
         #expect(result.status == 4)
         #expect(result.error.contains("by process \(serve.pid) at \(serve.endpointURL)"))
+        #expect(try FileSystem.read(ready) == Array("of the first".utf8))
     }
 
     @Test("a busy port names who has it")

@@ -6,8 +6,7 @@ struct ReadySignal {
     private let file: String?
     private let descriptor: Int32?
 
-    /// Looks whether it can be given, before anything has begun, and takes back what an earlier
-    /// one has said.
+    /// Looks whether it can be given, before anything has begun.
     /// - Throws: `CommandError` of a usage that cannot work.
     init(file: String?, descriptor: Int64?) throws {
         self.file = file
@@ -28,7 +27,6 @@ struct ReadySignal {
                     "--ready-file \(file) cannot be written: \(folder) takes no files of yours.",
                     hint: Self.nothingDone)
             }
-            try Self.writing(file) { path throws(SystemError) in try FileSystem.remove(path) }
         }
         if let number = self.descriptor, !FileDescriptor.isWritable(number) {
             throw CommandError(
@@ -38,6 +36,13 @@ struct ReadySignal {
     }
 
     private static let nothingDone = "Nothing was started."
+
+    /// Takes back what an earlier `serve` has said that is gone.
+    /// - Throws: `CommandError` that names what the user named.
+    func takeBack() throws {
+        guard let file else { return }
+        try Self.writing(file) { path throws(SystemError) in try FileSystem.remove(path) }
+    }
 
     /// - Throws: `CommandError` that names what the user named.
     func send(_ json: JSONValue) throws {

@@ -36,6 +36,7 @@ extension Command {
         run: { invocation in
             let signal = try ReadySignal(
                 file: invocation.text("ready-file"), descriptor: invocation.number("ready-fd"))
+            try ServerRecord.unlessServed(invocation.stateDirectory) { try signal.takeBack() }
             let deployment = try invocation.deployment()
             let options = try options(invocation, deployment.stack)
             try Signals.allowHurry()
