@@ -2,23 +2,17 @@ import Posix
 import Synchronization
 
 /// Who waits for a record to be on the disk.
-enum CommitWaiter: Sendable {
-    case thread(Waiter)
-    /// Of work that an event loop submitted, or nobody's.
-    case callback(any JournalWork, (any JournalLoop)?)
-}
+enum Claim: Sendable {
+    case thread(Waiter, DurabilityTicket)
+    /// Work that was submitted, and is done.
+    case work(Lined)
 
-/// Somebody who waits, and for what.
-struct Claim: Sendable {
-    let ticket: DurabilityTicket
-    let waiter: CommitWaiter
-}
-
-/// Work that is over, for better or worse.
-private struct ConcludedWork: Sendable {
-    let work: any JournalWork
-    let loop: (any JournalLoop)?
-    let failure: JournalError?
+    var ticket: DurabilityTicket {
+        switch self {
+        case .thread(_, let ticket): ticket
+        case .work(let lined): lined.ticket
+        }
+    }
 }
 
 /// Group commit: one `fdatasync` for everybody who waits. Whoever leads syncs all that is appended
@@ -69,7 +63,7 @@ extension Journal {
             if commit.reach.settles(ticket) { return (.done, nil) }
             if commit.takeLead() { return (.lead, nil) }
             let waiter = Waiter()
-            commit.add(Claim(ticket: ticket, waiter: .thread(waiter)))
+            commit.add(.thread(waiter, ticket))
             return (nil, waiter)
         }
         switch word ?? waiter?.wait() ?? .done {
@@ -83,21 +77,26 @@ extension Journal {
     }
 
     /// As `waitDurable`, for those who do not wait.
-    func whenDurable(_ claims: [Claim]) {
+    func whenDurable(_ works: [Lined]) {
         let (leads, done) = commit.withLock { commit in
-            let reach = commit.reach
-            for claim in claims where !reach.settles(claim.ticket) { commit.add(claim) }
-            let leads = !commit.claims.isEmpty && commit.takeLead()
-            return (leads, claims.filter { reach.settles($0.ticket) })
+            var done: [Lined] = []
+            for work in works {
+                if commit.reach.settles(work.ticket) {
+                    done.append(work)
+                } else {
+                    commit.add(.work(work))
+                }
+            }
+            return (!commit.claims.isEmpty && commit.takeLead(), done)
         }
         if leads { execute { self.syncForOthers() } }
-        tell(done)
+        conclude(done, commit.withLock { $0.reach.losses })
     }
 
     private func syncForOthers() {
         func isNextUnattended() -> Bool {
             commit.withLock { commit in
-                if case .callback? = commit.claims.first?.waiter { true } else { false }
+                if case .work? = commit.claims.first { true } else { false }
             }
         }
         while isNextUnattended() { try? syncOnce() }
@@ -105,8 +104,8 @@ extension Journal {
     }
 
     private func handSyncOver() {
-        let next = commit.withLock { commit -> CommitWaiter? in
-            guard let next = commit.claims.first?.waiter else {
+        let next = commit.withLock { commit -> Claim? in
+            guard let next = commit.claims.first else {
                 commit.isSyncing = false
                 return nil
             }
@@ -114,8 +113,8 @@ extension Journal {
             return next
         }
         switch next {
-        case .thread(let waiter): waiter.wake(.lead)
-        case .callback: execute { self.syncForOthers() }
+        case .thread(let waiter, _): waiter.wake(.lead)
+        case .work: execute { self.syncForOthers() }
         case nil: break
         }
     }
@@ -149,9 +148,9 @@ extension Journal {
             // Also those who came with records that a failed reload has left unaccounted for.
             let last = max(reach.appended, lastAwaited)
             for claim in takeClaims(where: { $0.ticket.n <= last }) {
-                switch claim.waiter {
-                case .thread(let thread): thread.wake(.failed(error))
-                case .callback(let work, _): work.conclude(error)
+                switch claim {
+                case .thread(let thread, _): thread.wake(.failed(error))
+                case .work(let work): work.settle(error)
                 }
             }
             throw error
@@ -168,27 +167,28 @@ extension Journal {
     private func tell(_ claims: [Claim]) {
         guard !claims.isEmpty else { return }
         let losses = commit.withLock { $0.reach.losses }
-        var concluded: [ConcludedWork] = []
+        var works: [Lined] = []
+        works.reserveCapacity(claims.count)
         for claim in claims {
-            switch claim.waiter {
-            case .thread(let thread): thread.wake(.done)  // it looks itself
-            case .callback(let work, let loop):
-                let failure = losses.cover(claim.ticket) ? JournalError.notDurable : nil
-                concluded.append(ConcludedWork(work: work, loop: loop, failure: failure))
+            switch claim {
+            case .thread(let thread, _): thread.wake(.done)  // it looks itself
+            case .work(let work): works.append(work)
             }
         }
-        conclude(concluded)
+        conclude(works, losses)
     }
 
     /// A loop is woken once for all that it submitted, and told on its own thread: who syncs goes
     /// on.
-    private func conclude(_ concluded: [ConcludedWork]) {
-        var rest = concluded[...]
+    private func conclude(_ works: [Lined], _ losses: Losses) {
+        var rest = works[...]
         while let first = rest.first {
             let same = rest.prefix { $0.loop === first.loop }
             rest = rest.dropFirst(same.count)
             let tell: @Sendable () -> Void = {
-                for item in same { item.work.conclude(item.failure) }
+                for work in same {
+                    work.settle(losses.cover(work.ticket) ? JournalError.notDurable : nil)
+                }
             }
             if let loop = first.loop, !loop.isOnLoop, loop.execute(tell) { continue }
             tell()

@@ -151,9 +151,13 @@ package final class Journal<State: JournaledState>: Sendable {
     }
 
     func conclude(_ batch: [Lined]) {
-        var waits: [Claim] = []
+        var waits: [Lined] = []
         for transaction in batch {
-            if let wait = transaction.conclude() { waits.append(wait) }
+            if transaction.awaitsDisk {
+                waits.append(transaction)
+            } else {
+                transaction.settle(transaction.failure)
+            }
         }
         // Whoever led is not waiting; that it is told all the same does not matter.
         for transaction in batch { transaction.waiter?.wake(.done) }

@@ -56,14 +56,10 @@ final class Transaction<State: JournaledState>: Lined, @unchecked Sendable {
         }
     }
 
-    override func conclude() -> Claim? {
-        defer { work = .none }
-        guard case .given(let given) = work else { return nil }
-        guard failure == nil, mustBeDurable, !isOnDisk else {
-            given.conclude(failure)
-            return nil
-        }
-        return Claim(ticket: ticket, waiter: .callback(given, loop))
+    override func settle(_ failure: (any Error)?) {
+        let given = work
+        work = .none
+        if case .given(let work) = given { work.conclude(failure) }
     }
 }
 
@@ -105,9 +101,12 @@ class Lined: @unchecked Sendable {
 
     func fail(_ error: any Error) { failure = error }
 
-    /// It is over. Its caller's closure must not outlive the call that lent it.
-    /// - Returns: who must be told once its record is on the disk; all others have been.
-    func conclude() -> Claim? {
+    /// Whether its caller must be told only once its record is on the disk. One that waits looks
+    /// itself.
+    var awaitsDisk: Bool { waiter == nil && failure == nil && mustBeDurable && !isOnDisk }
+
+    /// It is over: tells its caller. A closure must not outlive the call that lent it.
+    func settle(_ failure: (any Error)?) {
         preconditionFailure("only a transaction lines up")
     }
 }
