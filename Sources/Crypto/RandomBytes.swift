@@ -45,10 +45,16 @@ package enum RandomBytes {
 
     package static func uint64() -> UInt64 { stock.withLock { $0.uint64() } }
 
+    /// The 128 bits of a version 4 UUID (RFC 9562).
+    package static func uuidBits() -> (high: UInt64, low: UInt64) {
+        let (high, low) = stock.withLock { ($0.uint64(), $0.uint64()) }
+        return (high & ~0xF000 | 0x4000, low & ~(0b11 << 62) | 0b10 << 62)
+    }
+
     /// A version 4 UUID (RFC 9562), lower case.
     package static func uuid() -> String {
-        let (high, low) = stock.withLock { ($0.uint64(), $0.uint64()) }
-        return uuid(high & ~0xF000 | 0x4000, low & ~(0b11 << 62) | 0b10 << 62)
+        let (high, low) = uuidBits()
+        return uuid(high, low)
     }
 
     private static func uuid(_ high: UInt64, _ low: UInt64) -> String {

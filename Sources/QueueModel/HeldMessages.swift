@@ -85,15 +85,13 @@ package struct HeldMessages: Equatable, Sendable {
     mutating func remove(_ place: Place) -> HeldMessage? {
         guard let position = position(of: place) else { return nil }
         clear(slot(of: place, at: position))
-        let message = values[position]
         let last = values.count - 1
         if position < last {
             // The last one takes its place.
             slots[slot(of: values[last].entry.place, at: last)] = UInt32(position + 1)
-            values[position] = values[last]
+            values.swapAt(position, last)
         }
-        values.removeLast()
-        return message
+        return values.removeLast()
     }
 
     package static func == (lhs: HeldMessages, rhs: HeldMessages) -> Bool {

@@ -16,6 +16,9 @@ package struct MessageID: Hashable, Sendable {
         func hash(into hasher: inout Hasher) { hasher.combine(value) }
     }
 
+    /// A UUID by its bits.
+    package init(uuid bits: (high: UInt64, low: UInt64)) { (high, low) = bits }
+
     package init(_ text: String) {
         var text = text
         let uuid = text.withUTF8 { Self.uuid(UnsafeRawBufferPointer($0)) }

@@ -79,9 +79,7 @@ package enum QueueRecord: Equatable, Sendable {
         switch self {
         case .base(let value, let held):
             Self.appendBase(value, held, to: &output) { _ in }
-        case .send(let messages):
-            JSONWriter.append("\"op\":\"send\",", &output)
-            Self.append(messages, to: &output)
+        case .send(let messages): Self.append(send: messages, to: &output)
         case .take(let giver, let number, let messages):
             Self.append(
                 "take", [("from", .string(giver)), ("x", .int(Int64(number)))], to: &output)
@@ -96,18 +94,7 @@ package enum QueueRecord: Equatable, Sendable {
                 "retry",
                 [("attempt", .string(attempt)), ("until", .int(visibleAt.milliseconds))],
                 to: &output)
-        case .delete(let places):
-            JSONWriter.append("\"op\":\"delete\",\"m\":[", &output)
-            for (index, place) in places.enumerated() {
-                JSONWriter.gather(upTo: 40, to: &output) { pieces in
-                    pieces.append(index == 0 ? "[" : ",[")
-                    pieces.append(place.n)
-                    pieces.append(",")
-                    pieces.append(UInt64(place.index))
-                    pieces.append("]")
-                }
-            }
-            JSONWriter.append("]", &output)
+        case .delete(let places): Self.append(delete: places, to: &output)
         case .visibility(let changes):
             let list = changes.map { change -> JSONValue in
                 [
@@ -139,6 +126,27 @@ package enum QueueRecord: Equatable, Sendable {
             JSONWriter.append("\"op\":\"carry\",", &output)
             Self.append(messages, isCarried: true, to: &output)
         }
+    }
+
+    /// The members of a send's record.
+    package static func append(send messages: [NewMessage], to output: inout [UInt8]) {
+        JSONWriter.append("\"op\":\"send\",", &output)
+        append(messages, to: &output)
+    }
+
+    /// The members of a delete's record.
+    package static func append(delete places: [Place], to output: inout [UInt8]) {
+        JSONWriter.append("\"op\":\"delete\",\"m\":[", &output)
+        for (index, place) in places.enumerated() {
+            JSONWriter.gather(upTo: 40, to: &output) { pieces in
+                pieces.append(index == 0 ? "[" : ",[")
+                pieces.append(place.n)
+                pieces.append(",")
+                pieces.append(UInt64(place.index))
+                pieces.append("]")
+            }
+        }
+        JSONWriter.append("]", &output)
     }
 
     /// - Parameter spill: called now and then; may take what stands there.

@@ -14,9 +14,7 @@ extension QueueState {
         case .base(let value, let held):
             restore(value, held: held, at: time)
             return
-        case .send(let messages):
-            counters.sent += UInt64(messages.count)
-            arrive(messages, n, time, place)
+        case .send(let messages): send(messages, n, time, place)
         case .take(let giver, let number, let messages):
             taken[giver] = max(taken[giver] ?? 0, number)
             counters.taken += UInt64(messages.count)
@@ -24,20 +22,12 @@ extension QueueState {
         case .requeue(let messages): requeue(messages, n, time, place)
         case .receive(let receive): applyReceive(receive, at: time)
         case .retry(let attempt, let visibleAt): apply(retry: attempt, until: visibleAt)
-        case .delete(let places):
-            for place in places {
-                if release(place) != nil {
-                    counters.deleted += 1
-                } else if let sent = requeued.delete(place) {
-                    counters.deleted += 1
-                    leaveStream(sent)
-                }
-            }
+        case .delete(let places): delete(places)
         case .visibility(let changes):
             for change in changes {
                 guard var message = held[change.place] else { continue }
                 message.visibleAt = change.visibleAt
-                hold(message)
+                hold(consume message)
             }
         case .purge:
             counters.purged += streamed + UInt64(held.count)
@@ -87,10 +77,26 @@ extension QueueState {
         restore(state, held: held, at: time)
     }
 
+    /// As above, of a send's messages.
+    package mutating func apply(
+        send messages: [QueueRecord.NewMessage], n: UInt64, time: Timestamp, at place: RecordPlace
+    ) {
+        settle(at: time)
+        send(messages, n, time, place)
+        delayed.merge(upTo: time)
+    }
+
     /// As above, of a receive.
     package mutating func apply(_ receive: QueueRecord.Receive, time: Timestamp) {
         settle(at: time)
         applyReceive(receive, at: time)
+        delayed.merge(upTo: time)
+    }
+
+    /// As above, of what a delete names.
+    package mutating func apply(delete places: [Place], time: Timestamp) {
+        settle(at: time)
+        delete(places)
         delayed.merge(upTo: time)
     }
 
@@ -101,38 +107,62 @@ extension QueueState {
         apply(try QueueRecord(line: line), n: n, time: time, at: place)
     }
 
+    private mutating func send(
+        _ messages: [QueueRecord.NewMessage], _ n: UInt64, _ time: Timestamp, _ record: RecordPlace
+    ) {
+        counters.sent += UInt64(messages.count)
+        arrive(messages, n, time, record)
+    }
+
+    private mutating func delete(_ places: [Place]) {
+        for place in places {
+            if case .some = release(place) {
+                counters.deleted += 1
+            } else if let sent = requeued.delete(place) {
+                counters.deleted += 1
+                leaveStream(sent)
+            }
+        }
+    }
+
     private mutating func arrive(
         _ messages: [QueueRecord.NewMessage], _ n: UInt64, _ time: Timestamp, _ record: RecordPlace
     ) {
-        for (index, message) in messages.enumerated() {
-            let place = Place(n: n, index: UInt8(index))
-            if !settings.isFIFO { fair.sent(message.group, at: time) }
-            if let packed = message.packed { counters.compression.count(packed) }
-            if let id = message.deduplicationID, settings.isFIFO {
-                let key = deduplicationKey(id, group: message.group)
-                remember(key, message.messageID, place, at: time)
-            }
-            if let due = message.due {
-                enterStream(
-                    message.sent ?? time, delayedUntil: due, at: record, UInt8(index))
-                continue
-            }
-            guard message.delaySeconds > 0 else {
-                enterStream(message.sent ?? time, at: record, UInt8(index))
-                continue
-            }
-            let entry = StreamEntry(message, place: place, time: time, record: record)
+        for index in messages.indices {
+            arrive(messages[index], Place(n: n, index: UInt8(index)), time, record)
+        }
+    }
+
+    // Inlined: a message in a list need not be copied then.
+    @inline(__always)
+    private mutating func arrive(
+        _ message: QueueRecord.NewMessage, _ place: Place, _ time: Timestamp, _ record: RecordPlace
+    ) {
+        if !settings.isFIFO { fair.sent(message.group, at: time) }
+        if let packed = message.packed { counters.compression.count(packed) }
+        if let id = message.deduplicationID, settings.isFIFO {
+            let key = deduplicationKey(id, group: message.group)
+            remember(key, message.id, place, at: time)
+        }
+        if let due = message.due {
+            enterStream(message.sent ?? time, delayedUntil: due, at: record, place.index)
+        } else if message.delaySeconds > 0 {
             hold(
                 HeldMessage(
-                    entry: entry, receiveCount: message.receiveCount,
+                    entry: StreamEntry(message, place: place, time: time, record: record),
+                    receiveCount: message.receiveCount,
                     visibleAt: time + .seconds(message.delaySeconds), firstReceived: nil,
                     lastReceived: nil, bits: 0))
+        } else {
+            enterStream(message.sent ?? time, at: record, place.index)
         }
     }
 
     private mutating func applyReceive(_ receive: QueueRecord.Receive, at time: Timestamp) {
         defer { remember(receive, at: time) }
-        for place in receive.gone where release(place) != nil { counters.expired += 1 }
+        for place in receive.gone {
+            if case .some = release(place) { counters.expired += 1 }
+        }
         for place in receive.over { requeued.remove(place) }
         counters.expired += receive.expired
         leaveStream(expired: receive.expired)
@@ -141,21 +171,22 @@ extension QueueState {
         for (group, messages) in receive.passed {
             fair.pass(group, messages)
         }
-        for first in receive.first {
-            leaveStream(first.entry.sent)
-            if first.entry.isRequeued { requeued.remove(first.entry.place) }
+        for index in receive.first.indices {
+            let entry = receive.first[index].entry
+            leaveStream(entry.sent)
+            if entry.isRequeued { requeued.remove(entry.place) }
             var message = HeldMessage(
-                entry: first.entry, receiveCount: first.entry.receiveCount, visibleAt: time,
-                firstReceived: first.entry.past?.firstReceived, lastReceived: nil, bits: 0)
-            if let bits = first.bits {
+                entry: entry, receiveCount: entry.receiveCount, visibleAt: time,
+                firstReceived: entry.past?.firstReceived, lastReceived: nil, bits: 0)
+            if let bits = receive.first[index].bits {
                 mark(&message, bits, until: receive.visibleAt, at: time)
             }
-            hold(message)
+            hold(consume message)
         }
         for again in receive.again {
             guard var message = held[again.place] else { continue }
             mark(&message, again.bits, until: receive.visibleAt, at: time)
-            hold(message)
+            hold(consume message)
         }
         if streamed == 0 { delayed = DelayedBacklog() }
         for group in receive.passed.keys { noteUnheld(group) }
@@ -181,7 +212,15 @@ extension QueueState {
 }
 
 extension StreamEntry {
+    /// The entry of one of the messages of a send or take record of `time`.
+    package init(
+        _ messages: [QueueRecord.NewMessage], _ place: Place, time: Timestamp, record: RecordPlace
+    ) {
+        self.init(messages[Int(place.index)], place: place, time: time, record: record)
+    }
+
     /// The entry of a message that stands in a send or take record of `time`.
+    @inline(__always)
     package init(
         _ message: QueueRecord.NewMessage, place: Place, time: Timestamp, record: RecordPlace
     ) {

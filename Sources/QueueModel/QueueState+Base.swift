@@ -77,7 +77,7 @@ extension QueueState {
                 deduplicationOrder[deduplicationStart...].compactMap { key in
                     deduplications[key].map {
                         [
-                            .string(key), .string($0.messageID), $0.place.json,
+                            .string(key), .string($0.messageID.text), $0.place.json,
                             .int($0.time.milliseconds),
                         ]
                     }
@@ -136,7 +136,7 @@ extension QueueState {
             else { continue }
             deduplicationOrder.append(key)
             deduplications[key] = Deduplication(
-                messageID: id, place: place, time: Timestamp(milliseconds: time))
+                messageID: MessageID(id), place: place, time: Timestamp(milliseconds: time))
         }
     }
 }

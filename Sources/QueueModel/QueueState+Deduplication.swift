@@ -22,13 +22,14 @@ extension QueueState {
         guard let found = deduplications[key],
             now - found.time < QueueLimits.deduplicationInterval
         else { return nil }
-        return SentMessage(
-            messageID: found.messageID, sequenceNumber: found.place.sequenceNumber)
+        return SentMessage(id: found.messageID, sequenceNumber: found.place.sequenceNumber)
     }
 
     // MARK: changes, used by `apply` alone
 
-    mutating func remember(_ key: String, _ messageID: String, _ place: Place, at time: Timestamp) {
+    mutating func remember(
+        _ key: String, _ messageID: MessageID, _ place: Place, at time: Timestamp
+    ) {
         let known = Deduplication(messageID: messageID, place: place, time: time)
         if deduplications.updateValue(known, forKey: key) != nil {
             deduplicationOrder.removeFirst(deduplicationStart)

@@ -175,25 +175,25 @@ extension QueueState {
         }
     }
 
-    mutating func hold(_ message: HeldMessage) {
-        var message = message
-        let place = message.entry.place
+    mutating func hold(_ message: consuming HeldMessage) {
         message.isHidden = message.visibleAt > index.settled
-        let old = held.update(message)
-        if let old { count(old, -1) } else { index.sentTimes.add(message.entry.sent) }
-        if settings.isFIFO, let group = message.entry.group, old == nil {
-            index.expiry.insert(DeadlineHeap.Entry(time: message.entry.sent, place: place))
-            index.groups[group, default: MessageGroup()].insert(place)
-            index.unheldGroups.remove(group)
-        }
-        count(message, 1)
-        if message.isHidden {
-            index.hidden.insert(DeadlineHeap.Entry(time: message.visibleAt, place: place))
+        if let position = held.position(of: message.entry.place) {
+            count(held[at: position], -1)
+            held[at: position] = message
+            count(message, 1)
+            if message.isHidden { hide(message) }
         } else {
-            line(up: message)
+            enter(message)
+            held.update(message)
         }
+        if !message.isHidden { line(up: message) }
         ready(message.entry.group)
         dropStale()
+    }
+
+    private mutating func hide(_ message: HeldMessage) {
+        index.hidden.insert(
+            DeadlineHeap.Entry(time: message.visibleAt, place: message.entry.place))
     }
 
     @discardableResult
@@ -269,17 +269,15 @@ extension QueueState {
 
     /// Enters a message into the index that is not in there yet; not into its lane.
     private mutating func enter(_ message: HeldMessage) {
-        let place = message.entry.place
         index.sentTimes.add(message.entry.sent)
         if settings.isFIFO, let group = message.entry.group {
+            let place = message.entry.place
             index.expiry.insert(DeadlineHeap.Entry(time: message.entry.sent, place: place))
             index.groups[group, default: MessageGroup()].insert(place)
             index.unheldGroups.remove(group)
         }
         count(message, 1)
-        if message.isHidden {
-            index.hidden.insert(DeadlineHeap.Entry(time: message.visibleAt, place: place))
-        }
+        if message.isHidden { hide(message) }
     }
 
     private mutating func count(_ message: HeldMessage, _ sign: Int) {

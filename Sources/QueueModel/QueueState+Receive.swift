@@ -51,25 +51,26 @@ extension QueueState {
     /// Whether a receive reads the stream from the head on, and nowhere else.
     package var isReadInOrder: Bool { !settings.isFIFO && !fair.isActive && delayed.count == 0 }
 
-    /// What receiving at `now` would do. An empty receive has no record.
+    /// What receiving at `now` would do; `nil` if it changes nothing.
     ///
     /// - Parameters:
     ///   - limit: 1 to 10.
     ///   - timeoutSeconds: 0 to 43,200; `nil` is the queue's.
-    ///   - bits: `limit` random numbers.
+    ///   - bits: gives random numbers.
     ///   - attempt: FIFO only: the name for `retry`.
     ///   - heldWaiting: how many messages the state may hold that wait.
+    ///   - messages: gets what is handed out.
     /// - Throws: `overLimit` when a standard queue has 120,000 messages in flight.
     package func receive<Stream: MessageStream>(
-        upTo limit: Int, timeoutSeconds: Int64?, at now: Timestamp, bits: [UInt64],
+        upTo limit: Int, timeoutSeconds: Int64?, at now: Timestamp, bits: () -> UInt64,
         attempt: String? = nil, heldWaiting: Int = QueueLimits.heldWaiting,
-        stream: inout Stream
-    ) throws -> (receive: QueueRecord.Receive?, messages: [ReceivedMessage]) {
+        stream: inout Stream, messages: inout [ReceivedMessage]
+    ) throws -> QueueRecord.Receive? {
         var limit = limit
         if index.inFlight + UInt64(limit) > QueueLimits.inFlight {
             let room = Int(QueueLimits.inFlight) - Int(clamping: counts(at: now).inFlight)
             if room <= 0 {
-                if settings.isFIFO { return (nil, []) }
+                if settings.isFIFO { return nil }
                 throw SQSError.overLimit
             }
             limit = min(limit, room)
@@ -86,32 +87,46 @@ extension QueueState {
         }
         // Nothing is left: what lies ahead needs no look.
         goOnBehindLine(&receive, stream)
-        let messages = handOut(picked, bits, now, &receive)
-        guard isChange(receive) else { return (nil, messages) }
-        return (consume receive, messages)
+        handOut(picked, bits, now, &receive, &messages)
+        return isChange(receive) ? consume receive : nil
+    }
+
+    /// As above, with lists of its own.
+    ///
+    /// - Parameter bits: `limit` random numbers.
+    package func receive<Stream: MessageStream>(
+        upTo limit: Int, timeoutSeconds: Int64?, at now: Timestamp, bits: [UInt64],
+        attempt: String? = nil, heldWaiting: Int = QueueLimits.heldWaiting, stream: inout Stream
+    ) throws -> (receive: QueueRecord.Receive?, messages: [ReceivedMessage]) {
+        var messages: [ReceivedMessage] = []
+        var rest = bits[...]
+        let receive = try receive(
+            upTo: limit, timeoutSeconds: timeoutSeconds, at: now, bits: { rest.removeFirst() },
+            attempt: attempt, heldWaiting: heldWaiting, stream: &stream, messages: &messages)
+        return (receive, messages)
     }
 
     private func handOut(
-        _ picked: [PickedMessage], _ bits: [UInt64], _ now: Timestamp,
-        _ receive: inout QueueRecord.Receive
-    ) -> [ReceivedMessage] {
-        var messages: [ReceivedMessage] = []
+        _ picked: [PickedMessage], _ bits: () -> UInt64, _ now: Timestamp,
+        _ receive: inout QueueRecord.Receive, _ messages: inout [ReceivedMessage]
+    ) {
         messages.reserveCapacity(picked.count)
-        for (index, pick) in picked.enumerated() {
-            let place = pick.entry.place
-            if pick.isAgain {
-                receive.again.append(QueueRecord.Again(place: place, bits: bits[index]))
+        for index in picked.indices {
+            let entry = picked[index].entry
+            let place = entry.place
+            let bits = bits()
+            if picked[index].isAgain {
+                receive.again.append(QueueRecord.Again(place: place, bits: bits))
             } else if let first = receive.first.firstIndex(where: { $0.entry.place == place }) {
-                receive.first[first].bits = bits[index]
+                receive.first[first].bits = bits
             }
             let before = held[place]
             messages.append(
                 ReceivedMessage(
-                    entry: pick.entry, handle: ReceiptHandle(place: place, bits: bits[index]),
-                    receiveCount: (before?.receiveCount ?? pick.entry.receiveCount) + 1,
-                    firstReceived: before?.firstReceived ?? pick.entry.past?.firstReceived ?? now))
+                    entry: entry, handle: ReceiptHandle(place: place, bits: bits),
+                    receiveCount: (before?.receiveCount ?? entry.receiveCount) + 1,
+                    firstReceived: before?.firstReceived ?? entry.past?.firstReceived ?? now))
         }
-        return messages
     }
 
     private func isChange(_ receive: QueueRecord.Receive) -> Bool {

@@ -27,19 +27,21 @@ package struct SendEntry: Sendable {
 
 /// What became of one entry.
 package struct SentMessage: Equatable, Sendable {
-    package var messageID: String
+    package var id: MessageID
     /// FIFO only.
     package var sequenceNumber: String?
 
-    package init(messageID: String, sequenceNumber: String? = nil) {
-        self.messageID = messageID
+    package var messageID: String { id.text }
+
+    package init(id: MessageID, sequenceNumber: String? = nil) {
+        self.id = id
         self.sequenceNumber = sequenceNumber
     }
 }
 
 extension QueueState {
-    /// What sending `entries` at `now` would do: the record to append (`nil` if there is nothing
-    /// new), and each entry's outcome. A duplicate answers the first message's identifiers.
+    /// What sending `entries` at `now` would do: the new messages, for one record if there are any,
+    /// and each entry's outcome. A duplicate answers the first message's identifiers.
     ///
     /// - Parameters:
     ///   - n: the sequence number that the record will get.
@@ -48,10 +50,10 @@ extension QueueState {
     ///   - earlier: the message that was sent with a deduplication key, should the state have
     ///     forgotten it.
     package func send(
-        _ entries: [SendEntry], at now: Timestamp, n: UInt64, messageIDs: [String],
+        _ entries: [SendEntry], at now: Timestamp, n: UInt64, messageIDs: [MessageID],
         heldWaiting: Int = QueueLimits.heldWaiting,
         earlier: (_ key: String) throws -> SentMessage?
-    ) rethrows -> (record: QueueRecord?, outcomes: [Outcome<SentMessage>]) {
+    ) rethrows -> (new: [QueueRecord.NewMessage], outcomes: [Outcome<SentMessage>]) {
         precondition(entries.count <= QueueLimits.batchEntries, "checked by the caller")
         precondition(messageIDs.count == entries.count, "an identifier for each")
         var new: [QueueRecord.NewMessage] = []
@@ -70,8 +72,8 @@ extension QueueState {
             }
             message.due = due(of: message, behind: new, at: now, heldWaiting)
             guard settings.isFIFO, let deduplicationID = message.deduplicationID else {
-                new.append(message)
-                outcomes.append(.success(SentMessage(messageID: id)))
+                new.append(consume message)
+                outcomes.append(.success(SentMessage(id: id)))
                 continue
             }
             let key = deduplicationKey(deduplicationID, group: message.group)
@@ -80,24 +82,26 @@ extension QueueState {
                 continue
             }
             let place = Place(n: n, index: UInt8(new.count))
-            let sent = SentMessage(messageID: id, sequenceNumber: place.sequenceNumber)
+            let sent = SentMessage(id: id, sequenceNumber: place.sequenceNumber)
             known[key] = sent
-            new.append(message)
+            new.append(consume message)
             outcomes.append(.success(sent))
         }
-        return (new.isEmpty ? nil : .send(new), outcomes)
+        return (new, outcomes)
     }
 
     /// As above, with what the state itself knows.
     package func send(
-        _ entries: [SendEntry], at now: Timestamp, n: UInt64, messageIDs: [String],
+        _ entries: [SendEntry], at now: Timestamp, n: UInt64, messageIDs: [MessageID],
         heldWaiting: Int = QueueLimits.heldWaiting
-    ) -> (record: QueueRecord?, outcomes: [Outcome<SentMessage>]) {
+    ) -> (new: [QueueRecord.NewMessage], outcomes: [Outcome<SentMessage>]) {
         send(entries, at: now, n: n, messageIDs: messageIDs, heldWaiting: heldWaiting) { _ in nil }
     }
 
+    // Inlined: an entry in a list need not be copied then.
+    @inline(__always)
     private func check(
-        _ entry: SendEntry, _ id: String
+        _ entry: SendEntry, _ id: MessageID
     ) throws(SQSError) -> QueueRecord.NewMessage {
         guard !entry.escapedBody.isEmpty else { throw .missingParameter("MessageBody") }
         guard !entry.hasInvalidCharacters else { throw .invalidMessageContents }
@@ -111,7 +115,7 @@ extension QueueState {
             try Self.check(identifier: id, "MessageDeduplicationId")
         }
         var message = QueueRecord.NewMessage(
-            messageID: id, escapedBody: entry.packed == nil ? entry.escapedBody : [])
+            id: id, escapedBody: entry.packed == nil ? entry.escapedBody : [])
         message.packed = entry.packed
         message.group = entry.group
         message.attributes = entry.attributes

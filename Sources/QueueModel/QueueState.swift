@@ -37,7 +37,7 @@ package struct QueueState: Equatable, Sendable {
 
     /// A deduplication id that still counts.
     struct Deduplication: Equatable, Sendable {
-        var messageID: String
+        var messageID: MessageID
         var place: Place
         var time: Timestamp
     }

@@ -109,10 +109,10 @@ struct QueueBench {
     }
 
     mutating func send(_ entries: [SendEntry]) -> [Outcome<SentMessage>] {
-        let ids = entries.map { _ in "m\(fresh())" }
-        let (record, outcomes) = state.send(
+        let ids = entries.map { _ in MessageID("m\(fresh())") }
+        let (new, outcomes) = state.send(
             entries, at: now, n: UInt64(log.count), messageIDs: ids, heldWaiting: heldWaiting)
-        if let record { append(record) }
+        if !new.isEmpty { append(.send(new)) }
         return outcomes
     }
 

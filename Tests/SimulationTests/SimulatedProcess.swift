@@ -1,5 +1,6 @@
 import Glibc
 import Posix
+import QueueModel
 import Services
 
 /// A fault that waits for its call: the `call`th one, from 0, that it can happen to.
@@ -61,7 +62,7 @@ final class SimulatedProcess: @unchecked Sendable {
         environment.clock = StackClock { [world] in world.now }
         environment.storage = SimulatedStorage(process: self, world: world)
         environment.randomBits = { [world] in world.random.next() }
-        environment.messageID = { [world] in world.messageID() }
+        environment.messageID = { [world] in MessageID(world.messageID()) }
         environment.processID = id
         environment.heldWaiting = 2
         environment.isRunning = { [world] in world.isRunning($0) }

@@ -40,24 +40,42 @@ struct JournalStream: MessageStream, Sendable {
         lacksLast = session.hasUnwritten
     }
 
-    /// Goes on where `known` stands, if that is where the head is; takes it in any case.
+    /// Runs `body` with `known`, if that stands where the head is; else with another one, which takes
+    /// its place. Nothing is moved: a stream is large.
     ///
-    /// - Parameter session: not changed; so that it need not be copied.
-    init(
-        _ session: inout JournalSession<QueueJournalState>, continuing known: inout JournalStream?
-    ) {
-        guard var stream = known.take(), stream.position == session.state.queue.head,
-            session.state.queue.streamed > 0, session.extend(&stream.cursor)
-        else {
-            self.init(session)
-            return
+    /// - Throws: whatever `body` throws; nothing is known then.
+    static func goOn<R>(
+        with known: inout JournalStream?, _ session: inout JournalSession<QueueJournalState>,
+        _ body: (inout JournalStream, inout JournalSession<QueueJournalState>) throws -> R
+    ) throws -> R {
+        if known?.goOn(&session) != true { known = JournalStream(session) }
+        do {
+            guard let result = try known?.use({ try body(&$0, &session) }) else {
+                preconditionFailure("there is one by now")
+            }
+            return result
+        } catch {
+            known = nil
+            throw error
         }
+    }
+
+    private mutating func use<R>(_ body: (inout JournalStream) throws -> R) rethrows -> R {
+        try body(&self)
+    }
+
+    /// - Parameter session: not changed; so that it need not be copied.
+    /// - Returns: `false` if it stands elsewhere, and is of no use.
+    private mutating func goOn(_ session: inout JournalSession<QueueJournalState>) -> Bool {
+        guard position == session.state.queue.head, session.state.queue.streamed > 0,
+            session.extend(&cursor)
+        else { return false }
         let last = session.endLocation
-        stream.end = Head(segment: last.segment, offset: last.offset, index: 0)
-        stream.lacksLast = session.hasUnwritten
-        stream.isAtEnd = false
-        stream.seen = []
-        self = stream
+        end = Head(segment: last.segment, offset: last.offset, index: 0)
+        lacksLast = session.hasUnwritten
+        isAtEnd = false
+        seen = []
+        return true
     }
 
     /// Where all messages of the stream stand, also those of tenants that the head has passed.
@@ -94,9 +112,8 @@ struct JournalStream: MessageStream, Sendable {
     mutating func next() throws -> StreamEntry? {
         while true {
             if let record, index < messages.count {
-                let place = Place(n: record.n, index: index)
                 let entry = StreamEntry(
-                    messages[Int(index)], place: place, time: record.time,
+                    messages, Place(n: record.n, index: index), time: record.time,
                     record: RecordPlace(record.location))
                 index += 1
                 position = entry.after

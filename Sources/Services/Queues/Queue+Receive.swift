@@ -43,15 +43,22 @@ extension Queue {
         }
         try sendDeadLettersAway(&session)
         try session.putPoisonBack()
-        var known = stream.withLock { $0.take() }
         // Other walks than the one from the head do not tell whether they came to an end.
         if !session.state.queue.isReadInOrder { try session.flush() }
-        var stream = JournalStream(&session, continuing: &known)
-        let (receive, messages) = try decide(limit, timeoutSeconds, attempt, &stream, &session)
-        let isChange = receive != nil
-        if let receive { try session.append(receive) }
-        let deliveries = try Self.deliveries(of: messages, &session, stream)
-        keep(consume stream)
+        var isChange = false
+        // The next receive goes on where this one ends.
+        let deliveries = try stream.withLock { known in
+            try JournalStream.goOn(with: &known, &session) { stream, session in
+                var messages: [ReceivedMessage] = []
+                if let receive = try decide(
+                    limit, timeoutSeconds, attempt, &stream, &session, &messages)
+                {
+                    try session.append(receive)
+                    isChange = true
+                }
+                return try Self.deliveries(of: messages, &session, &stream)
+            }
+        }
         return Received(
             deliveries: deliveries,
             hasTransfers: !session.state.queue.transfers.isEmpty,
@@ -60,26 +67,20 @@ extension Queue {
 
     private func decide(
         _ limit: Int, _ timeoutSeconds: Int64?, _ attempt: String?, _ stream: inout JournalStream,
-        _ session: inout JournalSession<QueueJournalState>
-    ) throws -> (receive: QueueRecord.Receive?, messages: [ReceivedMessage]) {
-        var bits: [UInt64] = []
-        bits.reserveCapacity(limit)
-        for _ in 0..<limit { bits.append(environment.randomBits()) }
-        let decided = try session.state.queue.receive(
-            upTo: limit, timeoutSeconds: timeoutSeconds, at: session.now, bits: bits,
-            attempt: attempt, heldWaiting: environment.heldWaiting, stream: &stream)
-        guard decided.messages.count < limit, stream.isCutShort else { return decided }
+        _ session: inout JournalSession<QueueJournalState>, _ messages: inout [ReceivedMessage]
+    ) throws -> QueueRecord.Receive? {
+        let receive = try session.state.queue.receive(
+            upTo: limit, timeoutSeconds: timeoutSeconds, at: session.now,
+            bits: environment.randomBits, attempt: attempt,
+            heldWaiting: environment.heldWaiting, stream: &stream, messages: &messages)
+        guard messages.count < limit, stream.isCutShort else { return receive }
         try session.flush()
         stream = JournalStream(session)
+        messages = []
         return try session.state.queue.receive(
-            upTo: limit, timeoutSeconds: timeoutSeconds, at: session.now, bits: bits,
-            attempt: attempt, heldWaiting: environment.heldWaiting, stream: &stream)
-    }
-
-    /// Leaves the stream to the next receive.
-    private func keep(_ stream: consuming JournalStream) {
-        var kept: JournalStream? = stream
-        self.stream.withLock { swap(&$0, &kept) }
+            upTo: limit, timeoutSeconds: timeoutSeconds, at: session.now,
+            bits: environment.randomBits, attempt: attempt,
+            heldWaiting: environment.heldWaiting, stream: &stream, messages: &messages)
     }
 
     private func retry(
@@ -90,29 +91,30 @@ extension Queue {
             let (record, messages) = session.state.queue.retry(
                 attempt, timeoutSeconds: timeoutSeconds, at: session.now)
         else { return nil }
-        let deliveries = try Self.deliveries(of: messages, &session, JournalStream(session))
+        var stream = JournalStream(session)
+        let deliveries = try Self.deliveries(of: messages, &session, &stream)
         try session.append(record)
         return Received(
             deliveries: deliveries, hasTransfers: !session.state.queue.transfers.isEmpty,
             isOnTheWay: false)
     }
 
-    /// - Parameter stream: knows what was read just now.
+    /// - Parameter stream: knows what was read just now. Not changed; so that it need not be copied.
     private static func deliveries(
         of messages: [ReceivedMessage], _ session: inout JournalSession<QueueJournalState>,
-        _ stream: JournalStream
+        _ stream: inout JournalStream
     ) throws -> [Delivery] {
         var records = StoredRecords()
         var deliveries: [Delivery] = []
         deliveries.reserveCapacity(messages.count)
-        for received in messages {
+        for index in messages.indices {
             let message =
-                try stream.message(of: received.entry)
-                ?? records.message(of: received.entry) { place in
+                try stream.message(of: messages[index].entry)
+                ?? records.message(of: messages[index].entry) { place in
                     try session.flush()
                     return try session.read(place)
                 }
-            deliveries.append(Delivery(received: received, message: message))
+            deliveries.append(Delivery(received: messages[index], message: message))
         }
         return deliveries
     }

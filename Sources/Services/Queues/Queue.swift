@@ -161,16 +161,16 @@ package final class Queue: Sendable {
         _ entries: [SendEntry], _ session: inout JournalSession<QueueJournalState>
     ) throws -> [Outcome<SentMessage>] {
         try session.sweepExpired()
-        var ids: [String] = []
+        var ids: [MessageID] = []
         ids.reserveCapacity(entries.count)
         for _ in entries { ids.append(environment.messageID()) }
-        let (record, outcomes) =
+        let (new, outcomes) =
             session.state.queue.settings.isFIFO
             ? try session.decideSend(entries, ids, heldWaiting: environment.heldWaiting)
             : session.state.queue.send(
                 entries, at: session.now, n: session.nextN, messageIDs: ids,
                 heldWaiting: environment.heldWaiting)
-        if let record { try session.append(record) }
+        if !new.isEmpty { try session.append(send: new) }
         return outcomes
     }
 
@@ -219,7 +219,7 @@ package final class Queue: Sendable {
                 return .failure(error)
             }
         }
-        if !places.isEmpty { try session.append(.delete(places)) }
+        if !places.isEmpty { try session.append(delete: places) }
         return outcomes
     }
 

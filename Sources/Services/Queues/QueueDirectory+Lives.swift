@@ -23,7 +23,8 @@ extension QueueDirectory {
         try checkRedrive(from: name, settings)
         if waitsAfterRemoval { try checkCooldown(name) }
         // Made under a name that no queue can have, and then there at once, wholly.
-        let path = hiddenPath("new-\(name)-\(environment.messageID())-\(environment.processID)")
+        let path = hiddenPath(
+            "new-\(name)-\(environment.messageID().text)-\(environment.processID)")
         do {
             try build(name, in: path, settings).journal.settleName {
                 crashPoint("before-queue-rename")
@@ -128,7 +129,7 @@ extension QueueDirectory {
     /// In one step, under a name that no queue can have. The caller holds the journal's lock, and
     /// deletes it without: a large queue takes a while.
     private func moveToGrave(_ name: String) throws(SystemError) {
-        let grave = "removed-\(name)-\(environment.messageID())-\(environment.processID)"
+        let grave = "removed-\(name)-\(environment.messageID().text)-\(environment.processID)"
         try storage.rename(folderPath(of: name), to: hiddenPath(grave))
         try storage.syncDirectory(folder)
     }

@@ -52,7 +52,8 @@ extension QueueDirectory {
             try source.commit { session in
                 let toMove = try session.liveCounts(at: session.now).counts.visible
                 let task = MoveTask(
-                    id: source.environment.messageID(), target: target, rate: rate, toMove: toMove)
+                    id: source.environment.messageID().text, target: target, rate: rate,
+                    toMove: toMove)
                 try session.append(try session.state.queue.start(task))
                 return session.state.queue.activeMoveTask ?? task
             }

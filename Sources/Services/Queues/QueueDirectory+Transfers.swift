@@ -79,7 +79,7 @@ extension QueueDirectory {
                 message.source = giver.name
                 guard transfer.isMove else { return message }
                 // A redriven message is a new one.
-                message.id = MessageID(environment.messageID())
+                message.id = environment.messageID()
                 message.sent = nil
                 message.receiveCount = 0
                 message.source = nil

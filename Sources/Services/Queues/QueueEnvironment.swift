@@ -11,7 +11,7 @@ package struct QueueEnvironment: Sendable {
     /// 64 unpredictable bits: receipt handles rest on them.
     package var randomBits: @Sendable () -> UInt64 = { RandomBytes.uint64() }
     /// A fresh UUID.
-    package var messageID: @Sendable () -> String = { RandomBytes.uuid() }
+    package var messageID: @Sendable () -> MessageID = { MessageID(uuid: RandomBytes.uuidBits()) }
     /// Tells what processes leave for a moment from each other's.
     package var processID: Int32 = ProcessEnvironment.processID
     /// Whether a process is there, so that what it leaves for a moment is its own.

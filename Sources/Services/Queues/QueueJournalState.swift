@@ -57,13 +57,27 @@ package struct QueueJournalState: JournaledState, Equatable {
         switch record {
         case .base: begin(after: n, at: location)
         case .set: settingsVersion = SettingsVersion()
-        case .send(let messages), .take(_, _, let messages):
-            guard queue.settings.isFIFO else { return }
-            for (index, message) in messages.enumerated() {
-                guard let key = queue.deduplicationKey(of: message) else { continue }
-                ids.note(key, n: n, at: location, index: UInt8(index))
-            }
+        case .send(let messages), .take(_, _, let messages): note(messages, n, at: location)
         default: break
+        }
+    }
+
+    /// As above, of a send's messages.
+    mutating func apply(
+        send messages: [QueueRecord.NewMessage], n: UInt64, time: Timestamp,
+        at location: RecordLocation
+    ) {
+        queue.apply(send: messages, n: n, time: time, at: RecordPlace(location))
+        note(messages, n, at: location)
+    }
+
+    private mutating func note(
+        _ messages: [QueueRecord.NewMessage], _ n: UInt64, at location: RecordLocation
+    ) {
+        guard queue.settings.isFIFO else { return }
+        for (index, message) in messages.enumerated() {
+            guard let key = queue.deduplicationKey(of: message) else { continue }
+            ids.note(key, n: n, at: location, index: UInt8(index))
         }
     }
 
@@ -99,10 +113,25 @@ extension JournalSession where State == QueueJournalState {
         state.apply(record, n: lastN, time: now, at: location)
     }
 
-    /// The same for the most frequent one.
+    // The same for the most frequent ones, without a record's copies.
+
+    mutating func append(send messages: [QueueRecord.NewMessage]) throws(JournalError) {
+        let location = try append(
+            usesReserve: false, unapplied: { QueueRecord.append(send: messages, to: &$0) })
+        news += 1
+        state.apply(send: messages, n: lastN, time: now, at: location)
+    }
+
     mutating func append(_ receive: QueueRecord.Receive) throws(JournalError) {
         _ = try append(usesReserve: true, unapplied: { receive.append(to: &$0) })
         state.queue.apply(receive, time: now)
+    }
+
+    mutating func append(delete places: [Place]) throws(JournalError) {
+        _ = try append(
+            usesReserve: true, unapplied: { QueueRecord.append(delete: places, to: &$0) })
+        if state.queue.isDeleteNews { news += 1 }
+        state.queue.apply(delete: places, time: now)
     }
 }
 
@@ -111,8 +140,7 @@ extension QueueRecord {
     fileprivate func isNews(to queue: QueueState) -> Bool {
         switch self {
         case .receive, .retry: false
-        // A message that is gone may have been in its group's way, or one too many in flight.
-        case .delete: queue.settings.isFIFO || queue.mayBeFull
+        case .delete: queue.isDeleteNews
         default: true
         }
     }
@@ -126,6 +154,11 @@ extension QueueRecord {
         case .base, .send, .take, .requeue, .set: false
         }
     }
+}
+
+extension QueueState {
+    /// A message that is gone may have been in its group's way, or one too many in flight.
+    fileprivate var isDeleteNews: Bool { settings.isFIFO || mayBeFull }
 }
 
 extension RecordPlace {

@@ -5,8 +5,8 @@ import QueueModel
 extension JournalSession where State == QueueJournalState {
     /// What a send to a FIFO queue would do.
     mutating func decideSend(
-        _ entries: [SendEntry], _ messageIDs: [String], heldWaiting: Int
-    ) throws -> (record: QueueRecord?, outcomes: [Outcome<SentMessage>]) {
+        _ entries: [SendEntry], _ messageIDs: [MessageID], heldWaiting: Int
+    ) throws -> (new: [QueueRecord.NewMessage], outcomes: [Outcome<SentMessage>]) {
         let queue = state.queue
         return try queue.send(
             entries, at: now, n: nextN, messageIDs: messageIDs, heldWaiting: heldWaiting
@@ -44,7 +44,7 @@ extension JournalSession where State == QueueJournalState {
                     state.queue.deduplicationKey(of: message) == key
                 else { return nil }
                 return SentMessage(
-                    messageID: message.messageID,
+                    id: message.id,
                     sequenceNumber: Place(n: frame.n, index: candidate.index).sequenceNumber)
             }
             if let found { return found }
