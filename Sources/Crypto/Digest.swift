@@ -3,15 +3,20 @@ import CCrypto
 /// Digests by libcrypto.
 package enum Digest {
     /// MD5, as SQS uses it to let clients check what arrived. Never for security.
-    package static func md5(_ bytes: some Collection<UInt8>) -> [UInt8] {
+    package static func md5(_ bytes: [UInt8]) -> [UInt8] {
         digest(bytes, fetchedMD5, length: 16)
     }
-    package static func md5Hex(_ bytes: some Collection<UInt8>) -> String { hex(md5(bytes)) }
+    package static func md5Hex(_ bytes: [UInt8]) -> String { hex(md5(bytes)) }
+    package static func md5Hex(_ bytes: some Collection<UInt8>) -> String { md5Hex(Array(bytes)) }
 
-    package static func sha256(_ bytes: some Collection<UInt8>) -> [UInt8] {
+    package static func sha256(_ bytes: [UInt8]) -> [UInt8] {
         digest(bytes, fetchedSHA256, length: 32)
     }
-    package static func sha256Hex(_ bytes: some Collection<UInt8>) -> String { hex(sha256(bytes)) }
+    package static func sha256(_ bytes: some Collection<UInt8>) -> [UInt8] { sha256(Array(bytes)) }
+    package static func sha256Hex(_ bytes: [UInt8]) -> String { hex(sha256(bytes)) }
+    package static func sha256Hex(_ bytes: some Collection<UInt8>) -> String {
+        sha256Hex(Array(bytes))
+    }
 
     // libcrypto looks an algorithm up by its name for each digest, unless it is fetched once.
     nonisolated(unsafe) private static let fetchedMD5 = EVP_MD_fetch(nil, "MD5", nil)
@@ -30,16 +35,14 @@ package enum Digest {
     }
 
     private static func digest(
-        _ bytes: some Collection<UInt8>, _ algorithm: OpaquePointer?, length: Int
+        _ bytes: [UInt8], _ algorithm: OpaquePointer?, length: Int
     ) -> [UInt8] {
-        var output = [UInt8](repeating: 0, count: length)
-        func run(_ input: UnsafeBufferPointer<UInt8>) -> CInt {
-            EVP_Digest(input.baseAddress, input.count, &output, nil, algorithm, nil)
+        [UInt8](unsafeUninitializedCapacity: length) { output, count in
+            let status = bytes.withUnsafeBufferPointer {
+                EVP_Digest($0.baseAddress, $0.count, output.baseAddress, nil, algorithm, nil)
+            }
+            precondition(status == 1, "libcrypto knows MD5 and SHA-256")
+            count = length
         }
-        let status =
-            bytes.withContiguousStorageIfAvailable(run)
-            ?? Array(bytes).withUnsafeBufferPointer(run)
-        precondition(status == 1, "libcrypto knows MD5 and SHA-256")
-        return output
     }
 }

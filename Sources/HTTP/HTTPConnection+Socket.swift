@@ -119,12 +119,11 @@ extension HTTPConnection {
     }
 
     private func rewatch(_ state: inout State) {
-        var interest: EventLoop.Interest = []
         // A client that sends on and on while one request is answered has to wait.
         let isBusy = state.current != nil || !state.output.isEmpty
         let isFull = state.parser.bufferedBytes > service.limits.pipelinedBytes
-        if !state.isEnded, !isBusy || !isFull { interest.insert(.read) }
-        if !state.output.isEmpty { interest.insert(.write) }
+        let interest = EventLoop.Interest(
+            reading: !state.isEnded && (!isBusy || !isFull), writing: !state.output.isEmpty)
         guard interest != state.watched else { return }
         state.watched = interest
         service.loop.change(identifier, interest)

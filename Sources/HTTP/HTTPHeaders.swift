@@ -85,22 +85,20 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
     }
 
     private func first(_ name: String) -> Int? {
-        let count = name.utf8.count
-        for index in places.indices
-        where places[index].nameCount == count && isNamed(places[index], name) {
-            return index
-        }
-        return nil
+        places.firstIndex { isNamed($0, name) }
     }
 
     private func isNamed(_ place: Place, _ name: String) -> Bool {
         guard place.nameCount == name.utf8.count else { return false }
-        var at = place.start
-        for byte in name.utf8 {
-            guard bytes[at].isSame(byte) else { return false }
-            at += 1
+        var name = name
+        return name.withUTF8 { name in
+            bytes.withUnsafeBytes { bytes in
+                for at in name.indices where !bytes[place.start + at].isSame(name[at]) {
+                    return false
+                }
+                return true
+            }
         }
-        return true
     }
 
     /// One `Name: value` line (RFC 9112 section 5).
@@ -118,6 +116,11 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
         while end > start, line[end - 1].isBlank { end -= 1 }
         var place = start
         while place < end {
+            if place + 8 <= end, isPlain(line.loadUnaligned(fromByteOffset: place, as: UInt64.self))
+            {
+                place += 8
+                continue
+            }
             let byte = line[place]
             guard byte >= 0x20 && byte != 0x7F || byte == 0x09 else {
                 throw HTTPError(400, "a header field holds a control character")
@@ -128,6 +131,14 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
             UnsafeRawBufferPointer(rebasing: line[..<colon]),
             UnsafeRawBufferPointer(rebasing: line[start..<end])
         )
+    }
+
+    /// Whether none of eight characters is a control character; may say no where that is so.
+    private static func isPlain(_ word: UInt64) -> Bool {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let deletes = word ^ (ones &* 0x7F)
+        // A byte's top bit stays set where it was less than what is taken away.
+        return ((word &- ones &* 0x20) & ~word | (deletes &- ones) & ~deletes) & (ones << 7) == 0
     }
 
     static func isSame(_ lhs: some StringProtocol, _ rhs: some StringProtocol) -> Bool {

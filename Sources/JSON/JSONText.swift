@@ -54,21 +54,44 @@ package enum JSONText {
     /// Steps over characters that mean themselves, eight at a time: no quote, backslash, control
     /// character or part of a longer one. May stop early.
     private static func endOfPlain(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let tops = ones << 7
         var at = start
         while at + 8 <= bytes.count {
             let word = bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-            // A byte's top bit stays set where it was less than what is taken away.
-            let isControl = (word &- ones &* 0x20) & ~word
-            let quotes = word ^ (ones &* 0x22)
-            let slashes = word ^ (ones &* 0x5C)
-            let special =
-                isControl | (quotes &- ones) & ~quotes | (slashes &- ones) & ~slashes | word
-            guard special & tops == 0 else { break }
+            guard (special(word) | word) & tops == 0 else { break }
             at += 8
         }
         return at
+    }
+
+    /// The first byte from `start` on that JSON demands to be escaped; the end if there is none.
+    static func endOfUnescaped(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+        var at = start
+        while at < bytes.count {
+            if at + 8 <= bytes.count,
+                special(bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)) & tops == 0
+            {
+                at += 8
+                continue
+            }
+            switch bytes[at] {
+            case 0..<0x20, UInt8(ascii: "\""), UInt8(ascii: "\\"): return at
+            default: at += 1
+            }
+        }
+        return at
+    }
+
+    private static let ones: UInt64 = 0x0101_0101_0101_0101
+    private static let tops = ones << 7
+
+    /// Eight characters at once: none of them is a quote, a backslash or a control character where
+    /// no byte's top bit is set.
+    private static func special(_ word: UInt64) -> UInt64 {
+        // A byte's top bit stays set where it was less than what is taken away.
+        let isControl = (word &- ones &* 0x20) & ~word
+        let quotes = word ^ (ones &* 0x22)
+        let slashes = word ^ (ones &* 0x5C)
+        return isControl | (quotes &- ones) & ~quotes | (slashes &- ones) & ~slashes
     }
 
     /// Offset behind the number that starts at `start` (RFC 8259 section 6: no leading zeros or

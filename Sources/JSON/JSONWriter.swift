@@ -10,7 +10,17 @@ public enum JSONWriter {
     }
 
     package static func appendString(_ text: String, to output: inout [UInt8]) {
-        appendString(text.utf8, to: &output)
+        var text = text
+        output.append(UInt8(ascii: "\""))
+        text.withUTF8 { escape($0, to: &output) }
+        output.append(UInt8(ascii: "\""))
+    }
+
+    package static func appendString(_ text: Substring, to output: inout [UInt8]) {
+        var text = text
+        output.append(UInt8(ascii: "\""))
+        text.withUTF8 { escape($0, to: &output) }
+        output.append(UInt8(ascii: "\""))
     }
 
     /// Appends the escaped inside of a string, without quotes.
@@ -22,12 +32,12 @@ public enum JSONWriter {
 
     private static func escape(_ bytes: UnsafeBufferPointer<UInt8>, to output: inout [UInt8]) {
         var plain = 0
-        for (index, byte) in bytes.enumerated() {
-            guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else {
-                continue
-            }
+        var index = JSONText.endOfUnescaped(UnsafeRawBufferPointer(bytes), from: 0)
+        while index < bytes.count {
+            let byte = bytes[index]
             output.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[plain..<index]))
             plain = index + 1
+            index = JSONText.endOfUnescaped(UnsafeRawBufferPointer(bytes), from: plain)
             switch byte {
             case 0x0A: append("\\n", &output)
             case 0x0D: append("\\r", &output)

@@ -10,6 +10,10 @@ package final class EventLoop: Sendable {
     package struct Interest: OptionSet, Sendable {
         package let rawValue: UInt8
         package init(rawValue: UInt8) { self.rawValue = rawValue }
+        /// `read`, `write`, both or neither.
+        package init(reading: Bool, writing: Bool) {
+            rawValue = (reading ? 1 : 0) | (writing ? 2 : 0)
+        }
         package static let read = Interest(rawValue: 1)
         package static let write = Interest(rawValue: 2)
         /// Both directions are over, or the descriptor is broken: reported, whatever is asked for.

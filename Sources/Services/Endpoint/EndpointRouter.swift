@@ -38,14 +38,14 @@ package final class EndpointRouter: Sendable {
 
     /// On the loop; answers from any thread.
     func handle(_ request: HTTPRequest, _ responder: HTTPResponder) {
-        if request.path.hasPrefix(ControlEndpoint.prefix) {
+        if request.target.hasPrefix(ControlEndpoint.prefix) {
             return handleOwn(request, responder)
         }
         // Functions that run may finish what they do.
         if control.isStopping, !isOfFunction(request) {
             return responder.respond(.json(503, ["message": "This server is stopping."]))
         }
-        if request.path.hasPrefix(LambdaEndpoint.prefix) {
+        if request.target.hasPrefix(LambdaEndpoint.prefix) {
             return lambda.handle(request, responder)
         }
         if let users, users.takes(request) { return users.handle(request, responder) }
@@ -57,7 +57,7 @@ package final class EndpointRouter: Sendable {
     }
 
     private func handleOwn(_ request: HTTPRequest, _ responder: HTTPResponder) {
-        guard request.path.hasPrefix(InvokeEndpoint.prefix) else {
+        guard request.target.hasPrefix(InvokeEndpoint.prefix) else {
             return control.handle(request, responder)
         }
         if control.isStopping {

@@ -136,7 +136,7 @@ extension RequestLog {
         _ response: HTTPResponse, to request: HTTPRequest, _ time: String, _ nanoseconds: UInt64,
         to bytes: inout [UInt8]
     ) {
-        func member(_ name: StaticString, _ text: (some Sequence<UInt8>)?) {
+        func member(_ name: StaticString, _ text: String?) {
             guard let text else { return }
             JSONWriter.append(name, &bytes)
             JSONWriter.appendString(text, to: &bytes)
@@ -145,15 +145,16 @@ extension RequestLog {
             JSONWriter.append(name, &bytes)
             JSONWriter.appendInteger(value, to: &bytes)
         }
-        member("{\"time\":", time.utf8)
+        member("{\"time\":", time)
         member(",\"port\":", Int(request.localPort))
-        member(",\"from\":", request.remoteAddress.utf8)
-        member(",\"method\":", request.method.utf8)
-        member(",\"path\":", request.path.utf8)
+        member(",\"from\":", request.remoteAddress)
+        member(",\"method\":", request.method)
+        JSONWriter.append(",\"path\":", &bytes)
+        JSONWriter.appendString(request.path, to: &bytes)
         if let operation = response.operation {
-            member(",\"operation\":", operation.utf8)
+            member(",\"operation\":", operation)
         } else if let target = request.headers["X-Amz-Target"]?.split(separator: ".").last {
-            member(",\"operation\":", target.prefix(operationLength).utf8)
+            member(",\"operation\":", String(target.prefix(operationLength)))
         }
         member(",\"status\":", response.status)
         member(",\"bytes\":", response.body.count)
@@ -163,9 +164,9 @@ extension RequestLog {
         for unit in [100, 10, 1] {
             bytes.append(UInt8(ascii: "0") + UInt8(microseconds / unit % 10))
         }
-        member(",\"principal\":", response.principal?.utf8)
+        member(",\"principal\":", response.principal)
         let id = response.headers["x-amzn-RequestId"] ?? response.headers["Apigw-Requestid"]
-        member(",\"requestId\":", id?.utf8)
+        member(",\"requestId\":", id)
         JSONWriter.append("}\n", &bytes)
     }
 }

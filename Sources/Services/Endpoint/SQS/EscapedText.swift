@@ -1,4 +1,5 @@
 import JSON
+import Posix
 
 /// A text as a client's JSON has it: the journal and the answers carry its escaping on.
 struct EscapedText: Sendable {
@@ -11,7 +12,7 @@ struct EscapedText: Sendable {
     /// - Parameter slice: the inside of a string that a scanner has checked.
     init(_ slice: UnsafeRawBufferPointer) {
         let raw = Array(slice)
-        guard raw.contains(UInt8(ascii: "\\")) else {
+        guard slice.firstIndex(of: UInt8(ascii: "\\"), from: 0) != nil else {
             escaped = raw
             decoded = raw
             hasLoneSurrogate = false

@@ -26,7 +26,9 @@ final class SQSCall: Sendable {
 
 /// A request whose operation is known, and whose parameters are not read yet.
 struct SQSRequestHead: Sendable {
-    private static let target = "AmazonSQS."
+    /// By what X-Amz-Target says.
+    private static let operations = Dictionary(
+        uniqueKeysWithValues: SQSOperation.allCases.map { ("AmazonSQS.\($0.rawValue)", $0) })
 
     let wire: SQSWire
     let operation: SQSOperation
@@ -48,8 +50,7 @@ struct SQSRequestHead: Sendable {
         wire = SQSWire(format: .json, requestID: requestID)
         form = nil
         guard request.method == "POST", !request.headers.isRepeated("X-Amz-Target"),
-            target.hasPrefix(Self.target),
-            let operation = SQSOperation(rawValue: String(target.dropFirst(Self.target.count)))
+            let operation = Self.operations[target]
         else { throw Refusal(wire: wire, error: .unknownOperation) }
         self.operation = operation
     }

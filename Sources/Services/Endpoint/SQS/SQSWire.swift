@@ -65,9 +65,10 @@ struct SQSWire: Sendable {
     }
 
     private func response(_ status: Int, _ body: [UInt8]) -> HTTPResponse {
-        let type = format == .json ? Self.jsonType : "text/xml"
-        return HTTPResponse(
-            status, headers: ["x-amzn-RequestId": requestID, "Content-Type": type], body: body)
+        var response = HTTPResponse(status, body: body)
+        response.headers.append("x-amzn-RequestId", requestID)
+        response.headers.append("Content-Type", format == .json ? Self.jsonType : "text/xml")
+        return response
     }
 }
 

@@ -13,10 +13,16 @@ struct SQSWriter {
     private(set) var bytes: [UInt8] = []
     private var needsComma = false
 
-    init(_ format: Format) { self.format = format }
+    /// Bytes that most answers about one message fit into.
+    private static let usualLength = 192
+
+    init(_ format: Format) {
+        self.format = format
+        bytes.reserveCapacity(Self.usualLength)
+    }
 
     mutating func text(_ name: StaticString, _ value: String) {
-        member(name) { $0.string(value.utf8) }
+        member(name) { $0.string(value) }
     }
 
     mutating func text(_ name: StaticString, _ value: String?) {
@@ -66,7 +72,7 @@ struct SQSWriter {
     mutating func texts(
         _ name: StaticString, element: StaticString, _ texts: some Sequence<String>
     ) {
-        list(name, element: element, texts) { $1.string($0.utf8) }
+        list(name, element: element, texts) { $1.string($0) }
     }
 
     mutating func structures<Item>(
@@ -90,7 +96,7 @@ struct SQSWriter {
                 writer.enclose("{", "}") { writer in
                     for pair in pairs {
                         writer.separate()
-                        writer.string(pair.name.utf8)
+                        writer.string(pair.name)
                         writer.bytes.append(UInt8(ascii: ":"))
                         write(pair.value, &writer)
                     }
@@ -110,7 +116,7 @@ struct SQSWriter {
         _ name: StaticString, element: StaticString, key: StaticString = "Name",
         pairs: some Sequence<(name: String, value: String)>
     ) {
-        map(name, element: element, key: key, pairs) { $1.string($0.utf8) }
+        map(name, element: element, key: key, pairs) { $1.string($0) }
     }
 
     /// The members that `write` gives, as one value.
@@ -121,10 +127,10 @@ struct SQSWriter {
         }
     }
 
-    private mutating func string(_ utf8: some Sequence<UInt8>) {
+    private mutating func string(_ text: String) {
         switch format {
-        case .json: JSONWriter.appendString(utf8, to: &bytes)
-        case .xml: XMLText.append(utf8, to: &bytes)
+        case .json: JSONWriter.appendString(text, to: &bytes)
+        case .xml: XMLText.append(text.utf8, to: &bytes)
         }
     }
 
