@@ -1,6 +1,6 @@
 """SQS over HTTP: `msorch serve` beside other servers that speak it, nginx that only answers, and redis.
 
-Every round asks everybody the same, in turns. Each client waits for its answer; bodies have 256 bytes; queues are new
+Every round asks everybody the same, in turns, while all others stand still. Each client waits for its answer; bodies have 256 bytes; queues are new
 in each round, but for those that hold a backlog from the beginning.
 """
 import contextlib, statistics, time
@@ -110,16 +110,19 @@ def at_rest(bench, ours):
 def throughput(bench, series, redis):
     """Messages a second of each round, by series, operation and connections."""
     rates, pushes = {}, []
+    everybody = [one.server for one in series]
     for turn in range(bench.scope.rounds):
         for count in connections:
             for operation, batch in operations.items():
                 for one in series:
                     if one.speaks_sqs or operation == "SendMessage":
-                        rate = attempt(bench, one, lambda: (
-                            sends(bench, one, turn, count, batch) if batch else receives(bench, one, turn, count)))
+                        with servers.alone(one.server, everybody):
+                            rate = attempt(bench, one, lambda: (
+                                sends(bench, one, turn, count, batch) if batch else receives(bench, one, turn, count)))
                         rates.setdefault((one.name, operation, count), []).append(rate)
                 if redis and operation == "SendMessage" and count == 64:
-                    pushes.append(redis())
+                    with servers.alone(None, everybody):
+                        pushes.append(redis())
     return rates, pushes
 
 
@@ -164,12 +167,14 @@ def latency(bench, series):
     """Microseconds from the begin of a send to the end of a receive that waited for it: (median, 99 %) of each round,
     by series and receivers."""
     waits = {}
+    everybody = [one.server for one in series]
     for turn in range(bench.scope.rounds):
         for count in connections:
             for one in series:
-                seen = attempt(bench, one, lambda: load.run(
-                    bench, "wake", one.server, wake_queue(one, turn, count), connections=count, warmup=warmup,
-                    seconds=max(1, bench.scope.seconds)))
+                with servers.alone(one.server, everybody):
+                    seen = attempt(bench, one, lambda: load.run(
+                        bench, "wake", one.server, wake_queue(one, turn, count), connections=count, warmup=warmup,
+                        seconds=max(1, bench.scope.seconds)))
                 waits.setdefault((one.name, count), []).append(seen and (seen["p50"], seen["p99"]))
     return waits
 

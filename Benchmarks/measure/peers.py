@@ -35,14 +35,14 @@ def connect(port, seconds=patience):
 
 
 def start(words, folder, environment=None):
-    """A server's process; what it says goes to a file in its folder."""
+    """A server's process, the first of a group; what it says goes to a file in its folder."""
     program = shutil.which(words[0], path=os.environ["PATH"] + ":/usr/sbin")
     if program is None:
         raise Unavailable(f"{words[0]} is not installed: run Benchmarks/install-peers")
     os.makedirs(folder, exist_ok=True)
     with open(f"{folder}/output", "ab") as output:
         return subprocess.Popen([program, *map(str, words[1:])], cwd=folder, stdin=subprocess.DEVNULL,
-                                stdout=output, stderr=output,
+                                stdout=output, stderr=output, start_new_session=True,
                                 env={**os.environ, **environment} if environment else None)
 
 

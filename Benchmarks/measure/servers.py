@@ -1,6 +1,6 @@
 """Servers that speak SQS over HTTP: `msorch serve` and its peers, on free ports of the loopback, in the benchmark's
 folder, with all data there."""
-import contextlib, json, os, subprocess, time, urllib.error, urllib.request
+import contextlib, json, os, signal, subprocess, time, urllib.error, urllib.request
 from pathlib import Path
 from . import peers
 
@@ -30,6 +30,13 @@ class Server:
         """The URL of a queue, which is made if there is none."""
         return self.ask("CreateQueue", QueueName=name)["QueueUrl"]
 
+    def pause(self):
+        """It stands still, with all that it started, until `go_on`."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def go_on(self):
+        os.killpg(self.process.pid, signal.SIGCONT)
+
     def wait(self):
         """Until it makes queues."""
         deadline = time.monotonic() + patience
@@ -40,6 +47,19 @@ class Server:
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(f"{self.name} does not make queues: {problem}")
                 time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def alone(server, others):
+    """The others stand still meanwhile: some of them are busy when nobody asks them anything."""
+    paused = {other for other in others if other is not server}
+    try:
+        for other in paused:
+            other.pause()
+        yield
+    finally:
+        for other in paused:
+            other.go_on()
 
 
 class Msorch(Server):
