@@ -15,7 +15,7 @@ package struct JournalOptions: Sendable {
     /// No checkpoint is due before so many bytes were appended.
     package var checkpointBytes: UInt64 = 1024 * 1024
     /// Who has read more than this to open a journal leaves a checkpoint for the next who opens it.
-    package var openingBytes: UInt64 = 32 * 1024
+    package var openingBytes: UInt64 = 8 * 1024
     /// Room is written ahead of the records in steps of so many bytes, an eighth of it at first;
     /// 0 is none.
     package var preparedBytes: UInt64 = 512 * 1024

@@ -11,6 +11,9 @@ final class RequestLog: Sendable {
         var fileBytes: UInt64 = 64 * 1024 * 1024
         /// Older files than so many are removed.
         var files = 8
+        /// So many bytes of lines do not wait to be followed by others: memory that is used again at
+        /// once stays small.
+        var flushBytes = 256 * 1024
         /// Of lines that wait to be written; further requests are only counted.
         var waitingBytes = 32 * 1024 * 1024
     }
@@ -29,6 +32,7 @@ final class RequestLog: Sendable {
         var days: [(first: Timestamp, start: Int)] = []
         var dropped = 0
         var isScheduled = false
+        var isHurried = false
         /// How the last line's time is written: many lines have the same.
         var clock: (time: Timestamp, text: String)?
     }
@@ -64,10 +68,10 @@ final class RequestLog: Sendable {
     /// - Parameter nanoseconds: how long the answer took.
     func record(_ response: HTTPResponse, to request: HTTPRequest, after nanoseconds: UInt64) {
         let time = clock.now()
-        let isFirst = state.withLock { state in
+        let wait = state.withLock { state -> Duration? in
             guard state.lines.count < limits.waitingBytes else {
                 state.dropped += 1
-                return false
+                return nil
             }
             if state.days.last?.first.day != time.day {
                 state.days.append((time, state.lines.count))
@@ -76,9 +80,13 @@ final class RequestLog: Sendable {
             state.clock = (time, text)
             Self.append(response, to: request, text, nanoseconds, to: &state.lines)
             defer { state.isScheduled = true }
-            return !state.isScheduled
+            if state.lines.count >= limits.flushBytes, !state.isHurried {
+                state.isHurried = true
+                return .zero
+            }
+            return state.isScheduled ? nil : Self.interval
         }
-        if isFirst { schedule(Self.interval) { [self] in flush() } }
+        if let wait { schedule(wait) { [self] in flush() } }
     }
 
     /// Writes what waits. A disk that is full must not keep requests from being answered: what
