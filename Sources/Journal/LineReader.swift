@@ -1,8 +1,9 @@
 import Posix
 
-/// Reads a file's lines in order, in pieces that grow: a receive looks at a few, a replay at all.
+/// Reads a file's lines in order, in pieces that grow while there is more: a receive looks at a few,
+/// a replay at all. Every queue that is received from keeps one.
 struct LineReader {
-    private static let largestPiece = 256 * 1024
+    private static let largestPiece = 64 * 1024
 
     private let file: any JournalFile
     private var buffer: [UInt8] = []
@@ -46,7 +47,7 @@ struct LineReader {
             let start = offset + UInt64(left)
             let count = min(UInt64(pieceLength), limit - min(start, limit))
             let more = try file.bytes(at: start, count: Int(count))
-            pieceLength = min(2 * pieceLength, Self.largestPiece)
+            if more.count == pieceLength { pieceLength = min(2 * pieceLength, Self.largestPiece) }
             guard !more.isEmpty else { return left == 0 ? .end : .fragment(left) }
             if consumed > 0 {
                 buffer.removeFirst(consumed)
