@@ -107,7 +107,8 @@ static void search_root(uintptr_t start, uintptr_t end) {
 
 static void search_all(void) {
     const size_t bytes = 3 * OBJECTS_MAX * sizeof *seen;
-    stack = (uintptr_t)__builtin_frame_address(0);
+    __builtin_unwind_init();  // what callers keep in registers is on the stack from here on
+    stack = (uintptr_t)__builtin_alloca(16);
     small = malloc(1);
     each_mapping(find_heap);
     free(small);
