@@ -138,8 +138,13 @@ package enum FileSystem {
         }
     }
 
+    /// So many bytes more than its size a file may have, as those of /proc do. A device may never
+    /// end.
+    private static let unsizedLimit = 64 * 1024 * 1024
+
     private static func read(_ file: borrowing FileDescriptor) throws(SystemError) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: Int(try file.status().size) + 1)
+        let size = Int(try file.status().size)
+        var bytes = [UInt8](repeating: 0, count: size + 1)
         var count = 0
         while true {
             let read = try bytes.withMutableBytes { buffer throws(SystemError) in
@@ -149,6 +154,9 @@ package enum FileSystem {
             }
             count += read
             guard read > 0 else { break }
+            guard count - size <= unsizedLimit else {
+                throw SystemError(call: "pread", code: ESPIPE)
+            }
             if count == bytes.count {
                 bytes.append(contentsOf: repeatElement(0, count: bytes.count))
             }

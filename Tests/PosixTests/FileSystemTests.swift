@@ -84,6 +84,8 @@ import Testing
         #expect(mkfifo(pipe, 0o600) == 0)
         var error = #expect(throws: SystemError.self) { try FileSystem.read(pipe) }
         #expect(error?.description == "Not a regular file: \(pipe) (pread)")
+        error = #expect(throws: SystemError.self) { try FileSystem.read("/dev/zero") }
+        #expect(error?.description == "Not a regular file: /dev/zero (pread)")
         error = #expect(throws: SystemError.self) { try FileSystem.read(folder.path) }
         #expect(error?.description == "Is a directory: \(folder.path) (pread)")
     }
