@@ -42,7 +42,7 @@ def start(words, folder, environment=None):
     os.makedirs(folder, exist_ok=True)
     with open(f"{folder}/output", "ab") as output:
         return subprocess.Popen([program, *map(str, words[1:])], cwd=folder, stdin=subprocess.DEVNULL,
-                                stdout=output, stderr=output, start_new_session=True,
+                                stdout=output, stderr=output, process_group=0,
                                 env={**os.environ, **environment} if environment else None)
 
 

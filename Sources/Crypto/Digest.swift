@@ -7,16 +7,12 @@ package enum Digest {
         digest(bytes, fetchedMD5, length: 16)
     }
     package static func md5Hex(_ bytes: [UInt8]) -> String { hex(md5(bytes)) }
-    package static func md5Hex(_ bytes: some Collection<UInt8>) -> String { md5Hex(Array(bytes)) }
 
     package static func sha256(_ bytes: [UInt8]) -> [UInt8] {
         digest(bytes, fetchedSHA256, length: 32)
     }
     package static func sha256(_ bytes: some Collection<UInt8>) -> [UInt8] { sha256(Array(bytes)) }
     package static func sha256Hex(_ bytes: [UInt8]) -> String { hex(sha256(bytes)) }
-    package static func sha256Hex(_ bytes: some Collection<UInt8>) -> String {
-        sha256Hex(Array(bytes))
-    }
 
     // libcrypto looks an algorithm up by its name for each digest, unless it is fetched once.
     nonisolated(unsafe) private static let fetchedMD5 = EVP_MD_fetch(nil, "MD5", nil)

@@ -133,7 +133,7 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
         )
     }
 
-    /// Whether none of eight characters is a control character; may say no where that is so.
+    /// Whether none of eight characters is a control character.
     private static func isPlain(_ word: UInt64) -> Bool {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let deletes = word ^ (ones &* 0x7F)

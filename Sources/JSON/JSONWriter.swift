@@ -2,21 +2,8 @@
 public enum JSONWriter {
     private static let hexDigits = Array("0123456789abcdef".utf8)
 
-    /// Appends `utf8` as a quoted string; only what JSON demands is escaped.
-    package static func appendString(_ utf8: some Sequence<UInt8>, to output: inout [UInt8]) {
-        output.append(UInt8(ascii: "\""))
-        appendEscaped(utf8, to: &output)
-        output.append(UInt8(ascii: "\""))
-    }
-
+    /// Appends `text` as a quoted string; only what JSON demands is escaped.
     package static func appendString(_ text: String, to output: inout [UInt8]) {
-        var text = text
-        output.append(UInt8(ascii: "\""))
-        text.withUTF8 { escape($0, to: &output) }
-        output.append(UInt8(ascii: "\""))
-    }
-
-    package static func appendString(_ text: Substring, to output: inout [UInt8]) {
         var text = text
         output.append(UInt8(ascii: "\""))
         text.withUTF8 { escape($0, to: &output) }

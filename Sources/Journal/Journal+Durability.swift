@@ -78,7 +78,7 @@ extension Journal {
 
     /// As `waitDurable`, for those who do not wait.
     func whenDurable(_ works: [Lined]) {
-        let (leads, done) = commit.withLock { commit in
+        let (leads, done, losses) = commit.withLock { commit in
             var done: [Lined] = []
             for work in works {
                 if commit.reach.settles(work.ticket) {
@@ -87,10 +87,10 @@ extension Journal {
                     commit.add(.work(work))
                 }
             }
-            return (!commit.claims.isEmpty && commit.takeLead(), done)
+            return (!commit.claims.isEmpty && commit.takeLead(), done, commit.reach.losses)
         }
         if leads { execute { self.syncForOthers() } }
-        conclude(done, commit.withLock { $0.reach.losses })
+        conclude(done, losses)
     }
 
     private func syncForOthers() {

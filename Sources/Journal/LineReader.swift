@@ -1,7 +1,7 @@
 import Posix
 
-/// Reads a file's lines in order, in pieces that grow while there is more: a receive looks at a few,
-/// a replay at all. Every queue that is received from keeps one.
+/// Reads a file's lines in order, in pieces that grow while there is more: a receive looks at a
+/// few, a replay at all. Every queue that is received from keeps one.
 struct LineReader {
     private static let largestPiece = 64 * 1024
 

@@ -66,19 +66,15 @@ package struct HeldMessages: Equatable, Sendable {
     }
 
     /// Puts a message in its place.
-    /// - Returns: the one that was there.
-    @discardableResult
-    mutating func update(_ message: HeldMessage) -> HeldMessage? {
+    mutating func update(_ message: HeldMessage) {
         if let position = position(of: message.entry.place) {
-            let old = values[position]
             values[position] = message
-            return old
+            return
         }
         if (values.count + 1) * 2 > slots.count { resize(for: values.count + 1) }
         if values.count == values.capacity { values.reserveCapacity(Self.room(for: count + 1)) }
         values.append(message)
         enter(values.count - 1)
-        return nil
     }
 
     @discardableResult

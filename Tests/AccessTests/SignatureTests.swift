@@ -144,9 +144,10 @@ import Testing
         arguments: [
             Payload(testDescription: "nothing is said", named: nil, isGood: true),
             Payload(
-                testDescription: "its hash", named: Digest.sha256Hex("{}".utf8), isGood: true),
+                testDescription: "its hash", named: Digest.sha256Hex(Array("{}".utf8)), isGood: true
+            ),
             Payload(
-                testDescription: "another's hash", named: Digest.sha256Hex("".utf8), isGood: false),
+                testDescription: "another's hash", named: Digest.sha256Hex([]), isGood: false),
             Payload(testDescription: "unsigned", named: "UNSIGNED-PAYLOAD", isGood: false),
             Payload(
                 testDescription: "signed in chunks", named: "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",

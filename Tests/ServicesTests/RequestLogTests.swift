@@ -1,6 +1,7 @@
 import HTTP
 import JSON
 import Posix
+import Synchronization
 import TestSupport
 import Testing
 
@@ -12,9 +13,12 @@ import Testing
 
     init() throws { folder = try TemporaryFolder("requests") }
 
-    private func log(_ limits: RequestLog.Limits = RequestLog.Limits()) -> RequestLog {
+    private func log(
+        _ limits: RequestLog.Limits = RequestLog.Limits(),
+        schedule: @escaping Monitor.Schedule = { _, _ in }
+    ) -> RequestLog {
         RequestLog(
-            stateDirectory: folder.path, clock: clock.clock, limits: limits, schedule: { _, _ in })
+            stateDirectory: folder.path, clock: clock.clock, limits: limits, schedule: schedule)
     }
 
     private func files() throws -> [String] { try FileSystem.list(folder.path + "/requests") }
@@ -38,6 +42,33 @@ import Testing
                 "bytes": 3, "ms": 1.234, "principal": "arn:aws:iam::1:user/a",
                 "requestId": "id-1",
             ])
+    }
+
+    @Test("lines that pile up are written at once; there is one timer, however often that happens")
+    func hurry() throws {
+        let scheduled = Mutex<[(delay: Duration, work: @Sendable () -> Void)]>([])
+        var limits = RequestLog.Limits()
+        limits.flushBytes = 300
+        let log = log(limits) { delay, work in scheduled.withLock { $0.append((delay, work)) } }
+        func delays() -> [Duration] { scheduled.withLock { $0.map(\.delay) } }
+        func run(_ index: Int) { scheduled.withLock { $0[index].work }() }
+        func lines() throws -> Int {
+            try FileSystem.read(folder.path + "/requests/2027-01-15.jsonl").count { $0 == 0x0A }
+        }
+        let timer = Duration.milliseconds(200)
+        let request = HTTPRequest(method: "GET", target: "/")
+        for _ in 1...10 { log.record(HTTPResponse(200), to: request, after: 0) }
+        #expect(delays() == [timer, .zero])
+        run(1)
+        #expect(try lines() == 10)
+        for _ in 1...10 { log.record(HTTPResponse(200), to: request, after: 0) }
+        #expect(delays() == [timer, .zero, .zero], "the first timer is still to come")
+        run(2)
+        log.record(HTTPResponse(200), to: request, after: 0)
+        run(0)
+        #expect(try lines() == 21)
+        log.record(HTTPResponse(200), to: request, after: 0)
+        #expect(delays() == [timer, .zero, .zero, timer])
     }
 
     @Test("files are put aside when they are full, and the oldest go")

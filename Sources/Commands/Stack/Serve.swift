@@ -36,16 +36,7 @@ extension Command {
         run: { invocation in
             let signal = try ReadySignal(
                 file: invocation.text("ready-file"), descriptor: invocation.number("ready-fd"))
-            try ServerRecord.unlessServed(invocation.stateDirectory) { try signal.takeBack() }
-            let deployment = try invocation.deployment()
-            let options = try options(invocation, deployment.stack)
-            try Signals.allowHurry()
-            ProcessEnvironment.raiseFileLimit()
-            ProcessEnvironment.shareHeaps()
-            let session = try ServeSession(
-                deployment, queues: invocation.queues(), options: options,
-                guardExecutable: ProcessEnvironment.executable, monitor: invocation.monitor,
-                warn: invocation.output.note)
+            let session = try begin(invocation, signal)
             do {
                 let record = session.record
                 try signal.send(record.json)
@@ -61,6 +52,28 @@ extension Command {
             session.finish(isHurried: { Signals.count > 1 })
             throw SilentExit(exitCode: .success)  // being asked to end is no failure
         })
+
+    /// What an earlier `serve` has said of its ports does not hold any more, unless that one is
+    /// still there.
+    private static func begin(
+        _ invocation: Invocation, _ signal: ReadySignal
+    ) throws -> ServeSession {
+        do {
+            let deployment = try invocation.deployment()
+            let options = try options(invocation, deployment.stack)
+            try Signals.allowHurry()
+            ProcessEnvironment.raiseFileLimit()
+            ProcessEnvironment.shareHeaps()
+            return try ServeSession(
+                deployment, queues: invocation.queues(), options: options,
+                guardExecutable: ProcessEnvironment.executable, monitor: invocation.monitor,
+                warn: invocation.output.note, whenAlone: signal.takeBack)
+        } catch {
+            if case .alreadyRunning = error as? ServerError { throw error }
+            try? signal.takeBack()
+            throw error
+        }
+    }
 
     private static func options(
         _ invocation: Invocation, _ stack: Stack

@@ -40,8 +40,8 @@ struct JournalStream: MessageStream, Sendable {
         lacksLast = session.hasUnwritten
     }
 
-    /// Runs `body` with `known`, if that stands where the head is; else with another one, which takes
-    /// its place. Nothing is moved: a stream is large.
+    /// Runs `body` with `known`, if that stands where the head is; else with another one, which
+    /// takes its place. Nothing is moved: a stream is large.
     ///
     /// - Throws: whatever `body` throws; nothing is known then.
     static func goOn<R>(

@@ -99,7 +99,7 @@ extension Queue {
             isOnTheWay: false)
     }
 
-    /// - Parameter stream: knows what was read just now. Not changed; so that it need not be copied.
+    /// - Parameter stream: knows what was read just now. Not changed, and so not copied.
     private static func deliveries(
         of messages: [ReceivedMessage], _ session: inout JournalSession<QueueJournalState>,
         _ stream: inout JournalStream

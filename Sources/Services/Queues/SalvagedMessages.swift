@@ -138,7 +138,7 @@ struct SalvagedMessages {
         for start in stride(from: 0, to: messages.count, by: QueueLimits.batchEntries) {
             let batch = messages[start..<min(start + QueueLimits.batchEntries, messages.count)]
             let n = try queue.commit(isDurable: { _ in false }) { session in
-                try session.append(.send(batch.map(\.message)))
+                try session.append(send: batch.map(\.message))
                 return session.lastN
             }
             for (index, message) in batch.enumerated() {

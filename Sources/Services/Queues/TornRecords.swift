@@ -84,7 +84,7 @@ extension QueueDirectory {
         var batch: [QueueRecord.NewMessage] = []
         var bytes = 0
         func send() throws {
-            if !batch.isEmpty { try queue.commit { try $0.append(.send(batch)) } }
+            if !batch.isEmpty { try queue.commit { try $0.append(send: batch) } }
             batch = []
             bytes = 0
         }

@@ -11,8 +11,8 @@ final class RequestLog: Sendable {
         var fileBytes: UInt64 = 64 * 1024 * 1024
         /// Older files than so many are removed.
         var files = 8
-        /// So many bytes of lines do not wait to be followed by others: memory that is used again at
-        /// once stays small.
+        /// So many bytes of lines do not wait to be followed by others: memory that is used again
+        /// at once stays small.
         var flushBytes = 256 * 1024
         /// Of lines that wait to be written; further requests are only counted.
         var waitingBytes = 32 * 1024 * 1024
@@ -31,6 +31,7 @@ final class RequestLog: Sendable {
         /// Where each day's lines begin.
         var days: [(first: Timestamp, start: Int)] = []
         var dropped = 0
+        /// The one timer that there is at most.
         var isScheduled = false
         var isHurried = false
         /// How the last line's time is written: many lines have the same.
@@ -79,23 +80,27 @@ final class RequestLog: Sendable {
             let text = state.clock.flatMap { $0.time == time ? $0.text : nil } ?? time.iso8601
             state.clock = (time, text)
             Self.append(response, to: request, text, nanoseconds, to: &state.lines)
-            defer { state.isScheduled = true }
             if state.lines.count >= limits.flushBytes, !state.isHurried {
                 state.isHurried = true
                 return .zero
             }
+            defer { state.isScheduled = true }
             return state.isScheduled ? nil : Self.interval
         }
-        if let wait { schedule(wait) { [self] in flush() } }
+        if let wait { schedule(wait) { [self] in flush(endsWait: wait != .zero) } }
     }
 
     /// Writes what waits. A disk that is full must not keep requests from being answered: what
     /// cannot be written is gone.
-    func flush() {
+    ///
+    /// - Parameter endsWait: whether the timer is over.
+    func flush(endsWait: Bool = true) {
         writing.withLock { _ in
             let waiting = state.withLock { state in
-                defer { state = State() }
-                return state
+                var rest = State()
+                rest.isScheduled = state.isScheduled && !endsWait
+                swap(&rest, &state)
+                return rest
             }
             guard !waiting.days.isEmpty else { return }
             try? FileSystem.makeDirectory(folder)
@@ -157,8 +162,7 @@ extension RequestLog {
         member(",\"port\":", Int(request.localPort))
         member(",\"from\":", request.remoteAddress)
         member(",\"method\":", request.method)
-        JSONWriter.append(",\"path\":", &bytes)
-        JSONWriter.appendString(request.path, to: &bytes)
+        member(",\"path\":", String(request.path))
         if let operation = response.operation {
             member(",\"operation\":", operation)
         } else if let target = request.headers["X-Amz-Target"]?.split(separator: ".").last {

@@ -18,14 +18,19 @@ package final class ServeSession: Sendable {
     private let reloading = Mutex(())
 
     /// Serves from here on.
+    ///
+    /// - Parameter whenAlone: called once no other `serve` can be on the state directory, before
+    ///   anything else begins.
     /// - Throws: `ServerError`, and whatever keeps the deployment from running.
     package init(
         _ deployment: Deployment, queues: QueueDirectory, options: ServerOptions,
-        guardExecutable: String, monitor: Monitor, warn: @escaping @Sendable (String) -> Void
+        guardExecutable: String, monitor: Monitor, warn: @escaping @Sendable (String) -> Void,
+        whenAlone: () throws -> Void
     ) throws {
         stateDirectory = deployment.stateDirectory
         self.options = options
         folder = try RunFolder(stateDirectory)
+        try whenAlone()
         server = try StackServer(
             deployment, queues: queues, options: options, guardExecutable: guardExecutable,
             monitor: monitor, warn: warn)

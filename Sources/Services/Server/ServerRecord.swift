@@ -46,23 +46,12 @@ package struct ServerRecord: Equatable, Sendable {
 
     /// The `serve` that runs on a state directory; `nil` if none does.
     package static func running(_ stateDirectory: String) -> ServerRecord? {
-        guard let record = read(stateDirectory), ProcessEnvironment.isRunning(record.process)
-        else { return nil }
-        return unlessServed(stateDirectory) {} == nil ? record : nil
-    }
-
-    /// Runs `body` unless a `serve` holds the state directory; none begins meanwhile.
-    /// - Returns: what `body` returned; `nil` if it did not run.
-    @discardableResult
-    package static func unlessServed<R>(
-        _ stateDirectory: String, _ body: () throws -> R
-    ) rethrows -> R? {
-        guard let lock = try? FileDescriptor(reading: RunFolder.lockPath(stateDirectory)),
+        guard let record = read(stateDirectory), ProcessEnvironment.isRunning(record.process),
+            let lock = try? FileDescriptor(reading: RunFolder.lockPath(stateDirectory)),
             let isFree = try? lock.trySharedLock()
-        else { return try body() }
-        guard isFree else { return nil }
-        defer { lock.unlock() }
-        return try body()
+        else { return nil }
+        if isFree { lock.unlock() }
+        return isFree ? nil : record
     }
 }
 
