@@ -22,12 +22,8 @@ const char *__asan_default_options(void) {
 // A report is looked for when all is done: an exit code of its own would hide what a test sees.
 const char *__lsan_default_options(void) { return "exitcode=0:print_suppressions=0"; }
 
-// - Foundation's Data(contentsOf:) forgets its buffer for files that claim to be empty, as /proc's do.
-// - A server and what answers on its ports hold each other to the process's end, as a thread that
-//   delivers events may still ask what is deployed: one circle for each server, found by its doors.
-const char *__lsan_default_suppressions(void) {
-    return "leak:readBytesFromFile\nleak:10StackDoorsC_3log\n";
-}
+// Foundation's Data(contentsOf:) forgets its buffer for files that claim to be empty, as /proc's do.
+const char *__lsan_default_suppressions(void) { return "leak:readBytesFromFile\n"; }
 
 // A leak is memory that no pointer leads to. Swift hides two kinds of pointers from the sanitizer:
 // an enum keeps which case it is in the top byte and the lowest three bits of its object's address,

@@ -1,12 +1,26 @@
 import HTTP
 import Synchronization
 
+/// The runtime of what is deployed now.
+final class DeployedRuntime: Sendable {
+    private let current = Mutex<StackRuntime?>(nil)
+
+    /// `nil` until there is one.
+    var latest: StackRuntime? { current.withLock { $0 } }
+    func set(_ runtime: StackRuntime) { current.withLock { $0 = runtime } }
+
+    /// Nothing that asks for it begins before there is one.
+    var runtime: StackRuntime {
+        guard let latest else { preconditionFailure("a server has one from init on") }
+        return latest
+    }
+}
+
 /// What answers on the ports. Whoever comes in while one deployment takes over from another finds
 /// one of them.
 final class StackDoors: Sendable {
     /// What answers for one deployment.
     struct Open {
-        var runtime: StackRuntime
         var endpoint: EndpointRouter
         /// `nil`: nobody listens for it.
         var gateway: Gateway?

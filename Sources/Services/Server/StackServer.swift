@@ -26,6 +26,7 @@ package final class StackServer: Sendable {
     private let control = ControlEndpoint()
     private let gatewayHost: Gateway.Host?
     private let events: EventInvoker
+    private let deployed = DeployedRuntime()
     private let doors: StackDoors
     /// Runtimes that were replaced and still run.
     private let retiring = ThreadCondition(0)
@@ -78,10 +79,9 @@ package final class StackServer: Sendable {
                 pool: WorkerPool(name: "gateway", limit: max(2, ProcessEnvironment.processorCount)),
                 clock: clock, usage: GatewayUsage(stateDirectory: state),
                 observe: monitor.observe)
-        events = try EventInvoker(stateDirectory: state, on: host) {
-            // Nothing comes in before the doors are open.
-            guard let open = doors.open else { preconditionFailure("the doors are open") }
-            return open.runtime
+        // Not by the doors: who answers there has the events in hand, and would keep them for good.
+        events = try EventInvoker(stateDirectory: state, on: host) { [deployed] in
+            deployed.runtime
         }
         try open(deployment)
     }
@@ -110,12 +110,7 @@ package final class StackServer: Sendable {
     }
 
     /// The runtime of what is deployed now.
-    package var runtime: StackRuntime {
-        guard let doors = doors.open else {
-            preconditionFailure("the doors are open from init on")
-        }
-        return doors.runtime
-    }
+    package var runtime: StackRuntime { deployed.runtime }
 
     /// `http://127.0.0.1:4566`, as seen from this machine.
     package var endpointURL: String { host.endpointURL }
@@ -131,7 +126,7 @@ package final class StackServer: Sendable {
     private func open(_ deployment: Deployment) throws -> StackRuntime? {
         var deployment = deployment
         if let mode = options.iamMode { deployment.stack = deployment.stack.with(iamMode: mode) }
-        let previous = doors.open?.runtime
+        let previous = deployed.latest
         let runtime = try StackRuntime(deployment, on: host, after: previous)
         let gateway = try gatewayHost.map { host in
             let keys = APIKeyStore(stateDirectory: deployment.stateDirectory)
@@ -140,8 +135,8 @@ package final class StackServer: Sendable {
                 keyValues: try keys.load(), tokens: runtime.tokens)
         }
         let next = StackDoors.Open(
-            runtime: runtime,
             endpoint: EndpointRouter(runtime, control: control, events: events), gateway: gateway)
+        deployed.set(runtime)
         doors.open(next)
         return previous
     }
