@@ -20,9 +20,12 @@ package enum CommandLineTool {
         .completions,
     ]
 
-    /// - Parameter arguments: without the program's name.
+    /// - Parameters:
+    ///   - arguments: without the program's name.
+    ///   - areReadable: whether they are what was typed. Bytes that are not UTF-8 are other
+    ///     characters by now: a message must not be sent with those.
     /// - Returns: the process's exit code.
-    package static func run(_ arguments: [String]) -> Int32 {
+    package static func run(_ arguments: [String], areReadable: () -> Bool = { true }) -> Int32 {
         StandardStream.fillClosed()
         if arguments.first == Completion.command {
             for candidate in Completion.candidates(Array(arguments.dropFirst())) {
@@ -37,6 +40,12 @@ package enum CommandLineTool {
         Signals.ignoreFailedWrites()
         var output = Output()
         do {
+            // Nothing is looked at closely without a cause.
+            guard !arguments.contains(where: { $0.utf8.contains(0xEF) }) || areReadable() else {
+                throw CommandError(
+                    .usage, "An argument is not UTF-8.",
+                    hint: "Messages are text; base64 makes text of any bytes.")
+            }
             switch try CommandLineParser().parse(arguments) {
             case .version: try output.data("msorch \(version)")
             case .help(let command):

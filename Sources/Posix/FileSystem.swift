@@ -158,7 +158,7 @@ package enum FileSystem {
                 throw SystemError(call: "pread", code: ESPIPE)
             }
             if count == bytes.count {
-                bytes.append(contentsOf: repeatElement(0, count: bytes.count))
+                bytes += [UInt8](repeating: 0, count: bytes.count)
             }
         }
         bytes.removeLast(bytes.count - count)

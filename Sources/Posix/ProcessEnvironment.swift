@@ -34,6 +34,12 @@ package enum ProcessEnvironment {
         return variables
     }
 
+    /// Whether every argument of this process is UTF-8.
+    package static func argumentsAreUTF8() -> Bool {
+        UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc))
+            .allSatisfy { $0.map { String(validatingCString: $0) != nil } ?? true }
+    }
+
     /// This program's own file.
     package static var executable: String {
         guard let path = realpath("/proc/self/exe", nil) else { return "/proc/self/exe" }

@@ -4,6 +4,9 @@ import Posix
 @main
 struct Main {
     static func main() {
-        ProcessEnvironment.exit(CommandLineTool.run(Array(CommandLine.arguments.dropFirst())))
+        ProcessEnvironment.exit(
+            CommandLineTool.run(
+                Array(CommandLine.arguments.dropFirst()),
+                areReadable: ProcessEnvironment.argumentsAreUTF8))
     }
 }

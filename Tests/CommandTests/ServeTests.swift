@@ -131,12 +131,14 @@ import Testing
         try deploy()
         let serve = try RunningServe(in: folder.path)
         let ready = folder.path + "/ready.json"
-        try FileSystem.replace(ready, with: Array("of the first".utf8))
-        let result = try run(
-            ["serve", "--port", "0", "--gateway-port", "0", "--ready-file", "ready.json"])
-        #expect(result.status == 4)
-        #expect(result.error.contains("by process \(serve.pid) at \(serve.endpointURL)"))
-        #expect(try FileSystem.read(ready) == Array("of the first".utf8))
+        for (pid, isLeft) in [(serve.pid, true), (1, false)] {
+            try FileSystem.replace(ready, with: Array("{\"pid\":\(pid)}".utf8))
+            let result = try run(
+                ["serve", "--port", "0", "--gateway-port", "0", "--ready-file", "ready.json"])
+            #expect(result.status == 4)
+            #expect(result.error.contains("by process \(serve.pid) at \(serve.endpointURL)"))
+            #expect(FileSystem.exists(ready) == isLeft)
+        }
     }
 
     @Test("a busy port names who has it")

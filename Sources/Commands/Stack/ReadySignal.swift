@@ -37,10 +37,17 @@ struct ReadySignal {
 
     private static let nothingDone = "Nothing was started."
 
-    /// Takes back what an earlier `serve` has said that is gone.
+    /// Takes back what was said, by this `serve` or an earlier one that is gone.
+    ///
+    /// - Parameter running: the `serve` that is there instead; what it has said stays.
     /// - Throws: `CommandError` that names what the user named.
-    func takeBack() throws {
+    func takeBack(butOf running: Int32? = nil) throws {
         guard let file else { return }
+        if let running, let bytes = try? FileSystem.read(file),
+            let pid = try? JSONValue.parse(bytes)["pid"]?.intValue, pid == Int64(running)
+        {
+            return
+        }
         try Self.writing(file) { path throws(SystemError) in try FileSystem.remove(path) }
     }
 

@@ -44,8 +44,10 @@ extension Command {
                     "endpoint  \(record.endpointURL)\ngateway   \(record.gatewayURL)\nready"
                 }
                 Signals.wait(for: 1)
+                try? signal.takeBack()
                 invocation.output.note("Stopping; a second signal hurries.")
             } catch {
+                try? signal.takeBack()
                 session.finish(isHurried: { true })
                 throw error
             }
@@ -67,10 +69,13 @@ extension Command {
             return try ServeSession(
                 deployment, queues: invocation.queues(), options: options,
                 guardExecutable: ProcessEnvironment.executable, monitor: invocation.monitor,
-                warn: invocation.output.note, whenAlone: signal.takeBack)
+                warn: invocation.output.note, whenAlone: { try signal.takeBack() })
         } catch {
-            if case .alreadyRunning = error as? ServerError { throw error }
-            try? signal.takeBack()
+            if case .alreadyRunning(let process, _) = error as? ServerError {
+                if let process { try? signal.takeBack(butOf: process) }
+            } else {
+                try? signal.takeBack()
+            }
             throw error
         }
     }

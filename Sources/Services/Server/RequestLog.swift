@@ -13,7 +13,7 @@ final class RequestLog: Sendable {
         var files = 8
         /// So many bytes of lines do not wait to be followed by others: memory that is used again
         /// at once stays small.
-        var flushBytes = 256 * 1024
+        var flushBytes = 64 * 1024
         /// Of lines that wait to be written; further requests are only counted.
         var waitingBytes = 32 * 1024 * 1024
     }
