@@ -25,6 +25,11 @@ const char *__lsan_default_options(void) { return "exitcode=0:print_suppressions
 // Foundation's Data(contentsOf:) forgets its buffer for files that claim to be empty, as /proc's do.
 const char *__lsan_default_suppressions(void) { return "leak:readBytesFromFile\n"; }
 
+// Foundation's Process copies names of /proc/self/fd at their greatest length, from where less was read.
+const char *__asan_default_suppressions(void) {
+    return "interceptor_via_fun:*findMaximumOpenFromProcSelfFD*\n";
+}
+
 // A leak is memory that no pointer leads to. Swift hides two kinds of pointers from the sanitizer:
 // an enum keeps which case it is in the top byte and the lowest three bits of its object's address,
 // and an object that has weak references keeps its side table's address, shifted, among its counts.
