@@ -206,6 +206,8 @@ extension JournalFile {
 
     /// Up to `count` bytes from `offset`; fewer at the end of the file.
     package func bytes(at offset: UInt64, count: Int) throws(SystemError) -> [UInt8] {
+        // An array without room is Swift's empty one, which all share: it would be written to.
+        guard count > 0 else { return [] }
         var failure: SystemError?
         // Not zeroed before: pieces are often longer than what is there.
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { room, done in
