@@ -106,7 +106,7 @@ extension QueueState {
         var passed = fair.passedCount
         var line = Line(
             streamed - min(streamed, delayed.count + passed), DelayedWalk(delayed, stream))
-        while ready < selection.limit,
+        while ready < selection.limit || seeksMore(selection, heldWaiting, receive),
             UInt64(held.count + receive.first.count) + passed < QueueLimits.passedOver,
             let (entry, isDelayed) = try nextInLine(&line, selection.now, &stream, &receive)
         {
@@ -131,6 +131,20 @@ extension QueueState {
             ready += 1
         }
         receive.delayed = line.delays?.step
+    }
+
+    /// Whether more of the first message's group may lie ahead: SQS returns as many of one group as
+    /// it can before it takes others (Developer Guide, *FIFO-queues-understanding-logic*).
+    private func seeksMore<Stream: MessageStream>(
+        _ selection: Selection<Stream>, _ heldWaiting: Int, _ receive: QueueRecord.Receive
+    ) -> Bool {
+        guard let group = selection.order.first?.group, let offer = selection.offers[group],
+            !offer.isHalted, offer.messages.count < selection.limit,
+            // What comes behind those that were passed is passed, too.
+            ((receive.passed[group] ?? fair.passed[group])?.count ?? 0) == 0
+        else { return false }
+        let waiting = held.count + receive.first.count - Int(clamping: index.inFlight)
+        return waiting < min(QueueLimits.heldAhead, heldWaiting)
     }
 
     /// What a group has to give at `now`; `nil` if it waits.

@@ -68,6 +68,11 @@ private struct NaiveQueue {
                 let got = try queue.receive(limit, timeout: timeout)
                 #expect(got.count == min(limit, expected.count), "\(place)")
                 #expect(Set(got.map(\.entry.messageID)).count == got.count, "\(place)")
+                if settings.isFIFO, let group = got.first?.entry.group {
+                    let offered = expected.count { $0.group == group }
+                    #expect(
+                        got.count { $0.entry.group == group } == min(limit, offered), "\(place)")
+                }
                 var taken: [String: Int] = [:]
                 for message in got {
                     let index = try #require(

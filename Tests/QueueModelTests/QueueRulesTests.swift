@@ -95,6 +95,30 @@ import Testing
         #expect(try queue.receive(10).map(\.entry.messageID) == ["m3", "m4"])
     }
 
+    @Test("FIFO: a receive looks past other groups for more of the first one's, not without end")
+    func sameGroupFirst() throws {
+        var queue = try QueueBench(Self.fifo)
+        for (number, group) in ["a", "b", "c", "a", "b", "a"].enumerated() {
+            try queue.send("b", group: group, dedup: "\(number)")
+        }
+        #expect(try queue.receive(3).map(\.entry.messageID) == ["m1", "m4", "m6"])
+        #expect(try queue.receive(3).map(\.entry.messageID) == ["m2", "m5", "m3"])
+
+        var wide = try QueueBench(Self.fifo)
+        try wide.send("b", group: "a", dedup: "first")
+        for number in 0..<QueueLimits.heldAhead {
+            try wide.send("b", group: "g\(number)", dedup: "\(number)")
+        }
+        try wide.send("b", group: "a", dedup: "last")
+        #expect(try wide.receive(2).map(\.entry.messageID) == ["m1", "m2"])
+        #expect(wide.state.heldCount <= QueueLimits.heldAhead)
+        var groups: [String?] = []
+        while case let messages = try wide.receive(10), !messages.isEmpty {
+            groups += messages.map(\.entry.group)
+        }
+        #expect(groups.count == QueueLimits.heldAhead - 1)
+    }
+
     @Test("FIFO: an id counts for five minutes, also after the message is deleted")
     func deduplication() throws {
         var queue = try QueueBench(Self.fifo)
