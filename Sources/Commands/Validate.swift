@@ -31,6 +31,11 @@ extension Command {
 extension StackFile {
     /// Reads and checks the file.
     static func read(_ path: String) throws(CommandError) -> StackFile {
+        guard !FileSystem.isDirectory(path) else {
+            throw CommandError(
+                .usage, "The stack file \(path) is a folder.",
+                hint: "--stack names the file in it.")
+        }
         do throws(SystemError) {
             return StackFile(try FileSystem.read(path))
         } catch {

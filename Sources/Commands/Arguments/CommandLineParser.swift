@@ -62,7 +62,14 @@ struct CommandLineParser {
                 .notFound, "There is no folder '\(folder)'.",
                 hint: "-C names the folder to work in.")
         }
-        return .run(command, invocation(arguments, options, value))
+        let invocation = invocation(arguments, options, value)
+        let state = invocation.stateDirectory
+        guard FileSystem.isDirectory(state) || !FileSystem.exists(state) else {
+            throw CommandError(
+                .usage, "The state directory \(state) is a file.",
+                hint: "--state-dir names a folder; it is made where there is none.")
+        }
+        return .run(command, invocation)
     }
 
     private func invocation(
@@ -157,6 +164,11 @@ struct CommandLineParser {
     private func check(
         _ value: String, _ option: Command.Option, _ command: Command
     ) throws(CommandError) {
+        guard !value.isEmpty || !["FILE", "DIR"].contains(option.value) else {
+            throw CommandError(
+                .usage, "\(option.dashed) names nothing: it needs a \(option.value ?? "").",
+                hint: hint(command))
+        }
         if let range = option.range {
             guard let number = Int64(value), range.contains(number) else {
                 throw CommandError(
