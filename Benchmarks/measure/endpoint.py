@@ -157,7 +157,7 @@ def attempt(bench, one, run):
     """A peer that answers wrongly is named, and has no figure; msorch must not."""
     try:
         return run()
-    except RuntimeError as problem:
+    except (RuntimeError, OSError) as problem:
         if isinstance(one.server, servers.Msorch):
             raise
         bench.figures.failures[one.name] = str(problem)
