@@ -7,7 +7,7 @@ extension Queue {
     fileprivate func receiveAndDelete(upTo limit: Int) throws -> Int {
         let deliveries = try receive(upTo: limit, wait: .zero)
         guard !deliveries.isEmpty else { return 0 }
-        for outcome in try delete(deliveries.map(\.received.handle.text)) { try outcome.get() }
+        for outcome in try delete(deliveries.map(\.received.handle)) { try outcome.get() }
         return deliveries.count
     }
 
@@ -20,7 +20,7 @@ extension Queue {
             case .success(let look):
                 let deliveries = look.received.deliveries
                 observeReceived(deliveries.count)
-                submitDelete(deliveries.map(\.received.handle.text)) { deleted in
+                submitDelete(deliveries.map(\.received.handle)) { deleted in
                     done(Result { try deleted.get().map { try $0.get() }.count })
                 }
             }

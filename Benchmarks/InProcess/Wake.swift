@@ -54,7 +54,7 @@ enum Wake {
             let now = SystemClock.monotonicNanoseconds()
             let sent = UInt64(String(decoding: delivery.body, as: UTF8.self)) ?? now
             waits.append(Double(now - sent) / 1000)
-            for outcome in try queue.delete([delivery.received.handle.text]) { try outcome.get() }
+            for outcome in try queue.delete([delivery.received.handle]) { try outcome.get() }
         }
         return waits
     }

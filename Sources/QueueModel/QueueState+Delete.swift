@@ -11,19 +11,19 @@ extension QueueState {
     ///
     /// A standard queue accepts the handle of an earlier receive without deleting; a FIFO queue
     /// refuses a handle whose visibility timeout has passed.
-    package func delete(_ handle: String, at now: Timestamp) throws(SQSError) -> Place? {
-        let parsed = try parse(handle)
-        guard let message = held[parsed.place] else {
+    package func delete(_ handle: ReceiptHandle, at now: Timestamp) throws(SQSError) -> Place? {
+        guard let position = held.position(of: handle.place) else {
             // Put back since, and waiting in the stream: it is deleted there.
-            guard let message = requeued[parsed.place], message.bits == parsed.bits,
+            guard let message = requeued[handle.place], message.bits == handle.bits,
                 requeued.canDelete
             else { return nil }
             return message.place
         }
-        if settings.isFIFO, message.bits != parsed.bits || !message.isInFlight(at: now) {
-            throw .receiptHandleExpired(handle)
+        let isNewest = held[at: position].bits == handle.bits
+        if settings.isFIFO, !isNewest || !held[at: position].isInFlight(at: now) {
+            throw .receiptHandleExpired(handle.text)
         }
-        return message.bits == parsed.bits && message.lastReceived != nil ? parsed.place : nil
+        return isNewest && held[at: position].lastReceived != nil ? handle.place : nil
     }
 
     /// The new moment at which the message becomes visible.

@@ -20,12 +20,17 @@ extension QueueState {
     /// groups.
     static let scanLimit = 10_000
 
+    /// Whether `deadLetters` may find any.
+    package func mayHaveDeadLetters(at now: Timestamp) -> Bool {
+        settings.redrivePolicy != nil && hasReturned(.doomed, at: now)
+    }
+
     /// Held messages that were received too often and would be received once more: they go to the
     /// dead-letter queue instead. `nil` if there are none or there is no such queue.
     package func deadLetters(at now: Timestamp, limit: Int = QueueLimits.batchEntries)
         -> QueueRecord?
     {
-        guard let policy = settings.redrivePolicy, hasReturned(.doomed, at: now) else {
+        guard let policy = settings.redrivePolicy, mayHaveDeadLetters(at: now) else {
             return nil
         }
         var places: [Place] = []

@@ -184,7 +184,10 @@ struct QueueBench {
         }
     }
 
-    mutating func delete(_ handle: String) throws {
+    mutating func delete(_ text: String) throws {
+        guard let handle = ReceiptHandle(text) else {
+            throw SQSError.receiptHandleIsInvalid(text)
+        }
         if let place = try state.delete(handle, at: now) { append(.delete([place])) }
     }
 

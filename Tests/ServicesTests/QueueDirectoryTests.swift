@@ -85,6 +85,22 @@ import Testing
         #expect(try other.statistics().counts.inFlight == 0)
     }
 
+    @Test("among handles a text that is none has its own error, and the others are deleted")
+    func mixedHandles() throws {
+        let folder = try TemporaryFolder()
+        let directory = QueueDirectory(stateDirectory: folder.path)
+        try directory.create("Q", QueueSettings())
+        let queue = try directory.queue("Q")
+        _ = try queue.send([entry("a"), entry("b")])
+        let handles = try queue.receive(upTo: 2).map(\.received.handle)
+        let outcomes = try queue.delete(["none", handles[0].text, "", handles[1].text])
+        #expect(throws: SQSError.receiptHandleIsInvalid("none")) { try outcomes[0].get() }
+        #expect(throws: Never.self) { try outcomes[1].get() }
+        #expect(throws: SQSError.receiptHandleIsInvalid("")) { try outcomes[2].get() }
+        #expect(throws: Never.self) { try outcomes[3].get() }
+        #expect(try queue.statistics().counts.inFlight == 0)
+    }
+
     @Test("a queue that was made anew may count its transfers from one again")
     func remadeGiver() throws {
         let folder = try TemporaryFolder()

@@ -53,7 +53,7 @@ extension Command {
                         output)
                     guard !deliveries.isEmpty else { return }
                     if invocation.has("delete") {
-                        let handles = deliveries.map(\.received.handle.text)
+                        let handles = deliveries.map(\.received.handle)
                         for outcome in try invocation.withQueue({ try $0.delete(handles) }) {
                             try outcome.get()
                         }

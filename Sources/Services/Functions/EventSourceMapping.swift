@@ -228,7 +228,7 @@ package final class EventSourceMapping: Sendable {
     private func delete(_ messages: [SQSEvent.Message]) throws {
         for start in stride(from: 0, to: messages.count, by: QueueLimits.batchEntries) {
             let end = min(start + QueueLimits.batchEntries, messages.count)
-            _ = try queue.delete(messages[start..<end].map(\.handle))
+            _ = try queue.delete(messages[start..<end].map(\.delivery.received.handle))
         }
     }
 }

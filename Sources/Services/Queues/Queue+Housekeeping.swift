@@ -82,6 +82,7 @@ extension JournalSession where State == QueueJournalState {
 extension Queue {
     /// Puts dead letters on their way to their queue.
     func sendDeadLettersAway(_ session: inout JournalSession<QueueJournalState>) throws {
+        guard session.state.queue.mayHaveDeadLetters(at: session.now) else { return }
         var count = 0
         while count < QueueLimits.deadLettersByReceive,
             let record = session.state.queue.deadLetters(at: session.now)

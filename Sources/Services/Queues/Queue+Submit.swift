@@ -45,9 +45,19 @@ extension Queue {
         observe(QueueActivity(queue: name, kind: .received(count)))
     }
 
+    /// As below, of handles as clients give them.
+    package func submitDelete(
+        _ texts: [String], completion: @escaping Completion<[Outcome<Void>]>
+    ) {
+        let handles = texts.map { ReceiptHandle($0) }
+        submitDelete(handles.compactMap { $0 }) { result in
+            completion(result.map { Self.outcomes(of: texts, handles, $0) })
+        }
+    }
+
     /// Deletes by receipt handle; each handle's outcome.
     package func submitDelete(
-        _ handles: [String], completion: @escaping Completion<[Outcome<Void>]>
+        _ handles: [ReceiptHandle], completion: @escaping Completion<[Outcome<Void>]>
     ) {
         submit(DeleteWork(self, handles, completion))
     }

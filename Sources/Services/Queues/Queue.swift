@@ -193,8 +193,25 @@ package final class Queue: Sendable {
         }
     }
 
+    /// As below, of handles as clients give them.
+    package func delete(_ texts: [String]) throws -> [Outcome<Void>] {
+        let handles = texts.map { ReceiptHandle($0) }
+        return Self.outcomes(of: texts, handles, try delete(handles.compactMap { $0 }))
+    }
+
+    /// In the order of the texts.
+    /// - Parameter deleted: of those that are handles.
+    static func outcomes(
+        of texts: [String], _ handles: [ReceiptHandle?], _ deleted: [Outcome<Void>]
+    ) -> [Outcome<Void>] {
+        var deleted = deleted[...]
+        return zip(texts, handles).map { text, handle in
+            handle == nil ? .failure(.receiptHandleIsInvalid(text)) : deleted.removeFirst()
+        }
+    }
+
     /// Deletes by receipt handle; each handle's outcome.
-    package func delete(_ handles: [String]) throws -> [Outcome<Void>] {
+    package func delete(_ handles: [ReceiptHandle]) throws -> [Outcome<Void>] {
         let outcomes = try commit(isDurable: { $0.isFIFO }) { session in
             try Self.delete(handles, &session)
         }
@@ -203,7 +220,7 @@ package final class Queue: Sendable {
     }
 
     static func delete(
-        _ handles: [String], _ session: inout JournalSession<QueueJournalState>
+        _ handles: [ReceiptHandle], _ session: inout JournalSession<QueueJournalState>
     ) throws -> [Outcome<Void>] {
         try session.sweepExpired()
         var places: [Place] = []

@@ -87,12 +87,12 @@ final class LookWork: JournalWork, @unchecked Sendable {
 
 final class DeleteWork: JournalWork, @unchecked Sendable {
     private let queue: Queue
-    private let handles: [String]
+    private let handles: [ReceiptHandle]
     private let completion: Queue.Completion<[Outcome<Void>]>
     private var outcomes: [Outcome<Void>] = []
 
     init(
-        _ queue: Queue, _ handles: [String],
+        _ queue: Queue, _ handles: [ReceiptHandle],
         _ completion: @escaping Queue.Completion<[Outcome<Void>]>
     ) {
         self.queue = queue

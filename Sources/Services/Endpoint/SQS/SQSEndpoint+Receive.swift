@@ -57,7 +57,8 @@ extension SQSEndpoint {
     func deleteMessages(_ exchange: SQSExchange, _ queue: Queue) throws(SQSError) {
         let call = exchange.call
         guard call.operation == .deleteMessageBatch else {
-            let handle = try SQSInput.required(call.input.entry.receiptHandle, "ReceiptHandle")
+            let text = try SQSInput.required(call.input.entry.receiptHandle, "ReceiptHandle")
+            guard let handle = ReceiptHandle(text) else { throw .receiptHandleIsInvalid(text) }
             return queue.submitDelete([handle]) { [self] result in
                 finish(exchange, queue, result) { outcomes in
                     try outcomes[0].get()
