@@ -18,6 +18,11 @@ package struct HTTPResponder: Sendable {
         return responder
     }
 
+    /// Runs `work` where the answer is written: at once if the caller is there, else soon.
+    package func perform(_ work: @escaping @Sendable () -> Void) {
+        connection.service.loop.perform(work)
+    }
+
     /// A second answer, and one to a client that is gone, go nowhere.
     package func respond(_ response: HTTPResponse) {
         connection.service.loop.perform { [self] in

@@ -1,22 +1,23 @@
 import Posix
 
-/// An HTTP/1.1 server on an event loop.
+/// An HTTP/1.1 server on an event loop, and on others that help it.
 package final class HTTPServer: Sendable {
-    /// Runs on the loop's thread: answer at once, or hand the responder to somebody else.
+    /// Runs on the thread of the loop that serves the connection: answer at once, or hand the responder to somebody else.
     package typealias Handler = @Sendable (HTTPRequest, HTTPResponder) -> Void
     /// What a request that no handler sees is answered with.
     package typealias Refusal = @Sendable (HTTPError) -> HTTPResponse
 
     /// How long a refused client may go on sending before it is cut off.
     static let linger = Duration.seconds(1)
-    private static let sweepInterval = Duration.nanoseconds(Int64(DeadlineWheel.tick))
+    /// So many connections the first loop serves alone: a few are served best where all that they
+    /// lead to happens.
+    private static let connectionsAlone = 16
     /// How long nobody is accepted where there is no room, and everybody is being served.
     private static let acceptPause = Duration.milliseconds(100)
     /// How many are accepted before those who are there already have their turn.
     private static let acceptsAtOnce = 256
 
     private struct State {
-        var sweep: EventLoop.TimerID?
         /// Ends the pause in which nobody is accepted.
         var pause: EventLoop.TimerID?
         var isStopped = false
@@ -29,7 +30,10 @@ package final class HTTPServer: Sendable {
     /// The port that it listens on, also where the system chose it.
     package let port: UInt16
     private let loop: EventLoop
-    private let service: HTTPService
+    /// One a loop, that of `loop` first.
+    private let services: [HTTPService]
+    /// Connections that there may be together.
+    private let connectionLimit: Int
     private let room: SharedRoom?
     private let listeners: [HTTPListener]
     private let state: LoopConfined<State>
@@ -40,9 +44,11 @@ package final class HTTPServer: Sendable {
     ///   - host: a numeric address; `localhost` stands for 127.0.0.1 and ::1, or the one of them
     ///     that there is.
     ///   - port: 0 lets the system choose.
+    ///   - loop: accepts, and serves connections.
+    ///   - helpers: serve connections where there are many.
     ///   - room: what it shares with other servers of this loop, beside its own limits.
     package init(
-        loop: EventLoop, host: String = "127.0.0.1", port: UInt16 = 0,
+        loop: EventLoop, helpers: [EventLoop] = [], host: String = "127.0.0.1", port: UInt16 = 0,
         limits: HTTPLimits = HTTPLimits(), room: SharedRoom? = nil,
         refusal: @escaping Refusal = HTTPServer.plainRefusal, handler: @escaping Handler
     ) throws(SystemError) {
@@ -51,13 +57,17 @@ package final class HTTPServer: Sendable {
         listeners = try HTTPListener.open(host, port)
         self.host = listeners[0].host
         self.port = listeners[0].port
-        service = HTTPService(
-            loop: loop, limits: limits, port: self.port, refusal: refusal, handler: handler)
+        connectionLimit = limits.connections
+        var limits = limits
+        limits.heldBytes /= 1 + helpers.count
+        let port = self.port
+        services = ([loop] + helpers).map { loop in
+            HTTPService(loop: loop, limits: limits, port: port, refusal: refusal, handler: handler)
+        }
         state = LoopConfined(State(), loop: loop)
-        room?.join(service)
-        service.follow { [weak self] in
-            self?.endPause()
-            self?.reportIfFinished()
+        for service in services {
+            room?.join(service)
+            service.follow { [weak self] in self?.oneIsGone() }
         }
         for (index, listener) in listeners.enumerated() {
             try loop.watch(listener.socket.rawValue, .read) { [weak self] _ in self?.accept(index) }
@@ -73,10 +83,10 @@ package final class HTTPServer: Sendable {
 
     /// Stops listening and closes every connection.
     package func stop() {
-        let stop: @Sendable () -> Void = { [self] in
-            for connection in endListening() { connection.close() }
+        loop.perform { [self] in
+            endListening()
+            forEachConnection { $0.close() }
         }
-        if loop.isOnLoop { stop() } else { loop.execute(stop) }
     }
 
     /// Stops listening; requests that are being answered, or are on their way on a connection, get
@@ -86,22 +96,39 @@ package final class HTTPServer: Sendable {
     package func finish(completion: @escaping @Sendable () -> Void) {
         loop.execute { [self] in
             state.with { $0.onFinished = completion }
-            for connection in endListening() { connection.finish() }
+            endListening()
+            forEachConnection { $0.finish() }
             reportIfFinished()
         }
     }
 
-    private func endListening() -> [HTTPConnection] {
+    /// Each on its loop.
+    private func forEachConnection(_ body: @escaping @Sendable (HTTPConnection) -> Void) {
+        for service in services {
+            service.loop.perform { for connection in service.connections { body(connection) } }
+        }
+    }
+
+    private func endListening() {
         for listener in listeners {
             loop.unwatch(listener.socket.rawValue)
             Sockets.hangUp(listener.socket)
         }
         state.with { $0.isStopped = true }
-        return service.connections
+    }
+
+    private var connectionCount: Int { services.reduce(0) { $0 + $1.connectionCount } }
+
+    /// On the loop of its service.
+    private func oneIsGone() {
+        loop.perform { [self] in
+            endPause()
+            reportIfFinished()
+        }
     }
 
     private func reportIfFinished() {
-        guard service.connectionCount == 0 else { return }
+        guard connectionCount == 0 else { return }
         let report = state.with { state in
             defer { state.onFinished = nil }
             return state.onFinished
@@ -112,17 +139,17 @@ package final class HTTPServer: Sendable {
     /// - Parameter index: of the listener that has somebody waiting.
     private func accept(_ index: Int) {
         guard !state.with({ $0.isStopped }) else { return }
-        defer { scheduleSweep() }
         // One is known to wait. For any other the loop comes back, and nobody has to give way
         // before: without a descriptor left the system says so whether somebody waits or not.
         var isSure = true
         for _ in 0..<Self.acceptsAtOnce {
-            let isFull = service.connectionCount >= service.limits.connections
+            let isFull = connectionCount >= connectionLimit
             guard !isFull, room?.isFull != true else {
                 return isSure ? makeRoom(isFull: isFull) : ()
             }
             do throws(SystemError) {
                 guard let socket = try Sockets.accept(listeners[index].socket) else { return }
+                let service = leastBusy()
                 try service.add(HTTPConnection(socket, service))
             } catch {
                 guard isSure else { return }
@@ -132,13 +159,20 @@ package final class HTTPServer: Sendable {
         }
     }
 
-    /// Out of connections or descriptors: who has been idle longest gives way, and is gone when the
-    /// loop comes back to who waits. Where nobody is idle, they wait until somebody is.
+    /// Who serves the next connection.
+    private func leastBusy() -> HTTPService {
+        let first = services[0]
+        guard first.connectionCount >= Self.connectionsAlone else { return first }
+        return services.min { $0.connectionCount < $1.connectionCount } ?? first
+    }
+
+    /// Out of connections or descriptors: who has been idle longest gives way, and until then, or
+    /// where nobody is idle, who waits goes on waiting.
     ///
     /// - Parameter isFull: whether this server alone has as many as it may.
     private func makeRoom(isFull: Bool) {
-        let isMade = isFull ? nil : room?.closeLongestIdle()
-        if !(isMade ?? service.closeLongestIdle()) { pause() }
+        pause()
+        HTTPService.closeLongestIdle(of: isFull ? services : room?.services ?? services)
     }
 
     private func pause() {
@@ -156,19 +190,5 @@ package final class HTTPServer: Sendable {
         guard let pause else { return }
         loop.cancel(pause)
         for listener in listeners { loop.change(listener.socket.rawValue, .read) }
-    }
-
-    /// Goes on as long as there are connections, also once nobody is accepted any more.
-    private func scheduleSweep() {
-        guard service.connectionCount > 0 else { return }
-        state.with { state in
-            guard state.sweep == nil else { return }
-            state.sweep = loop.schedule(after: Self.sweepInterval) { [weak self] in
-                guard let self else { return }
-                self.state.with { $0.sweep = nil }
-                service.sweep()
-                scheduleSweep()
-            }
-        }
     }
 }

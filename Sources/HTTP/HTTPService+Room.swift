@@ -1,12 +1,28 @@
 import Posix
+import Synchronization
 
 /// Who gives way where there is no room: of connections, of descriptors, of memory.
 extension HTTPService {
+    /// Closes the longest idle one where most connections are, if one is idle there, and else of
+    /// the next service: a port with few keeps them. Of services with as many each has its turn.
+    /// Soon: each does it on its loop.
+    static func closeLongestIdle(of services: [HTTPService]) {
+        var rest = services.sorted {
+            ($1.connectionCount, $0.gaveWay) < ($0.connectionCount, $1.gaveWay)
+        }
+        guard !rest.isEmpty else { return }
+        let first = rest.removeFirst()
+        first.loop.perform { [rest] in
+            if !first.closeLongestIdle() { closeLongestIdle(of: rest) }
+        }
+    }
+
     /// Closes the connection on which nothing has been asked for the longest time, never one with
     /// a request under way.
     /// - Returns: whether there was one.
     func closeLongestIdle() -> Bool {
         guard let connection = nextIdle() ?? nextIdleOfAll() else { return false }
+        lastGivenWay.store(SystemClock.monotonicNanoseconds(), ordering: .releasing)
         connection.close()
         return true
     }

@@ -1,6 +1,7 @@
 import Posix
+import Synchronization
 
-/// What all connections of one server share; its state belongs to the loop.
+/// What all connections of one server share that one loop serves; its state belongs to that loop.
 final class HTTPService: Sendable {
     struct State: Sendable {
         var connections: [CInt: HTTPConnection] = [:]
@@ -13,8 +14,11 @@ final class HTTPService: Sendable {
         var isRelieving = false
         var dateSecond: Int64 = -1
         var dateLine: [UInt8] = []
+        var sweep: EventLoop.TimerID?
         var onForgotten: (@Sendable () -> Void)?
     }
+
+    private static let sweepInterval = Duration.nanoseconds(Int64(DeadlineWheel.tick))
 
     /// How much one read takes.
     static let readSize = 65_536
@@ -26,6 +30,9 @@ final class HTTPService: Sendable {
     let port: UInt16
     let state: LoopConfined<State>
     private let scratch: Scratch
+    private let counted = Atomic(0)
+    /// When a connection was closed to make room, on the monotonic clock.
+    let lastGivenWay = Atomic<UInt64>(0)
 
     init(
         loop: EventLoop, limits: HTTPLimits, port: UInt16, refusal: @escaping HTTPServer.Refusal,
@@ -68,7 +75,10 @@ final class HTTPService: Sendable {
 
     // MARK: connections
 
-    var connectionCount: Int { state.with { $0.connections.count } }
+    /// Those on their way to the loop included; from any thread.
+    var connectionCount: Int { counted.load(ordering: .acquiring) }
+    var gaveWay: UInt64 { lastGivenWay.load(ordering: .acquiring) }
+    /// On the loop.
     var connections: [HTTPConnection] { state.with { Array($0.connections.values) } }
 
     /// `body` runs on the loop whenever a connection is gone; set before there are any.
@@ -76,25 +86,55 @@ final class HTTPService: Sendable {
         loop.execute { [self] in state.with { $0.onForgotten = body } }
     }
 
+    /// Serves a client from here on; from the loop that accepts.
+    ///
+    /// - Throws: what the system says; where another loop is to serve it the client is let go then.
     func add(_ connection: HTTPConnection) throws(SystemError) {
-        try connection.start()
+        counted.add(1, ordering: .acquiringAndReleasing)
+        guard !loop.isOnLoop else { return try start(connection) }
+        loop.execute { [self] in try? start(connection) }
+    }
+
+    private func start(_ connection: HTTPConnection) throws(SystemError) {
+        do throws(SystemError) {
+            try connection.start()
+        } catch {
+            uncount()
+            throw error
+        }
         state.with { $0.connections[connection.identifier] = connection }
+        scheduleSweep()
+    }
+
+    private func uncount() {
+        counted.subtract(1, ordering: .acquiringAndReleasing)
+        state.with { $0.onForgotten }?()
     }
 
     /// The connection is closed. Its descriptor may stay for a while: a responder may hold it.
     func forget(_ connection: HTTPConnection) {
         // Whoever closes it may be at work with it.
         loop.execute { [self] in
-            let onForgotten = state.with { state in
-                state.connections[connection.identifier] = nil
-                return state.onForgotten
+            state.with { $0.connections[connection.identifier] = nil }
+            uncount()
+        }
+    }
+
+    /// Goes on as long as there are connections, also once nobody is accepted any more.
+    private func scheduleSweep() {
+        state.with { state in
+            guard state.sweep == nil, !state.connections.isEmpty else { return }
+            state.sweep = loop.schedule(after: Self.sweepInterval) { [weak self] in
+                guard let self else { return }
+                self.state.with { $0.sweep = nil }
+                sweep()
+                scheduleSweep()
             }
-            onForgotten?()
         }
     }
 
     /// Looks at those whose time has come.
-    func sweep() {
+    private func sweep() {
         let now = SystemClock.monotonicNanoseconds()
         let due = state.with { state in
             state.deadlines.due(at: now).compactMap { state.connections[$0] }

@@ -47,7 +47,7 @@ final class HostFixture: Sendable {
             respond: { response in
                 answer.withLock { $0 = response }
                 answer.signal()
-            }, onDisconnect: { _ in })
+            }, onDisconnect: { _ in }, perform: { [loop = host.loop] in loop.perform($0) })
         host.loop.execute { endpoint.handle(request, client) }
         return answer.wait(upTo: .seconds(30)) { $0 }
     }

@@ -139,7 +139,7 @@ import Testing
                 respond: { response in
                     answers.withLock { $0.append(response) }
                     answers.signal()
-                }, onDisconnect: { _ in })
+                }, onDisconnect: { _ in }, perform: { loop.perform($0) })
             let asked = request
             loop.execute { endpoint.handle(asked, client) }
             let answer = answers.wait(upTo: .seconds(30)) { $0.first }

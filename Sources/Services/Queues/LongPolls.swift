@@ -107,9 +107,11 @@ package final class LongPolls: Sendable {
         }
     }
 
-    /// The receiver has gone. On the loop; unknown tickets are no error.
+    /// The receiver has gone. From any thread; unknown tickets are no error.
     package func cancel(_ ticket: Ticket) {
-        state.with { $0.rooms[ticket.room] }?.cancel(ticket.number)
+        loop.perform { [self] in
+            state.with { $0.rooms[ticket.room] }?.cancel(ticket.number)
+        }
     }
 
     /// Sends everybody home, and lets nobody wait from here on. From any thread.

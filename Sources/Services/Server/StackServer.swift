@@ -7,6 +7,8 @@ import Synchronization
 /// A stack that runs: ports, threads, and the runtime of what is deployed. A command makes a
 /// private one, does its work, and stops it; `serve` keeps one.
 package final class StackServer: Sendable {
+    /// Event loops that serve the endpoint: more would wait for each other at one queue's journal.
+    private static let loops = min(4, ProcessEnvironment.processorCount)
     /// Calls of the endpoint that may block and are worked on at once.
     private static let workers = 64
     /// Requests that found the old runtime just before another took its place may still invoke.
@@ -26,6 +28,8 @@ package final class StackServer: Sendable {
     private let control = ControlEndpoint()
     private let gatewayHost: Gateway.Host?
     private let events: EventInvoker
+    /// They serve the endpoint's connections where there are many; all else is on the host's loop.
+    private let helpers: [EventLoop]
     private let deployed = DeployedRuntime()
     private let doors: StackDoors
     /// Runtimes that were replaced and still run.
@@ -45,6 +49,7 @@ package final class StackServer: Sendable {
     ) throws {
         self.options = options
         let loop = try EventLoop(name: "msorch-loop")
+        helpers = try (1..<Self.loops).map { try EventLoop(name: "msorch-loop-\($0)") }
         let pool = WorkerPool(name: "endpoint", limit: Self.workers)
         let later: Monitor.Schedule = { delay, work in
             loop.schedule(after: delay) { pool.execute(work) }
@@ -56,10 +61,10 @@ package final class StackServer: Sendable {
         let doors = StackDoors(options, log: log)
         let room = SharedRoom(connections: Self.share(Self.filesOfPorts), loop: loop)
         endpointServer = try Self.listen(
-            options.host, options.port, loop, room, doors.enterEndpoint)
+            options.host, options.port, loop, helpers, room, doors.enterEndpoint)
         gatewayServer = try options.gatewayPort.map { port in
             try Self.listen(
-                options.host, port, loop, room, limits: Gateway.httpLimits,
+                options.host, port, loop, [], room, limits: Gateway.httpLimits,
                 refusal: doors.refusal, doors.enterGateway)
         }
         self.doors = doors
@@ -87,7 +92,8 @@ package final class StackServer: Sendable {
     }
 
     private static func listen(
-        _ host: String, _ port: UInt16, _ loop: EventLoop, _ room: SharedRoom,
+        _ host: String, _ port: UInt16, _ loop: EventLoop, _ helpers: [EventLoop],
+        _ room: SharedRoom,
         limits: HTTPLimits = HTTPLimits(),
         refusal: @escaping HTTPServer.Refusal = HTTPServer.plainRefusal,
         _ handler: @escaping HTTPServer.Handler
@@ -96,7 +102,7 @@ package final class StackServer: Sendable {
         limits.connections = min(limits.connections, share(filesOfPort))
         do throws(SystemError) {
             return try HTTPServer(
-                loop: loop, host: host, port: port, limits: limits, room: room,
+                loop: loop, helpers: helpers, host: host, port: port, limits: limits, room: room,
                 refusal: refusal, handler: handler)
         } catch  where error.isAddressInUse {
             throw .portInUse(port, holder: PortHolder.find(port))
@@ -233,6 +239,7 @@ package final class StackServer: Sendable {
         gatewayServer?.stop()
         endpointServer.stop()
         host.loop.shutdown()
+        for helper in helpers { helper.shutdown() }
         events.close()
     }
 }

@@ -114,6 +114,7 @@ extension SQSEndpoint {
                 failed(exchange, queue, error)
             }
         }
-        if bytes > Self.largeBody { workers.execute(answer) } else { loop.perform(answer) }
+        guard bytes <= Self.largeBody else { return workers.execute(answer) }
+        exchange.client.perform(answer)
     }
 }

@@ -8,7 +8,7 @@ import Synchronization
 
 /// SQS on the stack's queues, in JSON 1.0 and Query (docs/sqs.md).
 ///
-/// A call on a queue's messages runs on the event loop and is answered from the journal's
+/// A call on a queue's messages runs on its client's event loop and is answered from the journal's
 /// callbacks; whatever may block goes to the workers.
 package final class SQSEndpoint: Sendable {
     /// Bytes of bodies from which on reading and hashing them would hold the loop up.
@@ -17,7 +17,6 @@ package final class SQSEndpoint: Sendable {
     let queues: QueueDirectory
     let region: String
     let accountID: String
-    let loop: EventLoop
     let workers: WorkerPool
     let polls: LongPolls
     let moveTasks: MoveTaskRunner
@@ -40,19 +39,19 @@ package final class SQSEndpoint: Sendable {
         quota = FIFOQuota(queues: quotaQueues, clock: host.clock)
         failures = FailureLog(clock: host.clock, warn: host.warn)
         queues = host.queues
-        loop = host.loop
         workers = host.pool
         polls = host.polls
         moveTasks = host.moveTasks
     }
 
-    /// Takes one request; on the loop.
+    /// Takes one request; on the loop of its client.
     package func handle(_ request: HTTPRequest, _ responder: HTTPResponder) {
         handle(
             request,
             SQSClient(
                 respond: { responder.respond($0) },
-                onDisconnect: { responder.onDisconnect($0) }))
+                onDisconnect: { responder.onDisconnect($0) },
+                perform: { responder.perform($0) }))
     }
 
     func handle(_ request: HTTPRequest, _ client: SQSClient) {

@@ -9,6 +9,8 @@ struct SQSClient: Sendable {
     var respond: @Sendable (HTTPResponse) -> Void
     /// Runs what it gets, on the loop, if the client leaves before it is answered.
     var onDisconnect: @Sendable (@escaping @Sendable () -> Void) -> Void
+    /// Runs what it gets where the answer is written.
+    var perform: @Sendable (@escaping @Sendable () -> Void) -> Void
 }
 
 /// A call and the client that waits for its answer.
