@@ -1,4 +1,5 @@
 import Posix
+import Synchronization
 
 /// One client: reads requests, hands over one at a time, and writes their answers in order. All of
 /// it happens on the loop.
@@ -157,7 +158,9 @@ final class HTTPConnection: Sendable {
             }
             state.current = nil
             state.onDisconnect = nil
-            state.isClosing = !current.isKeptAlive || state.isLast
+            state.isClosing =
+                !current.isKeptAlive || state.isLast
+                || service.totals.isCrowded.load(ordering: .acquiring)
             let response = response.isSendable ? response : HTTPResponse(500)
             response.write(
                 to: &state.output, isHead: current.isHead,

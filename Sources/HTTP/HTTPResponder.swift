@@ -11,7 +11,8 @@ package struct HTTPResponder: Sendable {
         self.number = number
     }
 
-    /// A responder whose answer comes to `body` as well, on the loop, as soon as it is under way.
+    /// A responder whose answer comes to `body` as well, on the client's loop, as soon as it is
+    /// under way.
     package func observed(by body: @escaping @Sendable (HTTPResponse) -> Void) -> HTTPResponder {
         var responder = self
         responder.observe = body
@@ -30,7 +31,7 @@ package struct HTTPResponder: Sendable {
         }
     }
 
-    /// Runs `body` on the loop if the client leaves before it is answered; not if it only has no
+    /// Runs `body` on its loop if the client leaves before it is answered; not if it only has no
     /// more to say.
     package func onDisconnect(_ body: @escaping @Sendable () -> Void) {
         connection.service.loop.perform { [self] in connection.onDisconnect(of: number, body) }

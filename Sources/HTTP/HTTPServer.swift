@@ -1,8 +1,10 @@
 import Posix
+import Synchronization
 
 /// An HTTP/1.1 server on an event loop, and on others that help it.
 package final class HTTPServer: Sendable {
-    /// Runs on the thread of the loop that serves the connection: answer at once, or hand the responder to somebody else.
+    /// Runs on the thread of the loop that serves the connection: answer at once, or hand the
+    /// responder to somebody else.
     package typealias Handler = @Sendable (HTTPRequest, HTTPResponder) -> Void
     /// What a request that no handler sees is answered with.
     package typealias Refusal = @Sendable (HTTPError) -> HTTPResponse
@@ -32,6 +34,7 @@ package final class HTTPServer: Sendable {
     private let loop: EventLoop
     /// One a loop, that of `loop` first.
     private let services: [HTTPService]
+    private let totals: HTTPService.Totals
     /// Connections that there may be together.
     private let connectionLimit: Int
     private let room: SharedRoom?
@@ -58,16 +61,20 @@ package final class HTTPServer: Sendable {
         self.host = listeners[0].host
         self.port = listeners[0].port
         connectionLimit = limits.connections
-        var limits = limits
-        limits.heldBytes /= 1 + helpers.count
+        let totals = HTTPService.Totals()
+        self.totals = totals
         let port = self.port
         services = ([loop] + helpers).map { loop in
-            HTTPService(loop: loop, limits: limits, port: port, refusal: refusal, handler: handler)
+            HTTPService(
+                loop: loop, totals: totals, limits: limits, port: port, refusal: refusal,
+                handler: handler)
         }
         state = LoopConfined(State(), loop: loop)
+        room?.join(services) { [weak self] in self?.endPause() }
         for service in services {
-            room?.join(service)
-            service.follow { [weak self] in self?.oneIsGone() }
+            service.follow(
+                onForgotten: { [weak self] in self?.oneIsGone() },
+                onOverfull: { [weak self] in self?.relieve() })
         }
         for (index, listener) in listeners.enumerated() {
             try loop.watch(listener.socket.rawValue, .read) { [weak self] _ in self?.accept(index) }
@@ -117,15 +124,18 @@ package final class HTTPServer: Sendable {
         state.with { $0.isStopped = true }
     }
 
-    private var connectionCount: Int { services.reduce(0) { $0 + $1.connectionCount } }
+    private var connectionCount: Int { totals.connections.load(ordering: .acquiring) }
 
     /// On the loop of its service.
     private func oneIsGone() {
         loop.perform { [self] in
-            endPause()
+            if let room { room.oneIsGone() } else { endPause() }
             reportIfFinished()
         }
     }
+
+    /// On the loop of the service that notices.
+    private func relieve() { HTTPService.relieve(services) }
 
     private func reportIfFinished() {
         guard connectionCount == 0 else { return }
@@ -166,17 +176,18 @@ package final class HTTPServer: Sendable {
         return services.min { $0.connectionCount < $1.connectionCount } ?? first
     }
 
-    /// Out of connections or descriptors: who has been idle longest gives way, and until then, or
-    /// where nobody is idle, who waits goes on waiting.
+    /// Out of connections or descriptors: who has been idle longest gives way, and is gone when the
+    /// loop comes back to who waits, or soon. Where nobody is idle, they wait until somebody is.
     ///
     /// - Parameter isFull: whether this server alone has as many as it may.
     private func makeRoom(isFull: Bool) {
-        pause()
-        HTTPService.closeLongestIdle(of: isFull ? services : room?.services ?? services)
+        let services = isFull ? services : room?.services ?? services
+        if !HTTPService.closeLongestIdle(of: services) { pause() }
     }
 
     private func pause() {
         guard state.with({ $0.pause == nil }) else { return }
+        totals.isCrowded.store(true, ordering: .releasing)
         for listener in listeners { loop.change(listener.socket.rawValue, []) }
         let timer = loop.schedule(after: Self.acceptPause) { [weak self] in self?.endPause() }
         state.with { $0.pause = timer }
@@ -188,6 +199,7 @@ package final class HTTPServer: Sendable {
             return state.isStopped ? nil : state.pause
         }
         guard let pause else { return }
+        totals.isCrowded.store(false, ordering: .releasing)
         loop.cancel(pause)
         for listener in listeners { loop.change(listener.socket.rawValue, .read) }
     }

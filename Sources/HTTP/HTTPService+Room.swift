@@ -3,18 +3,31 @@ import Synchronization
 
 /// Who gives way where there is no room: of connections, of descriptors, of memory.
 extension HTTPService {
-    /// Closes the longest idle one where most connections are, if one is idle there, and else of
-    /// the next service: a port with few keeps them. Of services with as many each has its turn.
-    /// Soon: each does it on its loop.
-    static func closeLongestIdle(of services: [HTTPService]) {
+    /// Closes the longest idle connection of one of these services: where most are, and of a server
+    /// that has few only if no other has an idle one. Services with as many take turns.
+    ///
+    /// - Returns: whether that is done; where another loop must be asked it may be done soon.
+    static func closeLongestIdle(of services: [HTTPService]) -> Bool {
         var rest = services.sorted {
-            ($1.connectionCount, $0.gaveWay) < ($0.connectionCount, $1.gaveWay)
+            let (one, other) = ($0.crowd, $1.crowd)
+            return one == other ? $0.gaveWay < $1.gaveWay : one > other
         }
-        guard !rest.isEmpty else { return }
-        let first = rest.removeFirst()
-        first.loop.perform { [rest] in
-            if !first.closeLongestIdle() { closeLongestIdle(of: rest) }
+        while !rest.isEmpty {
+            let first = rest.removeFirst()
+            guard first.loop.isOnLoop else {
+                first.loop.execute { [rest] in
+                    if !first.closeLongestIdle() { _ = closeLongestIdle(of: rest) }
+                }
+                return false
+            }
+            if first.closeLongestIdle() { return true }
         }
+        return false
+    }
+
+    /// Connections of its server, and its own.
+    private var crowd: (Int, Int) {
+        (totals.connections.load(ordering: .acquiring), connectionCount)
     }
 
     /// Closes the connection on which nothing has been asked for the longest time, never one with
@@ -43,31 +56,49 @@ extension HTTPService {
         return nil
     }
 
-    /// - Parameter change: of what one connection holds, in bytes. If all of them hold too much,
-    ///   some give up soon.
+    /// - Parameter change: of what one connection holds, in bytes. If all of a server's hold too
+    ///   much, some give up soon.
     func hold(_ change: Int) {
-        let mustRelieve = state.with { state in
-            state.heldBytes += change
-            guard change > 0, isOverfull(state), !state.isRelieving else { return false }
-            state.isRelieving = true
-            return true
-        }
+        held.add(change, ordering: .acquiringAndReleasing)
+        totals.heldBytes.add(change, ordering: .acquiringAndReleasing)
+        guard change > 0, isOverfull,
+            !totals.isRelieving.exchange(true, ordering: .acquiringAndReleasing)
+        else { return }
         // Not at once: whoever says so is at work with its connection.
-        if mustRelieve { loop.execute { [self] in relieve() } }
+        loop.execute { [self] in
+            if let onOverfull = state.with({ $0.onOverfull }) { onOverfull() } else { relieved() }
+        }
     }
 
     /// Who holds most gives up first, so that a few who send much, and never end, keep nobody out
-    /// who sends little.
+    /// who sends little. Each loop's own, where most is held first.
+    ///
+    /// - Parameter services: all or the rest of one server's.
+    static func relieve(_ services: [HTTPService]) {
+        var rest = services.sorted { $0.heldBytes > $1.heldBytes }
+        guard !rest.isEmpty else { return }
+        let first = rest.removeFirst()
+        first.loop.perform { [rest] in
+            first.relieve()
+            guard !rest.isEmpty, first.isOverfull else { return first.relieved() }
+            relieve(rest)
+        }
+    }
+
     private func relieve() {
-        state.with { $0.isRelieving = false }
-        guard state.with({ isOverfull($0) }) else { return }
+        guard isOverfull else { return }
         let holders = connections.map { (connection: $0, bytes: $0.unservedBytes) }
             .filter { $0.bytes > 0 }.sorted { $0.bytes > $1.bytes }
         for holder in holders {
-            guard state.with({ isOverfull($0) }) else { return }
+            guard isOverfull else { return }
             holder.connection.giveUp()
         }
     }
 
-    private func isOverfull(_ state: State) -> Bool { state.heldBytes > limits.heldBytes }
+    private func relieved() { totals.isRelieving.store(false, ordering: .releasing) }
+
+    private var heldBytes: Int { held.load(ordering: .acquiring) }
+    private var isOverfull: Bool {
+        totals.heldBytes.load(ordering: .acquiring) > limits.heldBytes
+    }
 }

@@ -8,14 +8,21 @@ final class HTTPService: Sendable {
         var deadlines = DeadlineWheel(now: SystemClock.monotonicNanoseconds())
         /// Who may have to give way: those who were idle when it was made.
         var idle = IdleOrder()
-        /// What all connections hold together, in bytes.
-        var heldBytes = 0
-        /// Somebody has to give up what it holds, and will.
-        var isRelieving = false
         var dateSecond: Int64 = -1
         var dateLine: [UInt8] = []
         var sweep: EventLoop.TimerID?
         var onForgotten: (@Sendable () -> Void)?
+        var onOverfull: (@Sendable () -> Void)?
+    }
+
+    /// What the services of one server have together.
+    final class Totals: Sendable {
+        let connections = Atomic(0)
+        let heldBytes = Atomic(0)
+        /// Somebody has to give up what it holds, and will.
+        let isRelieving = Atomic(false)
+        /// Somebody waits for a place, and nobody is idle: whoever is answered gives his up.
+        let isCrowded = Atomic(false)
     }
 
     private static let sweepInterval = Duration.nanoseconds(Int64(DeadlineWheel.tick))
@@ -24,6 +31,7 @@ final class HTTPService: Sendable {
     static let readSize = 65_536
 
     let loop: EventLoop
+    let totals: Totals
     let limits: HTTPLimits
     let refusal: HTTPServer.Refusal
     let handler: HTTPServer.Handler
@@ -31,14 +39,17 @@ final class HTTPService: Sendable {
     let state: LoopConfined<State>
     private let scratch: Scratch
     private let counted = Atomic(0)
+    /// What all connections hold, in bytes.
+    let held = Atomic(0)
     /// When a connection was closed to make room, on the monotonic clock.
     let lastGivenWay = Atomic<UInt64>(0)
 
     init(
-        loop: EventLoop, limits: HTTPLimits, port: UInt16, refusal: @escaping HTTPServer.Refusal,
-        handler: @escaping HTTPServer.Handler
+        loop: EventLoop, totals: Totals, limits: HTTPLimits, port: UInt16,
+        refusal: @escaping HTTPServer.Refusal, handler: @escaping HTTPServer.Handler
     ) {
         self.loop = loop
+        self.totals = totals
         self.limits = limits
         self.port = port
         self.refusal = refusal
@@ -81,9 +92,20 @@ final class HTTPService: Sendable {
     /// On the loop.
     var connections: [HTTPConnection] { state.with { Array($0.connections.values) } }
 
-    /// `body` runs on the loop whenever a connection is gone; set before there are any.
-    func follow(_ body: @escaping @Sendable () -> Void) {
-        loop.execute { [self] in state.with { $0.onForgotten = body } }
+    /// Both run on the loop; set before there are connections.
+    ///
+    /// - Parameters:
+    ///   - onForgotten: whenever a connection is gone.
+    ///   - onOverfull: when the server's connections hold too much, and nobody relieves it yet.
+    func follow(
+        onForgotten: @escaping @Sendable () -> Void, onOverfull: @escaping @Sendable () -> Void
+    ) {
+        loop.execute { [self] in
+            state.with { state in
+                state.onForgotten = onForgotten
+                state.onOverfull = onOverfull
+            }
+        }
     }
 
     /// Serves a client from here on; from the loop that accepts.
@@ -91,6 +113,7 @@ final class HTTPService: Sendable {
     /// - Throws: what the system says; where another loop is to serve it the client is let go then.
     func add(_ connection: HTTPConnection) throws(SystemError) {
         counted.add(1, ordering: .acquiringAndReleasing)
+        totals.connections.add(1, ordering: .acquiringAndReleasing)
         guard !loop.isOnLoop else { return try start(connection) }
         loop.execute { [self] in try? start(connection) }
     }
@@ -108,14 +131,15 @@ final class HTTPService: Sendable {
 
     private func uncount() {
         counted.subtract(1, ordering: .acquiringAndReleasing)
+        totals.connections.subtract(1, ordering: .acquiringAndReleasing)
         state.with { $0.onForgotten }?()
     }
 
     /// The connection is closed. Its descriptor may stay for a while: a responder may hold it.
     func forget(_ connection: HTTPConnection) {
-        // Whoever closes it may be at work with it.
-        loop.execute { [self] in
-            state.with { $0.connections[connection.identifier] = nil }
+        // Whoever closes it may be at work with it. Its descriptor is free before anybody hears.
+        loop.execute { [self, identifier = connection.identifier] in
+            state.with { $0.connections[identifier] = nil }
             uncount()
         }
     }

@@ -181,10 +181,10 @@ extension Journal {
     /// A loop is woken once for all that it submitted, and told on its own thread: who syncs goes
     /// on.
     private func conclude(_ works: [Lined], _ losses: Losses) {
-        var rest = works[...]
+        var rest = works
         while let first = rest.first {
-            let same = rest.prefix { $0.loop === first.loop }
-            rest = rest.dropFirst(same.count)
+            let same = rest.filter { $0.loop === first.loop }
+            rest.removeAll { $0.loop === first.loop }
             let tell: @Sendable () -> Void = {
                 for work in same {
                     work.settle(losses.cover(work.ticket) ? JournalError.notDurable : nil)

@@ -1,10 +1,10 @@
 import Posix
 import Synchronization
 
-/// What an event loop submits it does itself, at the end of its round: one lock serves all that the
-/// round brought, and no thread is woken for it.
+/// What event loops submit one of them does, at the end of its round: one lock serves all that has
+/// lined up by then, and no thread is woken for it.
 ///
-/// The loop must not be held up: it looks, reads a little, and writes records once, and neither
+/// A loop must not be held up: it looks, reads a little, and writes records once, and neither
 /// syncs nor allocates. What may take long is left to the workers: a lock that somebody has, more
 /// than a little that others appended, another file that grows now, a torn tail, a reserve that is
 /// short, records that could not be written, work that does not call itself brief, and what the

@@ -108,11 +108,12 @@ package final class Journal<State: JournaledState>: Sendable {
     }
 
     /// As `transact`, for who does not wait: returns at once. The work is concluded on a thread of
-    /// the journal's, of another caller, or on the event loop that submits it; it must not hold any
-    /// of them up. Where `submittedLimit` of them wait already it fails at once, with `overloaded`.
+    /// the journal's, of another caller, or of an event loop that submits; it must not hold any of
+    /// them up. Where `submittedLimit` of them wait already it fails at once, with `overloaded`.
     ///
     /// - Parameter isBrief: whether it is done in microseconds, unless a disk is slow: then an
-    ///   event loop on which this is called does it itself, at the end of its round.
+    ///   event loop on which this is called, or another that submits, does it at the end of its
+    ///   round.
     package func submit(
         now: Timestamp, isBrief: Bool = false, _ work: any JournalWork<State>
     ) {

@@ -103,7 +103,7 @@ package final class EventLoop: Sendable {
         last.withLock { $0.append(work) }
     }
 
-    /// Runs `work` on the loop once `delay` has passed; from any thread.
+    /// Runs `work` on the loop once `delay` has passed, if the loop has not ended; from any thread.
     @discardableResult
     package func schedule(
         after delay: Duration, _ work: @escaping @Sendable () -> Void
@@ -113,7 +113,10 @@ package final class EventLoop: Sendable {
                 time: SystemClock.monotonicNanoseconds() + delay.nanoseconds,
                 number: shared.nextNumber)
             shared.nextNumber += 1
-            shared.timers.insert(TimerHeap.Entry(time: id.time, number: id.number, work: work))
+            if !shared.hasEnded {
+                shared.timers.insert(
+                    TimerHeap.Entry(time: id.time, number: id.number, work: work))
+            }
             return id
         }
         if !isOnLoop { poller.wake() }
@@ -190,7 +193,11 @@ package final class EventLoop: Sendable {
             runTimers()
             for item in shared.withLock({ Self.take(&$0.work) }) { item() }
             for item in last.withLock({ Self.take(&$0) }) { item() }
-            if isDone() { return }
+            if isDone() {
+                // Another thread may get this one's identifier.
+                threadIdentifier.store(0, ordering: .releasing)
+                return
+            }
         }
     }
 

@@ -12,8 +12,8 @@ package enum QueueLimits {
     /// How many messages the state holds, those in flight included, before it only knows where
     /// further ones stand that are delayed, or of a FIFO group that waits.
     package static let heldWaiting = 1000
-    /// Messages that wait in a FIFO queue's state before no receive looks past any for more of the
-    /// first one's group.
+    /// How many messages a FIFO queue's receive looks past at most for more of the first one's
+    /// group, and how many may wait in the state before none does.
     package static let heldAhead = 100
     package static let retentionSeconds: ClosedRange<Int64> = 60...1_209_600
     package static let visibilitySeconds: ClosedRange<Int64> = 0...43_200

@@ -106,10 +106,13 @@ extension QueueState {
         var passed = fair.passedCount
         var line = Line(
             streamed - min(streamed, delayed.count + passed), DelayedWalk(delayed, stream))
-        while ready < selection.limit || seeksMore(selection, heldWaiting, receive),
+        var ahead = 0
+        while ready < selection.limit
+            || (ahead < QueueLimits.heldAhead && seeksMore(selection, heldWaiting, receive)),
             UInt64(held.count + receive.first.count) + passed < QueueLimits.passedOver,
             let (entry, isDelayed) = try nextInLine(&line, selection.now, &stream, &receive)
         {
+            if ready >= selection.limit { ahead += 1 }
             let group = entry.group ?? ""
             let others = receive.passed[group] ?? fair.passed[group]
             var offer = selection.offers[group] ?? Offer(isHalted: index.groups[group] != nil)
@@ -143,8 +146,9 @@ extension QueueState {
             // What comes behind those that were passed is passed, too.
             ((receive.passed[group] ?? fair.passed[group])?.count ?? 0) == 0
         else { return false }
-        let waiting = held.count + receive.first.count - Int(clamping: index.inFlight)
-        return waiting < min(QueueLimits.heldAhead, heldWaiting)
+        let known = held.count + receive.first.count
+        return known < heldWaiting
+            && known - Int(clamping: index.inFlight) < QueueLimits.heldAhead
     }
 
     /// What a group has to give at `now`; `nil` if it waits.

@@ -30,7 +30,7 @@ extension QueueState {
     package func deadLetters(at now: Timestamp, limit: Int = QueueLimits.batchEntries)
         -> QueueRecord?
     {
-        guard let policy = settings.redrivePolicy, mayHaveDeadLetters(at: now) else {
+        guard mayHaveDeadLetters(at: now), let policy = settings.redrivePolicy else {
             return nil
         }
         var places: [Place] = []

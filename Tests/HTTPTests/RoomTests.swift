@@ -110,6 +110,29 @@ import Testing
         }
     }
 
+    @Test("clients that ask again at once are no way to keep others out")
+    func busyForEver() throws {
+        let loop = try EventLoop(name: "later")
+        defer { loop.shutdown() }
+        let server = try TestServer(limits: Self.limits(3)) { request, responder in
+            guard request.target == "/slow" else { return Self.echo(request, responder) }
+            loop.schedule(after: .milliseconds(20)) { responder.respond(HTTPResponse(204)) }
+        }
+        defer { server.end() }
+        // More than they get: none of them is ever idle.
+        let slow = String(repeating: "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n", count: 500)
+        let clients = try (0..<3).map { _ in try RawClient(port: server.port) }
+        for client in clients { #expect(client.send(slow)) }
+        for client in clients {
+            #expect(client.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 204 "))
+        }
+        for _ in 0..<3 {
+            let new = try RawClient(port: server.port)
+            #expect(ask(new))
+        }
+        #expect(clients.contains { $0.isEnded(milliseconds: 5000) }, "one gave its place up")
+    }
+
     @Test("connections that say nothing are no way to keep others out")
     func silent() throws {
         let server = try TestServer(limits: Self.limits(8), handler: Self.echo)

@@ -1,4 +1,5 @@
 import Glibc
+import Journal
 import Posix
 import QueueModel
 import Services
@@ -54,6 +55,7 @@ final class SimulatedProcess: @unchecked Sendable {
     var hasFailed = false
     var faults: [Fault] = []
     private(set) lazy var loop = SimulatedLoop(of: self)
+    private(set) lazy var otherLoop = SimulatedLoop(of: self)
 
     init(id: Int32, world: SimulatedWorld) {
         self.id = id
@@ -69,7 +71,9 @@ final class SimulatedProcess: @unchecked Sendable {
         environment.execute = { [weak self] in self?.execute($0) }
         environment.nanoseconds = { [world] in world.nanoseconds() }
         environment.currentLoop = { [weak self] in
-            self.flatMap { $0.loop.isOnLoop ? $0.loop : nil }
+            self.flatMap { process in
+                [process.loop, process.otherLoop].first { $0.isOnLoop }
+            }
         }
         queues = QueueDirectory(
             stateDirectory: SimulatedWorld.stateDirectory, environment: environment,
@@ -118,7 +122,7 @@ final class SimulatedProcess: @unchecked Sendable {
         let before = isAtJob
         isAtJob = true
         defer { isAtJob = before }
-        loop.aside(job)
+        loop.aside { otherLoop.aside(job) }
     }
 
     // MARK: locks

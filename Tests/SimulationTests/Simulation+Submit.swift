@@ -40,11 +40,19 @@ extension Simulation {
             guard violation == nil, let queue else { return }
             parts = Self.parts(of: operation)
             let putOff = process.jobCount
+            let isByTwoLoops = frames[index].step.isByTwoLoops
             func handAll() {
                 for (call, part) in parts.enumerated() {
-                    hand(part, to: queue) { [weak self] answer in
-                        self?.hear(answer, of: call, told, process)
+                    func handIt() {
+                        hand(part, to: queue) { [weak self] answer in
+                            self?.hear(answer, of: call, told, process)
+                        }
                     }
+                    guard isByTwoLoops, !call.isMultiple(of: 2) else {
+                        handIt()
+                        continue
+                    }
+                    process.loop.aside { process.otherLoop.round(handIt) }
                 }
             }
             if frames[index].step.isByLoop { process.loop.round(handAll) } else { handAll() }

@@ -59,6 +59,8 @@ struct Step {
 
     /// Whether it is an event loop that submits it.
     var isByLoop: Bool { isSubmitted && salt >> 8 & 1 == 0 }
+    /// Whether another one submits a part of it meanwhile.
+    var isByTwoLoops: Bool { isByLoop && salt >> 9 & 1 == 0 }
 
     /// What it does, waited for or not.
     var plainAction: Action {

@@ -85,6 +85,8 @@ extension Command {
     ) throws -> ServerOptions {
         var options = ServerOptions()
         options.host = invocation.text("host") ?? HostAddress.loopback
+        // More would wait for each other at one queue's journal.
+        options.loops = min(4, ProcessEnvironment.processorCount)
         options.port = UInt16(clamping: invocation.number("port") ?? 4566)
         options.gatewayPort = UInt16(clamping: invocation.number("gateway-port") ?? 8080)
         options.iamMode = invocation.text("iam").flatMap(IAMMode.init)

@@ -36,7 +36,7 @@ package final class EndpointRouter: Sendable {
         }
     }
 
-    /// On the loop; answers from any thread.
+    /// On an event loop; answers from any thread.
     func handle(_ request: HTTPRequest, _ responder: HTTPResponder) {
         if request.target.hasPrefix(ControlEndpoint.prefix) {
             return handleOwn(request, responder)

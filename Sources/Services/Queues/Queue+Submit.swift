@@ -5,7 +5,7 @@ import Synchronization
 
 /// The queue's operations for callers that do not wait, such as an event loop: each returns at
 /// once, and `completion` gets the outcome when it is as durable as the queue promises. It runs on
-/// a thread of the journal's, of another caller, or on the event loop, and must not hold that up.
+/// a thread of the journal's, of another caller, or of an event loop, and must not hold that up.
 extension Queue {
     package typealias Completion<R> = @Sendable (Result<R, any Error>) -> Void
 

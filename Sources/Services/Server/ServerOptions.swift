@@ -7,6 +7,8 @@ package struct ServerOptions: Sendable {
     package var host = "127.0.0.1"
     /// The endpoint's; 0 lets the system choose.
     package var port: UInt16 = 0
+    /// Event loops that serve the endpoint where it has many connections.
+    package var loops = 1
     /// `nil`: no gateway.
     package var gatewayPort: UInt16?
     /// Names that clients may ask for beside this machine's own.

@@ -42,7 +42,7 @@ final class StackDoors: Sendable {
     var open: Open? { current.withLock { $0 } }
     func open(_ next: Open) { current.withLock { $0 = next } }
 
-    /// A request on the endpoint's port; on the loop.
+    /// A request on the endpoint's port; on its client's loop.
     func enterEndpoint(_ request: HTTPRequest, _ responder: HTTPResponder) {
         let responder = log?.following(request, responder) ?? responder
         if let refusal = endpointGuard.refusal(of: request) { return responder.respond(refusal) }

@@ -7,8 +7,6 @@ import Synchronization
 /// A stack that runs: ports, threads, and the runtime of what is deployed. A command makes a
 /// private one, does its work, and stops it; `serve` keeps one.
 package final class StackServer: Sendable {
-    /// Event loops that serve the endpoint: more would wait for each other at one queue's journal.
-    private static let loops = min(4, ProcessEnvironment.processorCount)
     /// Calls of the endpoint that may block and are worked on at once.
     private static let workers = 64
     /// Requests that found the old runtime just before another took its place may still invoke.
@@ -49,7 +47,7 @@ package final class StackServer: Sendable {
     ) throws {
         self.options = options
         let loop = try EventLoop(name: "msorch-loop")
-        helpers = try (1..<Self.loops).map { try EventLoop(name: "msorch-loop-\($0)") }
+        helpers = try (1..<options.loops).map { try EventLoop(name: "msorch-loop-\($0)") }
         let pool = WorkerPool(name: "endpoint", limit: Self.workers)
         let later: Monitor.Schedule = { delay, work in
             loop.schedule(after: delay) { pool.execute(work) }

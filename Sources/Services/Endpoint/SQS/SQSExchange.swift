@@ -7,7 +7,7 @@ import QueueModel
 /// Where a call came from.
 struct SQSClient: Sendable {
     var respond: @Sendable (HTTPResponse) -> Void
-    /// Runs what it gets, on the loop, if the client leaves before it is answered.
+    /// Runs what it gets, on the client's loop, if the client leaves before it is answered.
     var onDisconnect: @Sendable (@escaping @Sendable () -> Void) -> Void
     /// Runs what it gets where the answer is written.
     var perform: @Sendable (@escaping @Sendable () -> Void) -> Void
