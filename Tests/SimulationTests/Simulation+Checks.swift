@@ -62,6 +62,7 @@ extension Simulation {
         _ views: [String: QueueView], by operation: Operation?, _ frame: Int
     ) throws {
         let giver = frames[frame].operation?.queue
+        notePassage(views, by: frames[frame].operation)
         for (name, view) in views.sorted(by: { a, _ in a.key == giver }) {
             guard let queue = tracks[name]?.current else { continue }
             let (next, isChanged) = try queue.explain(
@@ -79,6 +80,25 @@ extension Simulation {
                 if own?.isSingle == true { frames[frame].isEffective = true }
             }
         }
+    }
+
+    /// A redrive first takes what is still on its way to its queue, and may move it on in the same
+    /// step: nobody has seen it there then.
+    private func notePassage(_ views: [String: QueueView], by operation: Operation?) {
+        guard let operation, case .redrive = operation.kind, let peer = peer(of: operation.queue),
+            let here = views[operation.queue], let there = views[peer],
+            let underWay = tracks[peer]?.current.underWay,
+            var queue = tracks[operation.queue]?.current
+        else { return }
+        let last = here.taken[there.origin] ?? 0
+        let isComing = Set(there.transfers.filter { $0.number > last }.flatMap(\.tokens))
+        let isHere = Set(here.messages.map(\.token))
+        let isBeyond = Set(there.messages.map(\.token) + here.transfers.flatMap(\.tokens))
+        for token in underWay.intersection(isBeyond).subtracting(isComing).subtracting(isHere) {
+            queue.arrived[token, default: 0] += 1
+            queue.departed[token, default: 0] += 1
+        }
+        tracks[operation.queue]?.replaceCurrent(queue)
     }
 
     private func departures(

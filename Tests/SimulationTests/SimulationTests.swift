@@ -8,6 +8,7 @@ import Testing
     /// Seeds that failed once, each the bug of a line in docs/testing.md.
     static let onceFailed: [UInt64] = [
         618_238_856_000_027, 618_238_856_500_727, 618_801_605_500_083, 618_801_605_000_202,
+        1_010_024_696_000_000,
     ]
 
     /// One seed's whole run; what failed, in words, and how to see it again.
