@@ -182,24 +182,23 @@ package final class HTTPServer: Sendable {
     /// - Parameter isFull: whether this server alone has as many as it may.
     private func makeRoom(isFull: Bool) {
         let services = isFull ? services : room?.services ?? services
-        if !HTTPService.closeLongestIdle(of: services) { pause() }
+        if !HTTPService.makeRoom(in: services) { pause() }
     }
 
     private func pause() {
         guard state.with({ $0.pause == nil }) else { return }
-        totals.isCrowded.store(true, ordering: .releasing)
         for listener in listeners { loop.change(listener.socket.rawValue, []) }
         let timer = loop.schedule(after: Self.acceptPause) { [weak self] in self?.endPause() }
         state.with { $0.pause = timer }
     }
 
     private func endPause() {
+        totals.isCrowded.store(false, ordering: .releasing)
         let pause = state.with { state in
             defer { state.pause = nil }
             return state.isStopped ? nil : state.pause
         }
         guard let pause else { return }
-        totals.isCrowded.store(false, ordering: .releasing)
         loop.cancel(pause)
         for listener in listeners { loop.change(listener.socket.rawValue, .read) }
     }

@@ -4,25 +4,29 @@ import Synchronization
 /// Who gives way where there is no room: of connections, of descriptors, of memory.
 extension HTTPService {
     /// Closes the longest idle connection of one of these services: where most are, and of a server
-    /// that has few only if no other has an idle one. Services with as many take turns.
+    /// that has few only if no other has an idle one. Services with as many take turns. Where
+    /// nobody is idle, whoever is answered next gives his place up.
     ///
     /// - Returns: whether that is done; where another loop must be asked it may be done soon.
-    static func closeLongestIdle(of services: [HTTPService]) -> Bool {
-        var rest = services.sorted {
+    static func makeRoom(in services: [HTTPService]) -> Bool {
+        let order = services.sorted {
             let (one, other) = ($0.crowd, $1.crowd)
             return one == other ? $0.gaveWay < $1.gaveWay : one > other
         }
-        while !rest.isEmpty {
-            let first = rest.removeFirst()
-            guard first.loop.isOnLoop else {
-                first.loop.execute { [rest] in
-                    if !first.closeLongestIdle() { _ = closeLongestIdle(of: rest) }
-                }
-                return false
-            }
-            if first.closeLongestIdle() { return true }
+        return ask(order[...], of: services)
+    }
+
+    private static func ask(_ rest: ArraySlice<HTTPService>, of all: [HTTPService]) -> Bool {
+        guard let first = rest.first else {
+            for service in all { service.totals.isCrowded.store(true, ordering: .releasing) }
+            return false
         }
-        return false
+        let others = rest.dropFirst()
+        guard first.loop.isOnLoop else {
+            first.loop.execute { if !first.closeLongestIdle() { _ = ask(others, of: all) } }
+            return false
+        }
+        return first.closeLongestIdle() || ask(others, of: all)
     }
 
     /// Connections of its server, and its own.
