@@ -83,7 +83,7 @@ extension Simulation {
     }
 
     /// A redrive first takes what is still on its way to its queue, and may move it on in the same
-    /// step: nobody has seen it there then.
+    /// step, or find that it is too old: nobody has seen it there then.
     private func notePassage(_ views: [String: QueueView], by operation: Operation?) {
         guard let operation, case .redrive = operation.kind, let peer = peer(of: operation.queue),
             let here = views[operation.queue], let there = views[peer],
@@ -94,9 +94,12 @@ extension Simulation {
         let isComing = Set(there.transfers.filter { $0.number > last }.flatMap(\.tokens))
         let isHere = Set(here.messages.map(\.token))
         let isBeyond = Set(there.messages.map(\.token) + here.transfers.flatMap(\.tokens))
-        for token in underWay.intersection(isBeyond).subtracting(isComing).subtracting(isHere) {
+        let mayBeTooOld =
+            here.lastTime - Simulation.start >= .seconds(queue.settings.retentionSeconds)
+        for token in underWay.subtracting(isComing).subtracting(isHere) {
+            guard isBeyond.contains(token) || mayBeTooOld else { continue }
             queue.arrived[token, default: 0] += 1
-            queue.departed[token, default: 0] += 1
+            if isBeyond.contains(token) { queue.departed[token, default: 0] += 1 }
         }
         tracks[operation.queue]?.replaceCurrent(queue)
     }
@@ -163,7 +166,10 @@ extension Simulation {
             for name in names {
                 guard let view = views[name] else { continue }
                 try tracks[name]?.recover(
-                    view, last: last, isElsewhere: elsewhere(name, views)
+                    view, last: last, isElsewhere: elsewhere(name, views),
+                    hasArrived: { token in
+                        peer(of: name).flatMap { before[$0] }?.hasArrived(token) ?? false
+                    }
                 ) { self.departures(of: $0, to: name, in: last, before) }
             }
             try balance(views)

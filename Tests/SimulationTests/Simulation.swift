@@ -29,6 +29,8 @@ final class Simulation {
         var handle: String
     }
 
+    static let start = Timestamp(milliseconds: 1_764_000_000_000)
+
     let scenario: Scenario
     let world: SimulatedWorld
     var tracks: [String: Track] = [:]
@@ -48,7 +50,7 @@ final class Simulation {
     init(_ scenario: Scenario) {
         self.scenario = scenario
         world = SimulatedWorld(
-            options: scenario.options, now: Timestamp(milliseconds: 1_764_000_000_000))
+            options: scenario.options, now: Self.start)
         processes = Array(repeating: nil, count: Scenario.processes)
         world.interrupt = { [unowned self] in interrupt($0, isSegmentSync: $1) }
     }

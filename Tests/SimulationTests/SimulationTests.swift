@@ -8,7 +8,8 @@ import Testing
     /// Seeds that failed once, each the bug of a line in docs/testing.md.
     static let onceFailed: [UInt64] = [
         618_238_856_000_027, 618_238_856_500_727, 618_801_605_500_083, 618_801_605_000_202,
-        1_010_024_696_000_000,
+        1_010_024_696_000_000, 1_013_345_562_000_042,
+        1_013_599_020_000_023,
     ]
 
     /// One seed's whole run; what failed, in words, and how to see it again.

@@ -29,6 +29,11 @@ struct Track {
         base += count
     }
 
+    /// Whether a message ever came here from another queue.
+    func hasArrived(_ token: String) -> Bool {
+        states.contains { $0.arrived[token, default: 0] > 0 }
+    }
+
     /// How often a message can have left by now, or in an operation that was cut off.
     func departures(of token: String, in cutOff: Operation?) -> Int {
         let count = states.map { $0.departed[token] ?? 0 }.max() ?? 0
@@ -37,12 +42,18 @@ struct Track {
     }
 
     /// After a power cut: the newest state that `view` may show. What came behind it is forgotten.
+    ///
+    /// - Parameter hasArrived: whether a message that left was ever seen where it was to go.
     mutating func recover(
         _ view: QueueView, last: Operation?, isElsewhere: (String) -> Bool,
-        departures: (String) -> Int
+        hasArrived: (String) -> Bool, departures: (String) -> Int
     ) throws(Violation) {
         var reason: Violation?
         for index in states.indices.reversed() {
+            // What was under way then would be somewhere: the cut went back behind its departure.
+            guard states[index].underWay.allSatisfy({ isElsewhere($0) || hasArrived($0) }) else {
+                continue
+            }
             let operation = index < operations.count ? operations[index] : last
             do throws(Violation) {
                 let found = try states[index].explain(
