@@ -191,14 +191,19 @@ package final class EventLoop: Sendable {
                 handler?(readiness)
             }
             runTimers()
+            endRound()
             for item in shared.withLock({ Self.take(&$0.work) }) { item() }
-            for item in last.withLock({ Self.take(&$0) }) { item() }
+            endRound()
             if isDone() {
                 // Another thread may get this one's identifier.
                 threadIdentifier.store(0, ordering: .releasing)
                 return
             }
         }
+    }
+
+    private func endRound() {
+        for item in last.withLock({ Self.take(&$0) }) { item() }
     }
 
     private static func take(_ list: inout [Work]) -> [Work] {
