@@ -36,6 +36,13 @@ struct Operation {
         }
     }
 
+    /// Whether it may write to the peer's journal: who opens that for the first time may have to
+    /// begin a segment, which takes the journal's time on.
+    var opensPeer: Bool {
+        if case .create = kind { return true }
+        return !isSingle
+    }
+
     /// Whether one record is all that it does: then it has an effect once.
     var isSingle: Bool {
         switch kind {

@@ -60,7 +60,7 @@ extension Simulation {
         var states = frame.effects
         if case .receive(_, _, .some)? = frame.operation?.kind, let now = tracks[queue]?.current {
             // Repeated within a millisecond, it changes nothing.
-            states.append(now)
+            states += frame.interrupted + [now]
         }
         for (index, delivery) in deliveries.enumerated() {
             let token = QueueView.token(of: delivery.body)

@@ -36,7 +36,7 @@ extension Simulation {
         }
         let frame = frames[index]
         let peer = scenario.queues.first { $0.name == operation.queue }?.peer
-        let names = [operation.queue] + (operation.isSingle ? [] : peer.map { [$0] } ?? [])
+        let names = [operation.queue] + (operation.opensPeer ? peer.map { [$0] } ?? [] : [])
         do {
             var views: [String: QueueView] = [:]
             if quietly {

@@ -17,6 +17,8 @@ final class Simulation {
         /// The states of its queue right behind what it changed, and the last one's number.
         var effects: [NaiveQueue] = []
         var effectIndex: Int?
+        /// The states that its queue had whenever others came between.
+        var interrupted: [NaiveQueue] = []
         /// The state that its queue had when the operation began.
         var startIndex = 0
         var unlockedCalls = 0
@@ -154,6 +156,9 @@ final class Simulation {
             let (context, failed, faults) = (world.stepContext, process.hasFailed, process.faults)
             // What the interrupted one did so far is seen now.
             observe(quietly: false)
+            if let name = frames[index].operation?.queue, let queue = tracks[name]?.current {
+                frames[index].interrupted.append(queue)
+            }
             if violation == nil { take(step) }
             world.stepContext = context
             process.hasFailed = failed || isOwn && process.hasFailed
