@@ -51,9 +51,8 @@ struct Track {
         var reason: Violation?
         for index in states.indices.reversed() {
             // What was under way then would be somewhere: the cut went back behind its departure.
-            guard states[index].underWay.allSatisfy({ isElsewhere($0) || hasArrived($0) }) else {
-                continue
-            }
+            let underWay = states[index].underWay.subtracting(states[index].cancelled)
+            guard underWay.allSatisfy({ isElsewhere($0) || hasArrived($0) }) else { continue }
             let operation = index < operations.count ? operations[index] : last
             do throws(Violation) {
                 let found = try states[index].explain(
