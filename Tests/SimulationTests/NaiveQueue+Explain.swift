@@ -22,6 +22,7 @@ extension NaiveQueue {
         next.messages = view.messages
         next.lastTime = view.lastTime
         next.taken = view.taken
+        next.isGiving = !view.transfers.isEmpty
         var seen: [String: Message] = [:]
         for message in view.messages
         where seen.updateValue(message, forKey: message.token) != nil {
@@ -73,6 +74,7 @@ extension NaiveQueue {
             next.lastPurge = nil
             next.cancelled.formUnion(underWay)
             next.underWay = []
+            next.isGiving = false
         case (false, _, .create(let settings)?):
             guard view.messages.isEmpty, view.transfers.isEmpty, view.state.lastPurge == nil else {
                 throw Violation("\(name) is new, and holds \(view.messages)")

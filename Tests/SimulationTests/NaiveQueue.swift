@@ -27,6 +27,9 @@ struct NaiveQueue {
     var taken: [String: UInt64] = [:]
     /// Left, but not taken by the peer when last seen.
     var underWay: Set<String> = []
+    /// Whether it holds what has left and the peer has not confirmed: that keeps it from being
+    /// removed.
+    var isGiving = false
     /// A purge came between: they may or may not arrive.
     var cancelled: Set<String> = []
 

@@ -43,6 +43,14 @@ struct Operation {
         return !isSingle
     }
 
+    /// Whether it takes what is still on its way to its queue.
+    var takesArrivals: Bool {
+        switch kind {
+        case .receive, .redrive: true
+        default: false
+        }
+    }
+
     /// Whether one record is all that it does: then it has an effect once.
     var isSingle: Bool {
         switch kind {

@@ -126,7 +126,7 @@ extension Simulation {
         case (JournalError.removed, _) where mayBeGone || frame.step.isSubmitted: break
         case (QueueError.exists, .create) where before.isThere || isInterrupted: break
         case (QueueError.holdsMessages, .remove(force: false))
-        where !before.messages.isEmpty || isInterrupted: break
+        where !before.messages.isEmpty || before.isGiving || isInterrupted: break
         // Another one is at it.
         case (JournalError.busy, .create), (JournalError.busy, .remove):
             if !mayFail && frames.count < 2 { fail("\(operation) was refused: \(error)") }

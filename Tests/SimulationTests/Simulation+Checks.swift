@@ -82,10 +82,10 @@ extension Simulation {
         }
     }
 
-    /// A redrive first takes what is still on its way to its queue, and may move it on in the same
-    /// step, or find that it is too old: nobody has seen it there then.
+    /// A receive and a redrive first take what is still on its way to their queue, and may find that
+    /// it is too old; a redrive may move it on in the same step. Nobody has seen it there then.
     private func notePassage(_ views: [String: QueueView], by operation: Operation?) {
-        guard let operation, case .redrive = operation.kind, let peer = peer(of: operation.queue),
+        guard let operation, operation.takesArrivals, let peer = peer(of: operation.queue),
             let here = views[operation.queue], let there = views[peer],
             let underWay = tracks[peer]?.current.underWay,
             var queue = tracks[operation.queue]?.current
