@@ -232,7 +232,7 @@ extension Journal {
         let result = session.withLock { session -> Result<Void, JournalError> in
             do throws(JournalError) {
                 let current = try storing { () throws(SystemError) in try session.readGeneration() }
-                if current != session.generation {
+                if !session.isUp(to: current) {
                     try lockFile.lock(options)
                     defer { lockFile.unlock() }
                     try session.catchUp()

@@ -74,7 +74,7 @@ extension JournalSession {
             (fileSize, links) = (status.size, status.links)
         }
         guard current != LockWords.ended else { throw .removed }
-        if current != generation {
+        guard isUp(to: current) else {
             guard limit == .max else { return false }
             try reload()
             return true
@@ -111,7 +111,7 @@ extension JournalSession {
     /// Whether other processes did something since the last look.
     mutating func isBehind() throws(JournalError) -> Bool {
         try storing { () throws(SystemError) in
-            if try readGeneration() != generation { return true }
+            guard isUp(to: try readGeneration()) else { return true }
             guard try file.status().size != end else { return false }
             return try hasAppended()
         }

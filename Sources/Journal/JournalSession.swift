@@ -58,6 +58,9 @@ package struct JournalSession<State: JournaledState>: Sendable {
     var mustList = false
     /// Whether this speaks of what is in the files: not after a load that failed.
     var isLoaded: Bool { generation != LockWords.ended }
+    /// Whether it speaks of the files of that generation. One that is not loaded speaks of none,
+    /// not even of a journal that was ended meanwhile.
+    func isUp(to current: UInt64) -> Bool { isLoaded && generation == current }
     /// Bytes appended since the newest checkpoint, and that checkpoint's size.
     var bytesSinceCheckpoint: UInt64 = 0
     var checkpointLength: UInt64 = 0

@@ -65,6 +65,32 @@ import Testing
         #expect(try journal.values == [1, 2, 4])
     }
 
+    @Test("whoever waits on a journal that was ended while it could not be read is told")
+    func ended() throws {
+        let storage = FaultyStorage()
+        let reader = try Journal<Tally>(folder: folder.path, storage: storage)
+        let (_, appended) = try reader.transact(now: Self.time) { session in
+            _ = try session.append(Tally.add(2))
+        }
+        let ticket = try #require(appended)
+        try lose(0)
+        storage.arm(.open, 2)
+        #expect(throws: JournalError.self) { try reader.values }
+        try journal.end(check: { _ in }, bury: {})
+        let outcome = ThreadCondition<JournalError?>(nil)
+        let thread = try Thread(name: "waiter") {
+            do throws(JournalError) {
+                try reader.waitDurable(ticket)
+            } catch {
+                outcome.withLock { $0 = error }
+                outcome.signal()
+            }
+        }
+        let error = outcome.wait(upTo: .seconds(60)) { $0 }
+        #expect(error == .removed)
+        if error != nil { thread.join() }
+    }
+
     @Test("after many losses, who waited through all of them is told")
     func many() throws {
         let first = try append(2)

@@ -35,6 +35,7 @@ final class SimulatedWorld: @unchecked Sendable {
     struct StepContext {
         var step = 0
         var ids: UInt64 = 0
+        var calls = 0
         var random = Generator(seed: 0)
     }
 
@@ -53,6 +54,10 @@ final class SimulatedWorld: @unchecked Sendable {
     /// Locks that are held on journals; while there are any, nobody interrupts.
     var heldLocks = 0
     private(set) var hasLostPower = false
+    /// A step went on and on.
+    private(set) var isStuck = false
+    /// No step makes so many calls that is going to end.
+    private static let callLimit = 200_000
     /// Runs where a process could be interrupted: it holds no journal's lock.
     /// `isSegmentSync`: another thread of the same process may do something meanwhile.
     var interrupt: ((SimulatedProcess, _ isSegmentSync: Bool) -> Void)?
@@ -127,6 +132,11 @@ final class SimulatedWorld: @unchecked Sendable {
 
     func beforeCall(of process: SimulatedProcess, isSegmentSync: Bool) {
         calls += 1
+        stepContext.calls += 1
+        if stepContext.calls > Self.callLimit {
+            isStuck = true
+            process.die()
+        }
         if heldLocks == 0 { interrupt?(process, isSegmentSync) }
     }
 

@@ -42,14 +42,14 @@ extension Simulation {
         for (entry, result) in zip(entries, results) {
             guard case .success = result else { return fail("\(entry) was refused: \(result)") }
         }
-        let known = tracks[frame.operation?.queue ?? ""]?.current.deduplications ?? []
+        guard let queue = tracks[frame.operation?.queue ?? ""]?.current else { return }
+        // It may have been removed since.
+        let known = queue.deduplications + frame.effects.flatMap(\.deduplications)
         for entry in entries {
             let isThere = frame.effects.contains {
                 $0.messages.contains { $0.token == entry.token }
             }
-            let key = entry.deduplicationID.flatMap {
-                tracks[frame.operation?.queue ?? ""]?.current.deduplicationKey($0, entry.group)
-            }
+            let key = entry.deduplicationID.map { queue.deduplicationKey($0, entry.group) }
             let isDuplicate = known.contains { $0.id == key }
             if !isThere && !isDuplicate { fail("\(entry) was acknowledged and is not there") }
         }

@@ -123,6 +123,7 @@ final class Simulation {
         process.faults = step.faults
         frames.append(Frame(step: step, process: process))
         defer {
+            if world.isStuck { fail("step \(step.number) does not end") }
             if !process.faults.isEmpty { hasUnusedFaults = true }
             process.faults = []
             noteFailure(of: process)
