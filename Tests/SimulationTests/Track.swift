@@ -52,7 +52,8 @@ struct Track {
         for index in states.indices.reversed() {
             // What was under way then would be somewhere: the cut went back behind its departure.
             let underWay = states[index].underWay.subtracting(states[index].cancelled)
-            guard underWay.allSatisfy({ isElsewhere($0) || hasArrived($0) }) else { continue }
+            guard !view.isThere || underWay.allSatisfy({ isElsewhere($0) || hasArrived($0) })
+            else { continue }
             let operation = index < operations.count ? operations[index] : last
             do throws(Violation) {
                 let found = try states[index].explain(
