@@ -43,12 +43,21 @@ final class HostFixture: Sendable {
     /// What the endpoint answers to one call, JSON; `nil` if it does not within half a minute.
     func answer(_ request: HTTPRequest, by endpoint: SQSEndpoint) -> HTTPResponse? {
         let answer = ThreadCondition<HTTPResponse?>(nil)
-        let client = SQSClient(
-            respond: { response in
-                answer.withLock { $0 = response }
-                answer.signal()
-            }, onDisconnect: { _ in }, perform: { [loop = host.loop] in loop.perform($0) })
+        let client = PretendClient(loop: host.loop) { response in
+            answer.withLock { $0 = response }
+            answer.signal()
+        }
         host.loop.execute { endpoint.handle(request, client) }
         return answer.wait(upTo: .seconds(30)) { $0 }
     }
+}
+
+/// A client of an SQS endpoint that never leaves.
+struct PretendClient: SQSClient {
+    let loop: EventLoop
+    let onAnswer: @Sendable (HTTPResponse) -> Void
+
+    func respond(_ response: HTTPResponse) { onAnswer(response) }
+    func onDisconnect(_ body: @escaping @Sendable () -> Void) {}
+    func perform(_ work: @escaping @Sendable () -> Void) { loop.perform(work) }
 }

@@ -135,11 +135,10 @@ import Testing
                 request.body = mutated(request.body, &random)
             }
             let answers = ThreadCondition<[HTTPResponse]>([])
-            let client = SQSClient(
-                respond: { response in
-                    answers.withLock { $0.append(response) }
-                    answers.signal()
-                }, onDisconnect: { _ in }, perform: { loop.perform($0) })
+            let client = PretendClient(loop: loop) { response in
+                answers.withLock { $0.append(response) }
+                answers.signal()
+            }
             let asked = request
             loop.execute { endpoint.handle(asked, client) }
             let answer = answers.wait(upTo: .seconds(30)) { $0.first }

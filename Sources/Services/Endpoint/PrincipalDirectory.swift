@@ -6,7 +6,7 @@ import StackModel
 import Synchronization
 
 /// Somebody with an access key.
-package struct Principal: Sendable {
+package final class Principal: Sendable {
     /// The developer's unique id; also of whoever sends by the command line.
     package static let developerID = "AIDAMSORCHDEVELOPER22"
 
@@ -15,6 +15,15 @@ package struct Principal: Sendable {
     package let policy: Policy
     /// IAM's unique id, as STS and `SenderId` tell it.
     package let userID: String
+
+    fileprivate init(arn: String, _ own: Credentials, policy: JSONValue) throws {
+        self.arn = arn
+        userID = Self.uniqueID(ofARN: arn)
+        key = AccessKey(
+            id: own.accessKeyID, secret: own.secretAccessKey,
+            sessionToken: own.sessionToken.isEmpty ? nil : own.sessionToken)
+        self.policy = try Policy(json: policy)
+    }
 
     /// Made from the ARN: `AIDA…`; of a role's session `AROA…:session`.
     package static func uniqueID(ofARN arn: String) -> String {
@@ -107,16 +116,5 @@ extension Deployment {
             + store.users().map { user in
                 try Principal(arn: stack.userARN(user.name), user.credentials, policy: user.policy)
             }
-    }
-}
-
-extension Principal {
-    fileprivate init(arn: String, _ own: Credentials, policy: JSONValue) throws {
-        self.arn = arn
-        userID = Self.uniqueID(ofARN: arn)
-        key = AccessKey(
-            id: own.accessKeyID, secret: own.secretAccessKey,
-            sessionToken: own.sessionToken.isEmpty ? nil : own.sessionToken)
-        self.policy = try Policy(json: policy)
     }
 }

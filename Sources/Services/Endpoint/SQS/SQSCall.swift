@@ -76,12 +76,18 @@ struct SQSRequestHead: Sendable {
 
     /// Reads the parameters. Without a QueueUrl, the path may be one.
     func call() throws(SQSError) -> SQSCall {
-        var input =
+        let input =
             if let form { try SQSInput(form, operation) } else { try SQSInput(json: request.body) }
-        if operation.hasQueueURL, input.queueURL == nil, QueueAddress(request.path) != nil {
-            input.queueURL = String(request.path)
+        guard operation.hasQueueURL, input.queueURL == nil, QueueAddress(request.path) != nil else {
+            return call(input)
         }
-        return SQSCall(
+        var addressed = input
+        addressed.queueURL = String(request.path)
+        return call(addressed)
+    }
+
+    private func call(_ input: consuming SQSInput) -> SQSCall {
+        SQSCall(
             operation: operation, input: input, wire: wire,
             host: request.headers["Host"] ?? "localhost", request: request)
     }

@@ -7,9 +7,7 @@ extension SQSEndpoint {
     /// A message as a call describes it, and what its answer says of it.
     private struct Draft: Sendable {
         var entry: SendEntry
-        var bodyMD5: String
-        var attributesMD5: String?
-        var systemAttributesMD5: String?
+        var digests: Digests
 
         init(_ input: SQSInput.Entry, by caller: Caller?) throws(SQSError) {
             guard let body = input.body, !body.decoded.isEmpty else {
@@ -27,9 +25,9 @@ extension SQSEndpoint {
             }
             let sender = caller?.userID ?? Principal.developerID
             if sender != Principal.developerID { entry.sender = sender }
-            bodyMD5 = Digest.md5Hex(body.decoded)
-            attributesMD5 = attributes.md5
-            systemAttributesMD5 = system?.md5
+            digests = Digests(
+                body: Digest.md5Hex(body.decoded), attributes: attributes.md5,
+                systemAttributes: system?.md5)
         }
 
         /// AWSTraceHeader is the only one that a sender may set.
@@ -47,18 +45,24 @@ extension SQSEndpoint {
             // way.
             return try MessageAttributes(.object(json))
         }
+    }
+
+    private struct Digests: Sendable {
+        var body: String
+        var attributes: String?
+        var systemAttributes: String?
 
         func reply(_ sent: SentMessage) -> SentReply {
             SentReply(
-                messageID: sent.messageID, bodyMD5: bodyMD5, attributesMD5: attributesMD5,
-                systemAttributesMD5: systemAttributesMD5, sequenceNumber: sent.sequenceNumber)
+                messageID: sent.messageID, bodyMD5: body, attributesMD5: attributes,
+                systemAttributesMD5: systemAttributes, sequenceNumber: sent.sequenceNumber)
         }
     }
 
     func sendMessage(_ exchange: SQSExchange, _ queue: Queue) throws(SQSError) {
         let draft = try Draft(exchange.call.input.entry, by: exchange.caller)
-        queue.submitSend([draft.entry]) { [self] result in
-            finish(exchange, queue, result) { .sent(draft.reply(try $0[0].get())) }
+        queue.submitSend([draft.entry]) { [self, digests = draft.digests] result in
+            finish(exchange, queue, result) { .sent(digests.reply(try $0[0].get())) }
         }
     }
 
@@ -83,13 +87,15 @@ extension SQSEndpoint {
         {
             throw .noDeduplicationID
         }
-        let answer: @Sendable ([Outcome<SentMessage>]) -> SQSReply = { [drafts] outcomes in
+        // Who waits for the disk need not hold the bodies.
+        let digests = drafts.map { (id: $0.id, digests: $0.draft.map(\.digests)) }
+        let answer: @Sendable ([Outcome<SentMessage>]) -> SQSReply = { outcomes in
             var reply = BatchReply(operation)
             var rest = outcomes[...]
-            for (id, draft) in drafts {
-                let sent = draft.flatMap { draft in
+            for (id, digests) in digests {
+                let sent = digests.flatMap { digests in
                     (rest.popFirst() ?? .failure(.internalFailure("no outcome")))
-                        .map { SentReply?.some(draft.reply($0)) }
+                        .map { SentReply?.some(digests.reply($0)) }
                 }
                 reply.entries.append((id, sent))
             }

@@ -45,31 +45,23 @@ package final class SQSEndpoint: Sendable {
     }
 
     /// Takes one request; on the loop of its client.
-    package func handle(_ request: HTTPRequest, _ responder: HTTPResponder) {
-        handle(
-            request,
-            SQSClient(
-                respond: { responder.respond($0) },
-                onDisconnect: { responder.onDisconnect($0) },
-                perform: { responder.perform($0) }))
+    func handle(_ request: HTTPRequest, _ client: any SQSClient) {
+        guard request.body.count > Self.largeBody else { return begin(request, client) }
+        workers.execute { [self] in begin(request, client) }
     }
 
-    func handle(_ request: HTTPRequest, _ client: SQSClient) {
-        let start: @Sendable () -> Void = { [self] in
-            do throws(SQSRequestHead.Refusal) {
-                let head = try SQSRequestHead(request, requestID: RandomBytes.uuid())
-                do throws(SQSError) {
-                    begin(
-                        SQSExchange(call: try head.call(), client: client, failures: failures))
-                } catch {
-                    client.respond(head.wire.failure(error))
-                }
+    private func begin(_ request: HTTPRequest, _ client: any SQSClient) {
+        do throws(SQSRequestHead.Refusal) {
+            let head = try SQSRequestHead(request, requestID: RandomBytes.uuid())
+            do throws(SQSError) {
+                begin(SQSExchange(call: try head.call(), client: client, failures: failures))
             } catch {
-                client.respond(
-                    error.error.map { error.wire.failure($0) } ?? error.wire.nothingAsked())
+                client.respond(head.wire.failure(error))
             }
+        } catch {
+            client.respond(
+                error.error.map { error.wire.failure($0) } ?? error.wire.nothingAsked())
         }
-        if request.body.count > Self.largeBody { workers.execute(start) } else { start() }
     }
 
     /// Finds out who calls, and the queue.

@@ -5,18 +5,20 @@ import Posix
 import QueueModel
 
 /// Where a call came from.
-struct SQSClient: Sendable {
-    var respond: @Sendable (HTTPResponse) -> Void
-    /// Runs what it gets, on the client's loop, if the client leaves before it is answered.
-    var onDisconnect: @Sendable (@escaping @Sendable () -> Void) -> Void
-    /// Runs what it gets where the answer is written.
-    var perform: @Sendable (@escaping @Sendable () -> Void) -> Void
+protocol SQSClient: Sendable {
+    func respond(_ response: HTTPResponse)
+    /// Runs `body`, on the client's loop, if the client leaves before it is answered.
+    func onDisconnect(_ body: @escaping @Sendable () -> Void)
+    /// Runs `work` where the answer is written.
+    func perform(_ work: @escaping @Sendable () -> Void)
 }
+
+extension HTTPResponder: SQSClient {}
 
 /// A call and the client that waits for its answer.
 struct SQSExchange: Sendable {
     let call: SQSCall
-    let client: SQSClient
+    let client: any SQSClient
     let failures: FailureLog
     /// Who calls; `nil` where everybody is the developer.
     var caller: Caller?
