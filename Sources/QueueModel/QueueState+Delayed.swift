@@ -38,7 +38,7 @@ extension QueueState {
 
     /// FIFO: whether others of its group stand before it that the head has passed: then it becomes
     /// one of those, whatever became of it.
-    private func isPassed(_ entry: StreamEntry, _ receive: QueueRecord.Receive) -> Bool {
+    func isPassed(_ entry: StreamEntry, _ receive: QueueRecord.Receive) -> Bool {
         guard settings.isFIFO, let group = entry.group else { return false }
         return (receive.passed[group] ?? fair.passed[group]).map { $0.count > 0 } ?? false
     }

@@ -209,7 +209,7 @@ extension QueueState {
             receive.head = next.after
             guard next.waitsInLine else { continue }
             line.undelayed -= 1
-            if !steps(over: next, now, &receive) { return (next, false) }
+            if isPassed(next, receive) || !steps(over: next, now, &receive) { return (next, false) }
         }
         guard line.undelayed == 0 else { return nil }
         let entry = try nextDelayed(&line.delays, visibleAt: now, now, &receive, &line.budget)

@@ -119,4 +119,28 @@ import Testing
         #expect(bench.state.counters.expired == 20)
         bench.checkBase()
     }
+
+    @Test("what expired ahead of the head, behind others of its group, is gone once")
+    func expireBehind() throws {
+        var bench = try bench(holding: 2)
+        for group in ["a", "b"] { try bench.send("b", group: group, dedup: "1\(group)") }
+        #expect(try bench.receive(2, timeout: 30).count == 2)
+        for group in ["a", "b"] { try bench.send("b", group: group, dedup: "2\(group)") }
+        #expect(try bench.receive(1).isEmpty)
+        try bench.send("b", group: "b", dedup: "3b")
+        bench.now = bench.now + .seconds(310)
+        // The state learns within a bucket's width that they are too old; a receive sees it.
+        var settings = bench.state.settings
+        settings.retentionSeconds = 120
+        bench.append(.set(settings))
+        let young = try ["4b", "5b"].map { try bench.send("b", group: "b", dedup: $0).messageID }
+        for message in young {
+            let received = try receive(1, &bench)
+            #expect(received.map(\.entry.messageID) == [message])
+            for one in received { try bench.delete(one.handle.text) }
+        }
+        #expect(bench.state.counters.expired == 5)
+        #expect(bench.state.isEmpty)
+        bench.checkBase()
+    }
 }
