@@ -20,7 +20,8 @@ struct LockWords: Equatable, Sendable {
     /// Where the part begins that is written with each sync, and the one of deletions.
     static let durableOffset: UInt64 = 20
     static let deletionsOffset: UInt64 = 50
-    /// A file of an earlier msorch ends at 41 or 62, without checksums.
+    /// Files of earlier versions have these lengths, and no checksums.
+    private static let shortLength = 41
     private static let plainLength = 62
 
     /// The journal was ended: whoever has it open must not use it.
@@ -33,16 +34,16 @@ struct LockWords: Equatable, Sendable {
         guard !isBlank else { return }
         generation = Self.number(bytes, at: 0)
         durable = Self.number(bytes, at: 21)
-        // What is not 41 or 62 bytes long has checksums, as far as it goes.
-        if bytes.count > 41, bytes.count != Self.plainLength {
+        let isPlain = bytes.count == Self.shortLength || bytes.count == Self.plainLength
+        if isPlain {
+            deletions = bytes.count == Self.plainLength ? Self.number(bytes, at: 42) : 0
+            // That a journal is over must be certain: a newer one may have been cut to that length.
+            if let known = generation, known >= Self.replaced { generation = nil }
+        } else {
             if !Self.matches(bytes, digitsAt: 21, checksumAt: 42) { durable = nil }
             deletions = Self.number(bytes, at: 51)
             if !Self.matches(bytes, digitsAt: 51, checksumAt: 72) { deletions = nil }
             if !Self.matches(bytes, digitsAt: 0, checksumAt: 81) { generation = nil }
-        } else if bytes.count == Self.plainLength {
-            deletions = Self.number(bytes, at: 42)
-        } else {
-            deletions = 0
         }
         if generation == nil { harmed.append("generation") }
         if durable == nil { harmed.append("last durable record") }
