@@ -236,8 +236,8 @@ extension Journal {
                     try lockFile.lock(options)
                     defer { lockFile.unlock() }
                     try session.catchUp()
-                    try session.syncHere()
                     note(session)
+                    try session.syncHere()
                 }
                 // Of another file the sync says nothing: its next one will.
                 if session.isLoaded, session.file === reach.file {
@@ -257,7 +257,10 @@ extension Journal {
     /// The file's sync failed: replaces it under the lock, unless that is done.
     private func repair(_ file: (any JournalFile)?) throws(JournalError) {
         let result = session.withLock { session -> Result<Void, JournalError> in
-            guard !session.isLoaded || session.file === file else { return .success(()) }
+            guard !session.isLoaded || session.file === file else {
+                note(session)  // whoever saw to it may not have said so
+                return .success(())
+            }
             do throws(JournalError) {
                 defer { note(session) }
                 try lockFile.lock(options)

@@ -239,6 +239,7 @@ package final class Journal<State: JournaledState>: Sendable {
             try lockFile.lock(options)
             defer { lockFile.unlock() }
             try session.catchUp()
+            note(session)
             try check(session)
             try session.markEnded()
             try bury()
@@ -252,6 +253,7 @@ package final class Journal<State: JournaledState>: Sendable {
             try lockFile.lock(options)
             defer { lockFile.unlock() }
             try session.catchUp()
+            note(session)
             try session.settleName(body)
         }
     }

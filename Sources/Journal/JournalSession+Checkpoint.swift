@@ -71,6 +71,7 @@ extension JournalSession {
     /// Replaces the checkpoint, which speaks of what is on the disk only. Nobody syncs it: what
     /// power loss leaves of it fails its checksum, or is an older one.
     mutating func writeCheckpoint() throws(JournalError) {
+        guard isLoaded else { return }
         if durable < lastN { try syncHere() }
         writeIndex()
         var place: [UInt8] = []

@@ -145,7 +145,7 @@ extension JournalSession {
     }
 
     /// The segment that a record is in; `nil` if it is gone.
-    private func holder(of n: UInt64) -> UInt64? { segments.last { $0 <= n } }
+    func holder(of n: UInt64) -> UInt64? { segments.last { $0 <= n } }
 
     /// Applies the lines behind `end`; sets a dead writer's unfinished tail aside.
     ///
@@ -279,7 +279,8 @@ extension JournalSession {
 
     /// Writes a whole segment beside the others and renames it into place, durably. From before the
     /// renaming until the name is on the disk the generation is odd: should this process end
-    /// between, whoever comes next sees that and brings it to its end.
+    /// between, whoever comes next sees that and brings it to its end. From then on the session is
+    /// not loaded: it may know of a file that nobody reads any more.
     ///
     /// - Returns: the new generation, even again.
     mutating func writeSegment(
@@ -300,6 +301,7 @@ extension JournalSession {
         try write(generation: unfinished)
         try storing { () throws(SystemError) in
             crashPoint("before-segment-rename")
+            generation = LockWords.ended
             try storage.rename(temporary, to: path(of: name))
             crashPoint("after-segment-rename")
             try storage.syncDirectory(folder)

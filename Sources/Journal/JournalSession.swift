@@ -1,3 +1,4 @@
+import Glibc
 import JSON
 import Posix
 
@@ -61,6 +62,9 @@ package struct JournalSession<State: JournaledState>: Sendable {
     /// Whether it speaks of the files of that generation. One that is not loaded speaks of none,
     /// not even of a journal that was ended meanwhile.
     func isUp(to current: UInt64) -> Bool { isLoaded && generation == current }
+    /// What whoever goes on is told after another file has begun to take over, and could not be
+    /// read: the next look reads everything anew.
+    var unread: JournalError { .storage(SystemError(call: "read", code: EIO, path: folder)) }
     /// Bytes appended since the newest checkpoint, and that checkpoint's size.
     var bytesSinceCheckpoint: UInt64 = 0
     var checkpointLength: UInt64 = 0
@@ -123,6 +127,7 @@ package struct JournalSession<State: JournaledState>: Sendable {
     private mutating func write(
         usesReserve: Bool, _ members: (inout [UInt8]) -> Void
     ) throws(JournalError) -> RecordLocation {
+        guard isLoaded else { throw unread }
         if pending.count >= Self.pendingLimit { try flush() }
         if !usesReserve, !isReserveKept {
             try storing { () throws(SystemError) in try requireReserve() }

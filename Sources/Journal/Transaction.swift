@@ -68,6 +68,10 @@ extension JournalSession {
     /// on this state is.
     mutating func run(_ batch: ArraySlice<Lined>) {
         for lined in batch {
+            guard isLoaded else {
+                lined.fail(unread)
+                continue
+            }
             // Whoever lines up here has a transaction on this state.
             let transaction = unsafeDowncast(lined, to: Transaction<State>.self)
             now = max(transaction.now, lastTime)

@@ -23,6 +23,10 @@ final class FaultyStorage: JournalStorage {
     let plan = Mutex<(kind: Kind, countdown: Int)>((.open, 0))
     /// Is called with the file whose sync fails, before that returns.
     let failingSync = Mutex<(@Sendable (any JournalFile) -> Void)?>(nil)
+    /// Is called once a file has got the name of a segment.
+    let segmentNamed = Mutex<(@Sendable () -> Void)?>(nil)
+    /// No file may grow beyond it.
+    let largestFile = Mutex<UInt64>(.max)
     let disk = DiskStorage()
 
     func arm(_ kind: Kind, _ countdown: Int) { plan.withLock { $0 = (kind, countdown) } }
@@ -51,6 +55,7 @@ final class FaultyStorage: JournalStorage {
     func rename(_ source: String, to target: String) throws(SystemError) {
         try check(.rename)
         try disk.rename(source, to: target)
+        if target.hasSuffix(".jsonl") { segmentNamed.withLock { $0 }?() }
     }
     func remove(_ path: String) throws(SystemError) { try disk.remove(path) }
     func syncDirectory(_ folder: String) throws(SystemError) {
@@ -81,6 +86,9 @@ private final class FaultyFile: JournalFile {
     }
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int {
         try check(.write, ENOSPC)
+        guard offset + UInt64(bytes.count) <= storage.largestFile.withLock({ $0 }) else {
+            throw SystemError(call: "pwrite", code: EFBIG)
+        }
         if storage.fails(.short) {
             _ = try file.write(
                 UnsafeRawBufferPointer(rebasing: bytes.prefix(bytes.count / 2)), at: offset)

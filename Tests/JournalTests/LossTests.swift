@@ -77,18 +77,50 @@ import Testing
         storage.arm(.open, 2)
         #expect(throws: JournalError.self) { try reader.values }
         try journal.end(check: { _ in }, bury: {})
-        let outcome = ThreadCondition<JournalError?>(nil)
-        let thread = try Thread(name: "waiter") {
-            do throws(JournalError) {
-                try reader.waitDurable(ticket)
-            } catch {
-                outcome.withLock { $0 = error }
-                outcome.signal()
-            }
+        #expect(try outcome(of: ticket, in: reader) == .some(.removed))
+    }
+
+    @Test("a sync that fails after another file has taken over is told of that one")
+    func replaced() throws {
+        struct Refusal: Error {}
+        let storage = FaultyStorage()
+        let waiter = try Journal<Tally>(folder: folder.path, storage: storage)
+        let (_, appended) = try waiter.transact(now: Self.time) { session in
+            _ = try session.append(Tally.add(2))
         }
-        let error = outcome.wait(upTo: .seconds(60)) { $0 }
-        #expect(error == .removed)
-        if error != nil { thread.join() }
+        let ticket = try #require(appended)
+        // Another process meets the failure first, and replaces the file.
+        let faulty = FaultyStorage()
+        let other = try Journal<Tally>(folder: folder.path, storage: faulty)
+        faulty.arm(.sync, 1)
+        try other.add(3)
+        // This one looks at it for something else, which comes to nothing.
+        #expect(throws: Refusal.self) {
+            try waiter.end(check: { _ in throw Refusal() }, bury: {})
+        }
+        storage.arm(.sync, 1)
+        #expect(try outcome(of: ticket, in: waiter) == .some(nil))
+        #expect(try waiter.values == [1, 2, 3])
+    }
+
+    /// Of waiting for it; `nil` if that has no end.
+    private func outcome(
+        of ticket: Journal<Tally>.Ticket, in journal: Journal<Tally>
+    ) throws -> JournalError?? {
+        let outcome = ThreadCondition<JournalError??>(nil)
+        let thread = try Thread(name: "waiter") {
+            var failure: JournalError?
+            do throws(JournalError) {
+                try journal.waitDurable(ticket)
+            } catch {
+                failure = error
+            }
+            outcome.withLock { [failure] in $0 = .some(failure) }
+            outcome.signal()
+        }
+        let found = outcome.wait(upTo: .seconds(60)) { $0 }
+        if found != nil { thread.join() }
+        return found
     }
 
     @Test("after many losses, who waited through all of them is told")

@@ -184,4 +184,45 @@ import Testing
         let values = try Journal<Tally>(folder: folder.path, options: options).values
         #expect(values == acknowledged)
     }
+
+    /// Faults of what follows the new segment's name: its folder's sync, and reads of it.
+    private static let faultsOfARoll: [(FaultyStorage.Kind, Int)] =
+        [(.syncDirectory, 1), (.open, 1), (.open, 2), (.open, 3)] + (1...6).map { (.read, $0) }
+
+    @Test("after a roll that broke off nobody writes behind it", arguments: faultsOfARoll)
+    func brokenRoll(fault: (FaultyStorage.Kind, Int)) throws {
+        let folder = try TemporaryFolder()
+        let storage = FaultyStorage()
+        let journal = try Journal<Tally>(folder: folder.path, storage: storage)
+        let first = Array(Int64(0)..<400)
+        _ = try journal.transact(now: Self.time) { session in
+            for value in first { _ = try session.append(Tally.add(value)) }
+        }
+        let size = try FileDescriptor(
+            reading: "\(folder.path)/\(SegmentName.file(1))"
+        ).status().size
+        storage.largestFile.withLock { $0 = size }
+        storage.segmentNamed.withLock { named in
+            named = { [unowned storage] in storage.arm(fault.0, fault.1) }
+        }
+        let outcomes = Outcomes()
+        // Both are done with one lock; each is too much for the file, and another is begun.
+        try journal.read { _ in
+            for value: Int64 in [1000, 1001] {
+                submit(value, to: journal, outcomes, usesReserve: true)
+            }
+        }
+        let done = try outcomes.wait(for: 2)
+        storage.segmentNamed.withLock { $0 = nil }
+        storage.disarm()
+        storage.largestFile.withLock { $0 = .max }
+        let told = [1000, 1001].filter { done[$0] == true }
+        // One that heard of an error may be there all the same; one that was told it is must be.
+        let values = try journal.values
+        #expect(values.starts(with: first))
+        let others = values.dropFirst(first.count)
+        #expect(others.allSatisfy { $0 == 1000 || $0 == 1001 })
+        #expect(told.allSatisfy { others.contains($0) })
+        #expect(try Journal<Tally>(folder: folder.path).values == values)
+    }
 }
