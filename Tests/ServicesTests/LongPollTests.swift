@@ -312,4 +312,39 @@ import Testing
         let error = failure.wait(upTo: .seconds(30)) { $0 }
         #expect(SQSError(try #require(error)) == .queueDoesNotExist)
     }
+
+    @Test("whose time is up goes home, however much is sent meanwhile that it cannot have")
+    func busy() throws {
+        let fixture = try Fixture()
+        defer { fixture.end() }
+        var settings = QueueSettings()
+        settings.isFIFO = true
+        try fixture.queues.create("F.fifo", settings)
+        let queue = try fixture.queues.queue("F.fifo")
+        let serial = Atomic(0)
+        let send: @Sendable () throws -> Void = {
+            let number = serial.add(1, ordering: .relaxed).newValue
+            var entry = SendEntry(escapedBody: Array("m".utf8), size: 1)
+            entry.group = "g"
+            entry.deduplicationID = "\(number)"
+            _ = try queue.send([entry])
+        }
+        try send()
+        #expect(try queue.receive(upTo: 1, timeoutSeconds: 600, wait: .zero).count == 1)
+        // A look waits for the disk; something comes during each.
+        let isOver = Atomic(false)
+        let senders = try (0..<4).map { _ in
+            try Thread(name: "sender") {
+                while !isOver.load(ordering: .acquiring) { try? send() }
+            }
+        }
+        defer { for sender in senders { sender.join() } }
+        defer { isOver.store(true, ordering: .releasing) }
+        fixture.polls.receive(from: queue, LongPolls.Wish(limit: 1, wait: .seconds(1))) { _ in
+        } completion: { [tally = fixture.tally] in
+            tally.completion($0)
+        }
+        let isAnswered = fixture.tally.empty.wait(upTo: .seconds(15)) { $0 > 0 ? true : nil }
+        #expect(isAnswered == true)
+    }
 }

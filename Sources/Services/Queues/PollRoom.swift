@@ -146,7 +146,9 @@ final class PollRoom: Sendable {
             if queue.takeLookAround() { polls.finishArrivals(at: queue) { _ in } }
             rest(until: look.nextWake)
             if !isThere { waiter.completion(.success([])) }
-            if mustLookAgain || !isThere { self.look() } else { settle() }
+            // Whose time is up goes home, however much happens meanwhile.
+            settle()
+            if mustLookAgain || !isThere { self.look() }
         }
     }
 
