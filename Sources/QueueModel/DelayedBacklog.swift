@@ -3,8 +3,8 @@ import JSON
 /// Delayed messages beyond those that the state holds. They stay where the stream has them, and are
 /// known by ranges of it, never by message: those that become visible in one second are a *lane*.
 ///
-/// Lanes are consumed strictly in order, so all but the first are whole. Those that are due become
-/// one, so there are never many more than the longest delay has seconds.
+/// Lanes are consumed strictly in order. Those that are due become one where they can, so there are
+/// never many more than the longest delay has seconds.
 struct DelayedBacklog: Equatable, Sendable {
     struct Lane: Equatable, Sendable {
         /// Its messages become visible from `from` to `until`, both included: one moment as long as
@@ -14,6 +14,9 @@ struct DelayedBacklog: Equatable, Sendable {
         /// All that stand from here on are still to be read.
         var cursor: Head
         var count: UInt64
+        /// Messages of it that stand before its cursor are gone. Not the first lane alone can be:
+        /// an earlier one may have come since.
+        var isBegun = false
 
         func holds(_ due: Timestamp) -> Bool { from <= due && due <= until }
     }
@@ -72,25 +75,29 @@ struct DelayedBacklog: Equatable, Sendable {
         if let first = lanes.first, first.until == step.until {
             lanes[0].cursor = step.cursor
             lanes[0].count = step.left
+            lanes[0].isBegun = true
             if step.left == 0 { lanes.removeFirst() }
         }
         count = lanes.reduce(0) { $0 + $1.count }
     }
 
-    /// Makes one of what is due. The first lane may have been begun: messages of it that lie before
-    /// its cursor are gone, so the next joins it only if that lies behind.
+    /// Makes one of what is due, but for lanes whose cursor would go back to what is gone.
     mutating func merge(upTo time: Timestamp) {
         guard lanes.count > 1 else { return }
         var index = 0
         while index + 1 < lanes.count, lanes[index + 1].until <= time {
-            guard index > 0 || lanes[0].cursor <= lanes[1].cursor else {
-                index = 1
+            let (lane, next) = (lanes[index], lanes[index + 1])
+            guard !lane.isBegun || lane.cursor <= next.cursor,
+                !next.isBegun || next.cursor <= lane.cursor
+            else {
+                index += 1
                 continue
             }
-            let next = lanes.remove(at: index + 1)
+            lanes.remove(at: index + 1)
             lanes[index].until = next.until
-            lanes[index].cursor = min(lanes[index].cursor, next.cursor)
+            lanes[index].cursor = min(lane.cursor, next.cursor)
             lanes[index].count += next.count
+            lanes[index].isBegun = lane.isBegun || next.isBegun
         }
     }
 
@@ -101,7 +108,7 @@ struct DelayedBacklog: Equatable, Sendable {
             lanes.map {
                 [
                     .int($0.from.milliseconds), .int($0.until.milliseconds), $0.cursor.json,
-                    .int(Int64(clamping: $0.count)),
+                    .int(Int64(clamping: $0.count)), .bool($0.isBegun),
                 ]
             })
     }
@@ -110,14 +117,16 @@ struct DelayedBacklog: Equatable, Sendable {
 
     init(json: JSONValue?) {
         for value in json?.arrayValue ?? [] {
-            guard let parts = value.arrayValue, parts.count == 4, let from = parts[0].intValue,
+            guard let parts = value.arrayValue, parts.count >= 4, let from = parts[0].intValue,
                 let until = parts[1].intValue, let cursor = Head(json: parts[2]),
                 let count = parts[3].intValue, count > 0
             else { continue }
+            // An earlier version did not say so, and began the first alone.
+            let isBegun = parts.count > 4 ? parts[4] == .bool(true) : lanes.isEmpty
             lanes.append(
                 Lane(
                     from: Timestamp(milliseconds: from), until: Timestamp(milliseconds: until),
-                    cursor: cursor, count: UInt64(count)))
+                    cursor: cursor, count: UInt64(count), isBegun: isBegun))
             self.count += UInt64(count)
         }
     }

@@ -14,12 +14,27 @@ extension QueueState {
     ) -> Timestamp? {
         let previous = others.last?.due ?? delayed.last
         guard message.delaySeconds > 0 || (settings.isFIFO && previous != nil) else { return nil }
-        if previous == nil, held.count + others.count < heldWaiting { return nil }
+        // In a FIFO queue one that the state held would overtake what waits in the stream.
+        let mayBeHeld = !settings.isFIFO || streamed == 0
+        if previous == nil, mayBeHeld, held.count + others.count < heldWaiting { return nil }
         let last = settings.isFIFO ? previous : nil
         guard message.delaySeconds > 0 else { return last.map { max($0, now) } }
         let seconds = (now.milliseconds + message.delaySeconds * 1000 + 999) / 1000
         let due = Timestamp(milliseconds: seconds * 1000)
         return last.map { max($0, due) } ?? due
+    }
+
+    /// Messages from another queue, as they are to stand in this one: in a FIFO queue behind those
+    /// that are delayed.
+    package func arriving(
+        _ messages: [QueueRecord.NewMessage], at now: Timestamp, heldWaiting: Int
+    ) -> [QueueRecord.NewMessage] {
+        guard settings.isFIFO, !delayed.isEmpty else { return messages }
+        return messages.reduce(into: []) { arriving, message in
+            var message = message
+            message.due = due(of: message, behind: arriving, at: now, heldWaiting)
+            arriving.append(message)
+        }
     }
 
     /// The next delayed message that is visible at `moment`; steps over what has expired before it.
@@ -75,6 +90,8 @@ extension QueueState {
     func sweepDelayed<Stream: MessageStream>(
         at now: Timestamp, _ stream: Stream, _ receive: inout QueueRecord.Receive
     ) throws {
+        // A FIFO queue's come after all that stands in line.
+        guard !settings.isFIFO || streamed <= delayed.count + fair.passedCount else { return }
         var walk = DelayedWalk(delayed, stream)
         var budget = Self.sweepLimit
         let end = Timestamp(milliseconds: .max)
@@ -93,6 +110,8 @@ extension QueueState {
     func goOnBehindLine<Stream: MessageStream>(
         _ receive: inout QueueRecord.Receive, _ stream: Stream
     ) {
+        // A hole still counts for the tenant whose messages the head has passed.
+        guard requeued.holes.isEmpty else { return }
         let gone = receive.expired + UInt64(receive.first.count)
         var passed = fair.passedCount
         for (group, messages) in receive.passed {

@@ -67,6 +67,8 @@ extension QueueState {
         var isDelayed = false
         /// Whether it makes no difference if they were.
         var isMixed = false
+        /// How many they are; `nil`: all to the end.
+        package var count: UInt64?
 
         package func holds(_ entry: StreamEntry) -> Bool {
             guard isMixed || entry.waitsInLine != isDelayed else { return false }
@@ -80,7 +82,9 @@ extension QueueState {
         let first = fair.passed.sorted { $0.value.cursor < $1.value.cursor }
         for (group, messages) in first.prefix(QueueLimits.passedTenants) {
             parts.append(
-                StreamPart(from: messages.cursor, group: group, isMixed: settings.isFIFO))
+                StreamPart(
+                    from: messages.cursor, group: group, isMixed: settings.isFIFO,
+                    count: messages.count))
         }
         if let start = delayed.start { parts.append(StreamPart(from: start, isDelayed: true)) }
         return parts

@@ -139,7 +139,8 @@ extension QueueState {
             || !receive.gone.isEmpty || !receive.over.isEmpty || !receive.passed.isEmpty
             || receive.delayed != nil
             // Far ahead there is one that waits in line: the next receive goes on from here.
-            || (streamed > delayed.count + fair.passedCount && receive.head != head)
+            || (receive.head != head
+                && (streamed > delayed.count + fair.passedCount || !requeued.holes.isEmpty))
     }
 
     /// Returned and formerly delayed messages first, in the order in which they became visible;

@@ -154,4 +154,106 @@ import Testing
         #expect(bench.state.isEmpty)
         bench.checkBase()
     }
+
+    private func set(_ bench: inout QueueBench, _ change: (inout QueueSettings) -> Void) {
+        var settings = bench.state.settings
+        change(&settings)
+        bench.append(.set(settings))
+    }
+
+    @Test("what expired of a lane is gone once, also where an earlier lane came since")
+    func begun() throws {
+        var bench = try bench()
+        bench.heldWaiting = 0
+        set(&bench) { $0.retentionSeconds = 60 }
+        let start = bench.now
+        try bench.send("A", delay: 66)
+        try bench.send("B", delay: 65)
+        bench.now = start + .seconds(50)
+        let third = try bench.send("C", delay: 15).messageID
+        bench.now = start + .seconds(61)
+        bench.sweep()
+        bench.now = start + .milliseconds(61_500)
+        let fourth = try bench.send("D", delay: 1).messageID
+        bench.now = start + .seconds(67)
+        let fifth = try bench.send("E").messageID
+        var ids: Set<String> = []
+        while case let messages = try bench.receive(10, timeout: 600), !messages.isEmpty {
+            ids.formUnion(messages.map(\.entry.messageID))
+        }
+        #expect(ids == [third, fourth, fifth])
+        #expect(bench.state.counters.expired == 2)
+        bench.checkBase()
+    }
+
+    @Test("FIFO: what comes from another queue waits behind the delayed ones")
+    func arrives() throws {
+        var bench = try bench(isFIFO: true)
+        bench.heldWaiting = 2
+        try bench.send("a", group: "g", dedup: "a")
+        try bench.send("b", group: "h", dedup: "b")
+        let open = try bench.receive(2, timeout: 600)
+        set(&bench) { $0.delaySeconds = 30 }
+        let delayed = try bench.send("d", group: "g", dedup: "d").messageID
+        var entry = SendEntry(escapedBody: [UInt8(ascii: "t")], size: 1)
+        entry.group = "g"
+        entry.deduplicationID = "t"
+        var (taken, _) = bench.state.send(
+            [entry], at: bench.now, n: UInt64(bench.log.count), messageIDs: [MessageID("taken")],
+            heldWaiting: 2)
+        taken[0].delaySeconds = 0
+        taken[0].due = nil
+        let arriving = bench.state.arriving(taken, at: bench.now, heldWaiting: 2)
+        bench.append(.take(from: "other", number: 1, arriving))
+        #expect(try bench.receive(10).isEmpty)
+        bench.now = bench.now + .seconds(31)
+        #expect(try bench.receive(10).isEmpty)
+        try bench.delete(open[0].handle.text)
+        for id in [delayed, "taken"] {
+            let received = try bench.receive(1)
+            #expect(received.map(\.entry.messageID) == [id])
+            for message in received { try bench.delete(message.handle.text) }
+        }
+        #expect(bench.state.streamed == 0)
+        bench.checkBase()
+    }
+
+    @Test("FIFO: a delayed message does not overtake what waited before it")
+    func delayComesLater() throws {
+        var bench = try bench(isFIFO: true)
+        bench.heldWaiting = 2
+        try bench.send("x", group: "h", dedup: "x")
+        #expect(try bench.receive(1, timeout: 600).count == 1)
+        let early = try bench.send("u", group: "g", dedup: "u").messageID
+        set(&bench) { $0.delaySeconds = 30 }
+        let late = try bench.send("d", group: "g", dedup: "d").messageID
+        let received = try bench.receive(10)
+        #expect(received.map(\.entry.messageID) == [early])
+        try bench.delete(received[0].handle.text)
+        bench.now = bench.now + .seconds(31)
+        #expect(try bench.receive(10).map(\.entry.messageID) == [late])
+    }
+
+    @Test("FIFO: a sweep that is cut short does not end delayed messages before those in line")
+    func sweepInOrder() throws {
+        var bench = try bench(isFIFO: true)
+        bench.heldWaiting = 0
+        set(&bench) { $0.retentionSeconds = 60 }
+        for number in 0..<(QueueState.sweepLimit + 1) {
+            try bench.send("u", group: "g", dedup: "\(number)")
+        }
+        set(&bench) { $0.delaySeconds = 900 }
+        try bench.send("d", group: "g", dedup: "d")
+        bench.now = bench.now + .seconds(120)
+        let log = bench.log
+        let head = bench.state.head
+        let record = try bench.state.sweep(at: bench.now) {
+            QueueBench.Stream(log: log, head: head)
+        }
+        if let record { bench.append(record) }
+        #expect(bench.state.counters.expired == UInt64(QueueState.sweepLimit))
+        #expect(bench.state.delayed.count == 1)
+        bench.sweep()
+        #expect(bench.state.isEmpty && bench.state.delayed.count == 0)
+    }
 }

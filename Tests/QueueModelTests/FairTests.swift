@@ -167,4 +167,25 @@ import Testing
         #expect(try queue.receive(10).map(\.entry.messageID) == late)
         queue.checkBase()
     }
+
+    @Test("a hole among the passed messages hides nothing that comes later")
+    func hole() throws {
+        var queue = try QueueBench()
+        queue.comparesEachStep = false
+        _ = try send(1, "A", to: &queue)
+        var handle = ""
+        for _ in 0..<3 { handle = try queue.receive(1, timeout: 0)[0].handle.text }
+        _ = try send(30, "A", to: &queue)
+        for _ in 0..<3 { #expect(try queue.receive(10, timeout: 600).count == 10) }
+        let quiet = try send(1, "B", to: &queue)
+        let first = try queue.receive(1, timeout: 600)
+        #expect(first.map(\.entry.messageID) == quiet)
+        // It was put back, and passed.
+        try queue.delete(handle)
+        let last = try send(1, "B", to: &queue)
+        try queue.changeVisibility(first[0].handle.text, to: 0)
+        #expect(try queue.receive(1, timeout: 600).map(\.entry.messageID) == quiet)
+        #expect(try queue.receive(1, timeout: 600).map(\.entry.messageID) == last)
+        queue.checkBase()
+    }
 }

@@ -33,10 +33,12 @@ extension JournalSession where State == QueueJournalState {
                 return (queue.counts(at: time), times.compactMap { $0 }.min())
             }
             var scanned = 0
+            var left = part.count ?? .max
             var found: Timestamp?
-            while found == nil, scanned < Self.lookLimit, let entry = try stream.next() {
+            while found == nil, left > 0, scanned < Self.lookLimit, let entry = try stream.next() {
                 scanned += 1
                 guard part.holds(entry) else { continue }
+                left -= 1
                 if queue.isWaiting(entry, at: time) {
                     if !entry.isRequeued { found = entry.arrived }
                 } else if queue.hasExpired(entry, at: time) {

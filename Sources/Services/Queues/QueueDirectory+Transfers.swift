@@ -28,7 +28,9 @@ extension QueueDirectory {
                     try taker.commit { session in
                         let last = session.state.queue.taken[origin] ?? 0
                         guard last < number else { return }
-                        try session.append(.take(from: origin, number: number, messages))
+                        let arriving = session.state.queue.arriving(
+                            messages, at: session.now, heldWaiting: environment.heldWaiting)
+                        try session.append(.take(from: origin, number: number, arriving))
                     }
                 }
             } catch JournalError.removed, QueueError.noSuchQueue {

@@ -121,7 +121,9 @@ struct SalvagedMessages {
                 message, place: place, time: line.time, record: RecordPlace(line.location))
             guard message.place == nil, state.isWaiting(entry, at: now) else { return nil }
             copy.sent = entry.sent
-            if let due = copy.due, due > now { copy.delaySeconds = seconds(until: due) }
+            if let due = copy.due {
+                if due > now { copy.delaySeconds = seconds(until: due) } else { copy.due = nil }
+            }
         }
         let transfer = leaving[place]
         // Held, as a transfer takes only what is.
