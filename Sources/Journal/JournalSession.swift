@@ -1,4 +1,3 @@
-import Glibc
 import JSON
 import Posix
 
@@ -64,7 +63,7 @@ package struct JournalSession<State: JournaledState>: Sendable {
     func isUp(to current: UInt64) -> Bool { isLoaded && generation == current }
     /// What whoever goes on is told after another file has begun to take over, and could not be
     /// read: the next look reads everything anew.
-    var unread: JournalError { .storage(SystemError(call: "read", code: EIO, path: folder)) }
+    var unread: JournalError { .storage(.unreadable(folder)) }
     /// Bytes appended since the newest checkpoint, and that checkpoint's size.
     var bytesSinceCheckpoint: UInt64 = 0
     var checkpointLength: UInt64 = 0

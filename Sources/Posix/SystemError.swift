@@ -15,6 +15,10 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
         self.path = path
     }
 
+    package static func unreadable(_ path: String) -> SystemError {
+        SystemError(call: "read", code: EIO, path: path)
+    }
+
     package static func notFound(_ call: String, path: String) -> SystemError {
         SystemError(call: call, code: ENOENT, path: path)
     }
