@@ -202,10 +202,11 @@ extension NaiveQueue {
             }
             return
         }
-        let hidden =
-            entry.delaySeconds > 0 ? change.time + .seconds(entry.delaySeconds) : nil
+        let delay = entry.delaySeconds > 0 ? entry.delaySeconds : settings.delaySeconds
+        let hidden = delay > 0 ? change.time + .seconds(delay) : nil
         guard message.sent == change.time, message.receiveCount == 0,
-            message.visibleAt == hidden || message.visibleAt == hidden?.nextSecond,
+            message.visibleAt == hidden || message.visibleAt == hidden?.nextSecond
+                || standsBehindDelayed(message, next, at: change.time),
             message.group == entry.group
         else { throw Violation("\(entry) was sent at \(change.time), and is \(message)") }
         change.sent.append(message.token)
@@ -214,6 +215,17 @@ extension NaiveQueue {
                 Deduplication(
                     id: deduplicationKey(id, entry.group), token: message.token, time: change.time))
         }
+    }
+
+    /// FIFO: whether it becomes visible with one that is delayed before it, or at once if that is.
+    private func standsBehindDelayed(
+        _ message: Message, _ next: NaiveQueue, at time: Timestamp
+    ) -> Bool {
+        guard settings.isFIFO else { return false }
+        let before = (messages + next.messages.prefix { $0.token != message.token })
+            .filter { $0.receiveCount == 0 }.compactMap(\.visibleAt)
+        return !before.isEmpty
+            && (message.visibleAt == time || before.contains { $0 == message.visibleAt })
     }
 
     /// What is one record happens wholly or not at all.

@@ -14,6 +14,8 @@ struct Scenario {
     /// From here on seeds tell of queues that come and go, too, and of calls that nobody waits for.
     /// Those before mean what they meant.
     static let firstFull: UInt64 = 1_000_000_000_000_000
+    /// And from here on of queues whose delay changes.
+    static let firstDelaying: UInt64 = 2_000_000_000_000_000
 
     let seed: UInt64
     var options = JournalOptions()
@@ -92,6 +94,9 @@ struct Scenario {
         if removes {
             if further.chance(1, in: 16) { return .remove(force: further.chance(3, in: 4)) }
             if further.chance(1, in: 60) { return .create }
+        }
+        if seed >= Self.firstDelaying, further.chance(1, in: 40) {
+            return .set(.delay(Int64(further.pick([0, 0, 3, 10, 40, 90]))))
         }
         guard submits, further.chance(1, in: 2) else { return action }
         switch action {

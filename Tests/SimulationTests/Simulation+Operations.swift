@@ -91,6 +91,7 @@ extension Simulation {
             case .visibilityTimeout(let seconds): settings.visibilityTimeoutSeconds = seconds
             case .retention(let seconds): settings.retentionSeconds = seconds
             case .maxReceiveCount(let count): settings.redrivePolicy?.maxReceiveCount = count
+            case .delay(let seconds): settings.delaySeconds = seconds
             }
             kind = .set(settings)
         case .redrive: kind = .redrive

@@ -68,7 +68,7 @@ import Testing
         let seconds = Self.number("MSORCH_SIMULATION_SECONDS") ?? 10
         let workers = Self.number("MSORCH_SIMULATION_THREADS") ?? 1
         let time = UInt64(SystemClock.unixMilliseconds())
-        let first = Scenario.firstFull + time % 1_000_000_000 * 1_000_000
+        let first = Scenario.firstDelaying + time % 1_000_000_000 * 1_000_000
         let counts = await withTaskGroup(of: (seeds: Int, operations: Int).self) { group in
             for worker in 0..<workers {
                 group.addTask {

@@ -12,6 +12,7 @@ struct Step {
         case visibilityTimeout(Int64)
         case retention(Int64)
         case maxReceiveCount(Int64)
+        case delay(Int64)
     }
 
     /// What somebody does to a checkpoint. None of it may matter.
