@@ -110,14 +110,15 @@ extension QueueState {
     func goOnBehindLine<Stream: MessageStream>(
         _ receive: inout QueueRecord.Receive, _ stream: Stream
     ) {
-        // A hole still counts for the tenant whose messages the head has passed.
-        guard requeued.holes.isEmpty else { return }
         let gone = receive.expired + UInt64(receive.first.count)
         var passed = fair.passedCount
         for (group, messages) in receive.passed {
             passed = passed - (fair.passed[group]?.count ?? 0) + messages.count
         }
-        if streamed - min(streamed, gone) == delayed.count(after: receive.delayed) + passed {
+        let left = streamed - min(streamed, gone)
+        let later = delayed.count(after: receive.delayed)
+        // A hole may still count among those that the head has passed.
+        if left == later || (left == later + passed && requeued.holes.isEmpty) {
             receive.head = stream.end
         }
     }

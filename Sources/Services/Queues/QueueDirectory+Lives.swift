@@ -138,13 +138,18 @@ extension QueueDirectory {
     /// removed, or were making. What cannot be deleted now is the next one's; under no lock, since
     /// it is no matter who deletes what.
     func clearGraves() {
-        for entry in (try? storage.list(folder)) ?? [] where entry.hasPrefix(".") {
-            let isGrave = entry.hasPrefix(".removed-")
-            guard isGrave || entry.hasPrefix(".new-"),
-                let process = entry.split(separator: "-").last.flatMap({ Int32($0) }),
-                isGrave && process == environment.processID || !environment.isRunning(process)
-            else { continue }
-            try? storage.removeTree("\(folder)/\(entry)")
-        }
+        let doomed = ((try? storage.list(folder)) ?? []).filter(isDoomed)
+        // Whoever buried one may have died before that was on the disk: a power cut would give the
+        // queue its name back, and nothing in it.
+        guard !doomed.isEmpty, (try? storage.syncDirectory(folder)) != nil else { return }
+        for entry in doomed { try? storage.removeTree("\(folder)/\(entry)") }
+    }
+
+    private func isDoomed(_ entry: String) -> Bool {
+        let isGrave = entry.hasPrefix(".removed-")
+        guard isGrave || entry.hasPrefix(".new-"),
+            let process = entry.split(separator: "-").last.flatMap({ Int32($0) })
+        else { return false }
+        return isGrave && process == environment.processID || !environment.isRunning(process)
     }
 }
