@@ -50,11 +50,13 @@ struct Track {
     ) throws(Violation) {
         var reason: Violation?
         for index in states.indices.reversed() {
+            let operation = index < operations.count ? operations[index] : last
             // What was under way then would be somewhere: the cut went back behind its departure.
             let underWay = states[index].underWay.subtracting(states[index].cancelled)
-            guard !view.isThere || underWay.allSatisfy({ isElsewhere($0) || hasArrived($0) })
+            guard
+                !view.isThere || operation?.cancelsTransfers == true
+                    || underWay.allSatisfy({ isElsewhere($0) || hasArrived($0) })
             else { continue }
-            let operation = index < operations.count ? operations[index] : last
             do throws(Violation) {
                 let found = try states[index].explain(
                     view, by: operation, isElsewhere: isElsewhere, departures: departures)
