@@ -83,7 +83,9 @@ final class HTTPConnection: Sendable {
         state.with { state in
             state.isLast = true
             let isIdle = state.current == nil && !state.parser.isInsideRequest
-            if isIdle, state.output.isEmpty { close(&state) }
+            guard isIdle else { return }
+            // The last answer may still be on its way.
+            if state.output.isEmpty { close(&state) } else { state.isClosing = true }
         }
     }
 

@@ -119,6 +119,32 @@ import Testing
         #expect(isFinished.wait(upTo: .seconds(20)) { $0 ? true : nil } == true)
     }
 
+    @Test("a client that was slow with its last answer does not hold the end up")
+    func finishWhileWriting() throws {
+        let isAsked = ThreadCondition(false)
+        let loop = try EventLoop(name: "test")
+        defer { loop.shutdown() }
+        // More than the sockets between them hold.
+        let body = [UInt8](repeating: UInt8(ascii: "b"), count: 16 * 1024 * 1024)
+        let server = try HTTPServer(loop: loop) { _, responder in
+            responder.respond(HTTPResponse(200, body: body))
+            isAsked.withLock { $0 = true }
+            isAsked.signal()
+        }
+        defer { server.stop() }
+        let client = try RawClient(port: server.port)
+        #expect(client.send(Self.ask))
+        try #require(isAsked.wait(upTo: .seconds(20)) { $0 ? true : nil } == true)
+        let isFinished = ThreadCondition(false)
+        server.finish {
+            isFinished.withLock { $0 = true }
+            isFinished.signal()
+        }
+        #expect(isFinished.wait(upTo: .milliseconds(50)) { $0 ? true : nil } == nil)
+        #expect(client.isEnded(milliseconds: 60_000))
+        #expect(isFinished.wait(upTo: .seconds(20)) { $0 ? true : nil } == true)
+    }
+
     @Test("who stops it closes the connections of every loop")
     func stop() throws {
         try withServer { server, _ in
