@@ -97,6 +97,20 @@ import Testing
         #expect(try JSONValue.parse(dead.output)["Body"] == #"{"id": 1}"#)
     }
 
+    @Test("what does not fit into one event comes with the next, on the same receive")
+    func largeMessages() throws {
+        try deploy(
+            settings: #", "redrive": {"deadLetterQueue": "Dead", "maxReceiveCount": 1}"#,
+            comesBack: false)
+        let padding = String(repeating: "x", count: 700_000)
+        try send((1...10).map { #"{"id": \#($0), "padding": "\#(padding)"}"# })
+        let (status, summary) = try drain()
+        #expect(status == 0)
+        #expect(summary["succeeded"] == 10 && summary["failed"] == 0, "\(summary)")
+        let batches = try batches()
+        #expect(batches.count == 2 && batches.flatMap { $0 }.sorted() == Array(1...10))
+    }
+
     @Test("without reports, what a function returns does not matter")
     func withoutReports() throws {
         try deploy(handler: "strange", comesBack: false)

@@ -99,11 +99,7 @@ package final class EventSourceMapping: Sendable {
 
     private func poll() throws {
         while true {
-            let mayGoOn = state.wait { state -> Bool? in
-                if state.isStopping { return false }
-                return state.tally.running < limit ? true : nil
-            }
-            guard mayGoOn else { return }
+            guard hasRoom() else { return }
             let messages = try collect()
             guard !messages.isEmpty else { continue }
             if isStopping { try release(messages[...]) } else { try deliver(messages) }
@@ -122,9 +118,12 @@ package final class EventSourceMapping: Sendable {
             }
             let deliveries = try receive(upTo: trigger.batchSize - messages.count, wait)
             let now = runtime.clock.now()
-            messages += try deliveries.map {
+            let received = try deliveries.map {
                 try SQSEvent.Message($0, at: now, arn: arn, region: runtime.deployment.stack.region)
             }
+            // One that became visible within the window has come again.
+            messages.removeAll { old in received.contains { $0.id == old.id } }
+            messages += received
             if windowEnd == nil {
                 guard !deliveries.isEmpty else { return [] }
                 let window = Duration.seconds(trigger.batchWindowSeconds)
@@ -156,17 +155,36 @@ package final class EventSourceMapping: Sendable {
         return messages.filter { filter.matches($0.record) }
     }
 
+    /// What does not fit into one event comes with another: at once, lest it use up its receives
+    /// unseen; in a FIFO queue after the first has been settled, when it is received again.
     private func deliver(_ messages: [SQSEvent.Message]) throws {
-        let (payload, count) = SQSEvent.make(messages, limit: FunctionLimits.payloadBytes)
-        try release(messages[count...])  // what does not fit comes with another event
-        state.withLock { $0.tally.running += 1 }
-        invoke(Array(messages[..<count]), payload)
+        var rest = messages[...]
+        while !rest.isEmpty {
+            let (payload, count) = SQSEvent.make(Array(rest), limit: FunctionLimits.payloadBytes)
+            state.withLock { $0.tally.running += 1 }
+            invoke(Array(rest.prefix(count)), payload)
+            rest = rest.dropFirst(count)
+            let mayGoOn = rest.isEmpty || queue.name.hasSuffix(".fifo") ? false : hasRoom()
+            guard mayGoOn else { return try release(rest) }
+        }
     }
 
-    /// Gives messages back at once.
+    /// Waits until another batch may run; `false` if none may any more.
+    private func hasRoom() -> Bool {
+        state.wait { state -> Bool? in
+            if state.isStopping { return false }
+            return state.tally.running < limit ? true : nil
+        }
+    }
+
+    /// Gives messages back at once. One that has gone, or is another's by now, needs not.
     private func release(_ messages: ArraySlice<SQSEvent.Message>) throws {
         for message in messages {
-            try queue.changeVisibility(of: message.handle, toSeconds: 0)
+            do {
+                try queue.changeVisibility(of: message.handle, toSeconds: 0)
+            } catch is SQSError {
+                continue
+            }
         }
     }
 

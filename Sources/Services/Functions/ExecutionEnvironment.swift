@@ -88,6 +88,8 @@ final class ExecutionEnvironment: @unchecked Sendable {
         }
         var limits = HTTPLimits()
         limits.bodyBytes = Self.bodyLimit
+        // The runtime asks nothing while its function runs, on a connection that it uses again.
+        limits.idleTimeout += .seconds(function.definition.timeoutSeconds)
         let server = try HTTPServer(loop: host.loop, limits: limits) {
             [weak self] request, responder in self?.handle(request, responder)
         }
@@ -180,7 +182,8 @@ final class ExecutionEnvironment: @unchecked Sendable {
             initMilliseconds = milliseconds(since: initStarted)
         }
         if running != nil { return deliver() }
-        onEvent(self, .ready)
+        // One that is being ended takes no more.
+        if endReason == nil { onEvent(self, .ready) }
     }
 
     enum Outcome {

@@ -79,6 +79,10 @@ package final class FunctionPool: @unchecked Sendable {
 
     /// Gives what waits to environments that are idle, and starts more where there are too few.
     private func distribute() {
+        // Those that are being ended take no more.
+        for index in idle.indices.reversed() where idle[index].environment.endReason != nil {
+            host.loop.cancel(idle.remove(at: index).reaper)
+        }
         while let (environment, reaper) = idle.last, let pending = waiting.popFirst() {
             idle.removeLast()
             host.loop.cancel(reaper)
@@ -86,7 +90,9 @@ package final class FunctionPool: @unchecked Sendable {
             environment.run(pending, concurrency: runningCount)
         }
         while starting.count < waiting.count, environments.count < limit {
-            guard start(for: nil) else { return }
+            // Each that cannot be started answers one that waits. While others run, the rest waits
+            // for those.
+            if !start(for: nil), !environments.isEmpty { return }
         }
     }
 
