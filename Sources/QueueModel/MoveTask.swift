@@ -96,9 +96,10 @@ extension QueueState {
                 continue
             }
             let bytes = Int(message.entry.record.length)
-            if let index = transfers.firstIndex(where: {
-                $0.target == target && $0.bytes + bytes <= QueueLimits.carriedBytes
-            }) {
+            // In order: one that is full is not gone back to.
+            if let index = transfers.lastIndex(where: { $0.target == target }),
+                transfers[index].bytes + bytes <= QueueLimits.carriedBytes
+            {
                 transfers[index].places.append(place)
                 transfers[index].bytes += bytes
             } else {

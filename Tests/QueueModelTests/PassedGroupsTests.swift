@@ -143,4 +143,26 @@ import Testing
         #expect(bench.state.isEmpty)
         bench.checkBase()
     }
+
+    @Test("a move carries a group's messages in order, whatever their sizes")
+    func moves() throws {
+        func message(_ n: UInt64, bytes: UInt32) -> ReceivedMessage {
+            let place = Place(n: n, index: 0)
+            let entry = StreamEntry(
+                place: place, record: RecordPlace(segment: 1, offset: n, length: bytes),
+                id: MessageID("m\(n)"), sent: Timestamp(milliseconds: 0), group: "g", past: nil)
+            return ReceivedMessage(
+                entry: entry, handle: ReceiptHandle(place: place, bits: n), receiveCount: 1,
+                firstReceived: entry.sent)
+        }
+        let messages = (1...9).map { message($0, bytes: 1_000_000) } + [message(10, bytes: 1000)]
+        let (records, count, _) = QueueState().move(
+            messages, at: Timestamp(milliseconds: 0)
+        ) { _ in "T.fifo" }
+        let moved = records.flatMap { record -> [Place] in
+            if case .transfer(_, _, _, let places) = record { places } else { [] }
+        }
+        #expect(count == 10 && records.count == 2)
+        #expect(moved == messages.map(\.entry.place))
+    }
 }
