@@ -12,6 +12,9 @@ extension QueueState {
         try QueueRecord.appendBase(json, held.inOrder, to: &output, spill: spill)
     }
 
+    /// Numbers that records may have given which a repair has lost: one each at most.
+    private static let lostNumbers: UInt64 = 1 << 32
+
     /// The base record of a journal that another state's messages were brought into: `copy` holds
     /// them; counters, transfer numbers and deduplication ids are this one's.
     package func moved(into copy: QueueState) -> QueueRecord {
@@ -20,6 +23,9 @@ extension QueueState {
             "created", "counters", "moved", "compressed", "lastTransfer", "taken", "lastPurge",
             "deduplication", "forgotten", "modified", "tasks",
         ] { if let value = json[name] { object[name] = value } }
+        // A transfer that its taker knows may be lost: its number must not be given again.
+        let number = max(copy.lastTransfer, lastTransfer) + Self.lostNumbers
+        object["lastTransfer"] = .int(Int64(clamping: number))
         return .base(object, held: Array(copy.held.inOrder))
     }
 

@@ -35,12 +35,12 @@ extension JournalSession where State == QueueJournalState {
             guard segmentNames.contains(candidate.record.segment) else { continue }
             let line = try read(candidate.record)
             let found = try line.withUnsafeBytes { bytes -> SentMessage? in
-                guard let frame = RecordFrame(checking: bytes),
-                    now - frame.time < QueueLimits.deduplicationInterval
-                else { return nil }
+                guard let frame = RecordFrame(checking: bytes) else { return nil }
                 let messages = try QueueRecord.messages(in: bytes)
                 guard Int(candidate.index) < messages.count,
                     case let message = messages[Int(candidate.index)],
+                    // A repair writes messages anew, with the time at which they were sent.
+                    now - (message.sent ?? frame.time) < QueueLimits.deduplicationInterval,
                     state.queue.deduplicationKey(of: message) == key
                 else { return nil }
                 return SentMessage(
