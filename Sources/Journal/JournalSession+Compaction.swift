@@ -57,7 +57,8 @@ extension JournalSession {
         }
         now = max(now, lastTime)
         crashPoint("before-carry")
-        if let members { try append(members) }
+        // It gives room back.
+        if let members { try append(members, usesReserve: true) }
     }
 
     /// Sealed segments before `segment` that are no longer kept as history, oldest first.

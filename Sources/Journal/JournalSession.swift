@@ -353,7 +353,7 @@ package struct RecordCursor: Sendable {
     }
 
     /// Another one of the same journal, for who can do without what is deleted meanwhile.
-    func passingMissingSegments(from location: RecordLocation) -> RecordCursor {
+    package func passingMissingSegments(from location: RecordLocation) -> RecordCursor {
         var cursor = from(location)
         cursor.passesMissingSegments = true
         return cursor

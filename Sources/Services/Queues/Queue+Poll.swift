@@ -50,7 +50,8 @@ extension Queue {
                     upTo: limit, timeoutSeconds: timeoutSeconds, attempt: attempt)
                 looks += 1
             }
-            if received.hasTransfers { try directory?.finishTransfers(of: self) }
+            // What was received is given out, whatever becomes of those on their way.
+            if received.hasTransfers { try? directory?.finishTransfers(of: self) }
             return received.deliveries
         }
         /// - Throws: `overLimit` only of the last look.
