@@ -217,15 +217,14 @@ extension NaiveQueue {
         }
     }
 
-    /// FIFO: whether it becomes visible with one that is delayed before it, or at once if that is.
+    /// FIFO: whether it waits for one that is or was delayed before it.
     private func standsBehindDelayed(
         _ message: Message, _ next: NaiveQueue, at time: Timestamp
     ) -> Bool {
         guard settings.isFIFO else { return false }
-        let before = (messages + next.messages.prefix { $0.token != message.token })
-            .filter { $0.receiveCount == 0 }.compactMap(\.visibleAt)
-        return !before.isEmpty
-            && (message.visibleAt == time || before.contains { $0 == message.visibleAt })
+        let before = messages + next.messages.prefix { $0.token != message.token }
+        return (message.visibleAt ?? time) >= time
+            && before.contains { $0.handle == nil && $0.visibleAt != nil }
     }
 
     /// What is one record happens wholly or not at all.
