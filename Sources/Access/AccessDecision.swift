@@ -26,9 +26,12 @@ package struct AccessRequest: Sendable {
         let given = { context.first { $0.key.lowercased() == key }?.value }
         guard principal != Self.anonymous else { return given() }
         switch key {
-        case "aws:principalarn": return [principal]
+        case "aws:principalarn": return [roleARN ?? principal]
         case "aws:principalaccount" where !account.isEmpty: return [account]
-        case "aws:username": return [String(principal.split(separator: "/").last ?? "")]
+        case "aws:username":
+            // Only IAM users have one.
+            guard principal.contains(":user/") else { return nil }
+            return [String(principal.split(separator: "/").last ?? "")]
         default: return given()
         }
     }

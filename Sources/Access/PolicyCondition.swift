@@ -144,7 +144,9 @@ extension PolicyCondition.Comparison {
 
     /// ISO 8601, or seconds since 1970.
     private func moment(_ text: String) -> Timestamp? {
-        Int64(text).map { Timestamp(milliseconds: $0 * 1000) } ?? Timestamp(iso8601: text)
+        guard let seconds = Int64(text) else { return Timestamp(iso8601: text) }
+        let (milliseconds, overflows) = seconds.multipliedReportingOverflow(by: 1000)
+        return overflows ? nil : Timestamp(milliseconds: milliseconds)
     }
 }
 

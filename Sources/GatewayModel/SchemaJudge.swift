@@ -58,7 +58,7 @@ final class SchemaJudge {
         if let factor = node.multipleOf {
             let quotient = value / factor
             // 0.3 is a multiple of 0.1, although no double says so.
-            guard abs(quotient - quotient.rounded()) <= 1e-9 * max(1, abs(quotient)) else {
+            guard abs(quotient - quotient.rounded()) <= max(1e-9, 4 * quotient.ulp) else {
                 return false
             }
         }

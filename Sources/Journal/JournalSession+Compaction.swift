@@ -57,8 +57,11 @@ extension JournalSession {
         }
         now = max(now, lastTime)
         crashPoint("before-carry")
-        // It gives room back.
-        if let members { try append(members, usesReserve: true) }
+        // It gives room back, if not all of what is kept for that.
+        if let members {
+            try append(
+                members, usesReserve: members.count < options.reserveBytes / 2, mayRoll: false)
+        }
     }
 
     /// Sealed segments before `segment` that are no longer kept as history, oldest first.

@@ -145,7 +145,7 @@ extension JournalSession {
     }
 
     /// The segment that a record is in; `nil` if it is gone.
-    func holder(of n: UInt64) -> UInt64? { segments.last { $0 <= n } }
+    private func holder(of n: UInt64) -> UInt64? { segments.last { $0 <= n } }
 
     /// Applies the lines behind `end`; sets a dead writer's unfinished tail aside.
     ///

@@ -16,14 +16,10 @@ extension JournalSession {
             return true
         }
         guard isRepaired else { return false }
-        var kept = try checksums(in: file)
+        let kept = try checksums(in: file)
         let lastKept = kept.keys.max() ?? 0
-        // Others may have begun further segments behind a record. One that is gone was sealed.
-        for name in Set(unsynced.compactMap { holder(of: $0.n) }) where name != segment {
-            kept.merge(try checksums(in: openSegment(name))) { $1 }
-        }
         let lost =
-            unsynced.first { holder(of: $0.n) != nil && kept[$0.n] != $0.checksum }?.n
+            unsynced.first { kept[$0.n] != $0.checksum }?.n
             ?? (lastKept < lastN ? lastKept + 1 : nil)
         if let lost { losses.add(lost) }
         durable = max(durable, lost.map { $0 - 1 } ?? lastKept)

@@ -98,13 +98,17 @@ package struct JournalSession<State: JournaledState>: Sendable {
 
     /// Appends one record and applies it: `members` is what follows `d`, such as `"op":"send",…`.
     ///
-    /// - Parameter usesReserve: whether it may be written where a full disk has kept room.
+    /// - Parameters:
+    ///   - usesReserve: whether it may be written where a full disk has kept room.
+    ///   - mayRoll: whether another segment may be begun for it.
     /// - Throws: `storage` if the system refused; then nothing was appended.
     @discardableResult
     package mutating func append(
-        _ members: [UInt8], usesReserve: Bool = false
+        _ members: [UInt8], usesReserve: Bool = false, mayRoll: Bool = true
     ) throws(JournalError) -> RecordLocation {
-        let location = try write(usesReserve: usesReserve) { $0.append(contentsOf: members) }
+        let location = try write(usesReserve: usesReserve, mayRoll: mayRoll) {
+            $0.append(contentsOf: members)
+        }
         news += 1
         let line = Array("{".utf8) + members + Array("}".utf8)
         do throws(StateError) {
@@ -124,7 +128,7 @@ package struct JournalSession<State: JournaledState>: Sendable {
     }
 
     private mutating func write(
-        usesReserve: Bool, _ members: (inout [UInt8]) -> Void
+        usesReserve: Bool, mayRoll: Bool = true, _ members: (inout [UInt8]) -> Void
     ) throws(JournalError) -> RecordLocation {
         guard isLoaded else { throw unread }
         if pending.count >= Self.pendingLimit { try flush() }
@@ -143,7 +147,7 @@ package struct JournalSession<State: JournaledState>: Sendable {
             if !isGathering { try writePending(at: end, usesReserve: usesReserve) }
         } catch {
             pending.removeLast(pending.count - start)
-            guard !isGathering, usesReserve, case .storage(let reason) = error,
+            guard !isGathering, usesReserve, mayRoll, case .storage(let reason) = error,
                 reason.isFileTooLarge,
                 end > Self.smallestSegment
             else { throw error }
@@ -353,7 +357,7 @@ package struct RecordCursor: Sendable {
     }
 
     /// Another one of the same journal, for who can do without what is deleted meanwhile.
-    package func passingMissingSegments(from location: RecordLocation) -> RecordCursor {
+    func passingMissingSegments(from location: RecordLocation) -> RecordCursor {
         var cursor = from(location)
         cursor.passesMissingSegments = true
         return cursor

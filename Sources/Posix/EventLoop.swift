@@ -96,8 +96,8 @@ package final class EventLoop: Sendable {
         if isOnLoop { work() } else { execute(work) }
     }
 
-    /// Runs `work` once everything else of this round has run: what several callbacks of a round
-    /// ask for can be done together. On the loop.
+    /// Runs `work` once the events and timers of this round have run, or what was handed over, if
+    /// that asks: what several callbacks ask for can be done together. On the loop.
     package func atEndOfRound(_ work: @escaping @Sendable () -> Void) {
         precondition(isOnLoop, "only on the event loop")
         last.withLock { $0.append(work) }

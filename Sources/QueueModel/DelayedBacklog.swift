@@ -87,7 +87,8 @@ struct DelayedBacklog: Equatable, Sendable {
         var index = 0
         while index + 1 < lanes.count, lanes[index + 1].until <= time {
             let (lane, next) = (lanes[index], lanes[index + 1])
-            guard !lane.isBegun || lane.cursor <= next.cursor,
+            // The first counts as begun, as it always has: what journals say of lanes rests on it.
+            guard index > 0 && !lane.isBegun || lane.cursor <= next.cursor,
                 !next.isBegun || next.cursor <= lane.cursor
             else {
                 index += 1

@@ -12,7 +12,7 @@ extension QueueState {
         try QueueRecord.appendBase(json, held.inOrder, to: &output, spill: spill)
     }
 
-    /// Numbers that records may have given which a repair has lost: one each at most.
+    /// More than the records that a repair can have lost: each gave one number at most.
     private static let lostNumbers: UInt64 = 1 << 32
 
     /// The base record of a journal that another state's messages were brought into: `copy` holds

@@ -27,13 +27,13 @@ extension QueueState {
     /// Messages from another queue, as they are to stand in this one: in a FIFO queue behind those
     /// that are delayed.
     package func arriving(
-        _ messages: [QueueRecord.NewMessage], at now: Timestamp, heldWaiting: Int
+        _ messages: [QueueRecord.NewMessage], at now: Timestamp
     ) -> [QueueRecord.NewMessage] {
-        guard settings.isFIFO, !delayed.isEmpty else { return messages }
-        return messages.reduce(into: []) { arriving, message in
+        guard settings.isFIFO, let last = delayed.last else { return messages }
+        return messages.map { message in
             var message = message
-            message.due = due(of: message, behind: arriving, at: now, heldWaiting)
-            arriving.append(message)
+            message.due = max(last, now)
+            return message
         }
     }
 

@@ -76,8 +76,13 @@ import Testing
         Case(
             testDescription: "a variable in a resource",
             statements:
-                #"{"Effect":"Allow","Action":"*","Resource":"arn:aws:sqs:*:*:${aws:username}"}"#,
+                #"{"Effect":"Allow","Action":"*","Resource":"arn:*:${aws:PrincipalAccount}:C*"}"#,
             resource: "arn:aws:sqs:us-east-1:123456789012:CreateOrder", isAllowed: true),
+        Case(
+            testDescription: "a role has no user name",
+            statements:
+                #"{"Effect":"Allow","Action":"*","Resource":"arn:aws:sqs:*:*:${aws:username}"}"#,
+            resource: "arn:aws:sqs:us-east-1:123456789012:CreateOrder", isAllowed: false),
         Case(
             testDescription: "a variable without a value matches nothing",
             statements:

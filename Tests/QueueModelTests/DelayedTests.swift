@@ -203,7 +203,7 @@ import Testing
             heldWaiting: 2)
         taken[0].delaySeconds = 0
         taken[0].due = nil
-        let arriving = bench.state.arriving(taken, at: bench.now, heldWaiting: 2)
+        let arriving = bench.state.arriving(taken, at: bench.now)
         bench.append(.take(from: "other", number: 1, arriving))
         #expect(try bench.receive(10).isEmpty)
         bench.now = bench.now + .seconds(31)

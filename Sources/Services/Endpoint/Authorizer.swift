@@ -93,6 +93,10 @@ package struct Authorizer: Sendable {
         var context = context
         context["aws:SourceIp"] = [caller.sourceAddress]
         context["aws:SecureTransport"] = ["false"]
+        let now = clock.now()
+        context["aws:CurrentTime"] = context["aws:CurrentTime"] ?? [now.iso8601]
+        context["aws:EpochTime"] =
+            context["aws:EpochTime"] ?? [String(now.milliseconds / 1000)]
         let asked = AccessRequest(
             principal: caller.arn, action: action, resource: resource, context: context)
         var judgement = Judgement(

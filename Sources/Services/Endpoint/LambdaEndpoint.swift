@@ -66,9 +66,11 @@ final class LambdaEndpoint: Sendable {
         }
         let qualifier = SignedRequest(request).parameters.first { $0.name == "Qualifier" }?.value
         let name = FunctionName(PercentEncoding.decode(words[0]), qualifier: qualifier)
-        let arn = name.arn(in: stack)
+        // Policies speak of the function by its own name, whatever the call says.
+        let found = name.find(in: stack)
+        let arn = found.map(stack.functionARN) ?? name.arn(in: stack)
         let caller = try runtime.authorizer.mayInvoke(request, arn)
-        guard let function = name.find(in: stack) else { throw .notFound(arn) }
+        guard let function = found else { throw .notFound(arn) }
         guard
             let kind = InvocationType(
                 rawValue: request.headers["X-Amz-Invocation-Type"] ?? "RequestResponse")

@@ -156,7 +156,7 @@ package final class EventSourceMapping: Sendable {
     }
 
     /// What does not fit into one event comes with another: at once, lest it use up its receives
-    /// unseen; in a FIFO queue after the first has been settled, when it is received again.
+    /// unseen. A FIFO queue's must wait until the first is settled, and is received again.
     private func deliver(_ messages: [SQSEvent.Message]) throws {
         var rest = messages[...]
         while !rest.isEmpty {
@@ -164,8 +164,11 @@ package final class EventSourceMapping: Sendable {
             state.withLock { $0.tally.running += 1 }
             invoke(Array(rest.prefix(count)), payload)
             rest = rest.dropFirst(count)
-            let mayGoOn = rest.isEmpty || queue.name.hasSuffix(".fifo") ? false : hasRoom()
-            guard mayGoOn else { return try release(rest) }
+            guard !rest.isEmpty, !queue.name.hasSuffix(".fifo"), hasRoom() else {
+                return try release(rest)
+            }
+            // Waiting took too long: they are others' by now.
+            guard isHidden(Array(rest)) else { return }
         }
     }
 

@@ -81,8 +81,6 @@ struct JournalStream: MessageStream, Sendable {
     /// Where all messages of the stream stand, also those of tenants that the head has passed.
     init(wholeOf session: JournalSession<QueueJournalState>) {
         self.init(session)
-        cursor = cursor.passingMissingSegments(
-            from: RecordLocation(segment: position.segment, offset: position.offset, length: 0))
         if session.state.queue.streamed > 0 { self = from(session.state.queue.streamStart) }
     }
 

@@ -28,8 +28,7 @@ extension QueueDirectory {
                     try taker.commit { session in
                         let last = session.state.queue.taken[origin] ?? 0
                         guard last < number else { return }
-                        let arriving = session.state.queue.arriving(
-                            messages, at: session.now, heldWaiting: environment.heldWaiting)
+                        let arriving = session.state.queue.arriving(messages, at: session.now)
                         try session.append(.take(from: origin, number: number, arriving))
                     }
                 }

@@ -58,8 +58,9 @@ extension SQSEndpoint {
         switch call.operation {
         case .createQueue, .getQueueURL: arn(call.input.queueName ?? "*")
         case .listQueues: arn("*")
-        case .startMessageMoveTask, .listMessageMoveTasks, .cancelMessageMoveTask:
-            Self.moveSource(of: call.input) ?? arn("*")
+        case .startMessageMoveTask, .listMessageMoveTasks: call.input.sourceARN ?? arn("*")
+        // Its handle alone says whose task it is.
+        case .cancelMessageMoveTask: Self.taskSource(of: call.input) ?? arn("*")
         default: arn(queue ?? "*")
         }
     }

@@ -49,9 +49,9 @@ extension SQSEndpoint {
         }
     }
 
-    /// The queue that a move task's call is about, as an ARN; `nil` if it names none.
-    static func moveSource(of input: SQSInput) -> String? {
-        input.sourceARN ?? (try? task(of: input.taskHandle ?? ""))?.source
+    /// The queue of the task that a call names, as an ARN; `nil` if it names none.
+    static func taskSource(of input: SQSInput) -> String? {
+        (try? task(of: input.taskHandle ?? ""))?.source
     }
 
     private static func task(of handle: String) throws(SQSError) -> (source: String, id: String) {

@@ -1,0 +1,46 @@
+import JSON
+import Testing
+
+@testable import Access
+
+/// What conditions find of who asks, and when.
+@Suite struct ConditionContextTests {
+    private static let role = "arn:aws:sts::123456789012:assumed-role/f/f"
+    private static let user = "arn:aws:iam::123456789012:user/ada"
+
+    private func decision(
+        _ effect: String, _ condition: JSONValue, by principal: String
+    ) throws -> AccessDecision {
+        let statement: JSONValue = [
+            "Effect": .string(effect), "Action": "*", "Resource": "*", "Condition": condition,
+        ]
+        let everything: JSONValue = ["Effect": "Allow", "Action": "*", "Resource": "*"]
+        let policy = try Policy(
+            json: .array(effect == "Deny" ? [everything, statement] : [statement]))
+        let request = AccessRequest(
+            principal: principal, action: "sqs:SendMessage",
+            resource: "arn:aws:sqs:us-east-1:123456789012:Q",
+            context: ["aws:SourceIp": ["127.0.0.1"], "aws:EpochTime": ["1764000000"]])
+        return AccessDecision(request, identity: policy)
+    }
+
+    @Test("a moment that no clock shows is none", arguments: ["9223372036854775807", "x", ""])
+    func overflow(moment: String) throws {
+        for key in ["aws:SourceIp", "aws:EpochTime"] {
+            let condition: JSONValue = ["DateLessThan": [key: .string(moment)]]
+            #expect(try !decision("Allow", condition, by: Self.user).isAllowed)
+        }
+    }
+
+    @Test("a session of a role is that role, and no user")
+    func roles() throws {
+        let isRole: JSONValue = [
+            "ArnEquals": ["aws:PrincipalArn": "arn:aws:iam::123456789012:role/f"]
+        ]
+        #expect(try !decision("Deny", isRole, by: Self.role).isAllowed)
+        #expect(try decision("Deny", isRole, by: Self.user).isAllowed)
+        let isNoUser: JSONValue = ["Null": ["aws:username": "true"]]
+        #expect(try !decision("Deny", isNoUser, by: Self.role).isAllowed)
+        #expect(try decision("Deny", isNoUser, by: Self.user).isAllowed)
+    }
+}
