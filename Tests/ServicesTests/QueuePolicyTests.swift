@@ -1,4 +1,5 @@
 import Access
+import Crypto
 import HTTP
 import JSON
 import QueueModel
@@ -95,5 +96,51 @@ import Testing
         let nothing: JSONObject = ["Attributes": ["Policy": ""]]
         #expect(try call("developer", "SetQueueAttributes", nothing).status == 200)
         #expect(try call("Probe", "SendMessage", send).status == 200)
+    }
+
+    private func create(_ name: String, denying action: String? = nil, deadLetters: String? = nil)
+        throws
+    {
+        var settings = QueueSettings()
+        settings.keptAttributes["Policy"] = action.map {
+            #"{"Statement":{"Effect":"Deny","Action":"\#($0)",\#(Self.own)}}"#
+        }
+        settings.redrivePolicy = deadLetters.map {
+            QueueSettings.RedrivePolicy(deadLetterQueue: $0, maxReceiveCount: 3)
+        }
+        try base.queues.create(name, settings)
+    }
+
+    @Test("who moves messages must be allowed to receive and delete them there, and to send them")
+    func moves() throws {
+        let arn = "arn:aws:sqs:us-east-1:123456789012:"
+        try create("Shut", denying: "sqs:SendMessage")
+        try create("Kept", denying: "sqs:DeleteMessage")
+        try create("Dead")
+        try create("Work", deadLetters: "Dead")
+        try create("Other", deadLetters: "Kept")
+        func start(_ source: String, _ target: String) throws -> Int {
+            try call(
+                "developer", "StartMessageMoveTask",
+                ["SourceArn": .string(arn + source), "DestinationArn": .string(arn + target)]
+            ).status
+        }
+        #expect(try start("Dead", "Shut") == 403)
+        #expect(try start("Kept", "Open") == 403)
+        #expect(try start("Dead", "Open") == 200)
+    }
+
+    @Test("a move task's handle says whose it is, whatever else the call says")
+    func cancels() throws {
+        let arn = "arn:aws:sqs:us-east-1:123456789012:"
+        try create("Closed", denying: "sqs:CancelMessageMoveTask")
+        let handle = #"{"taskId":"1","sourceArn":"\#(arn)Closed"}"#
+        let answer = try call(
+            "developer", "CancelMessageMoveTask",
+            [
+                "TaskHandle": .string(Base64.encode(Array(handle.utf8))),
+                "SourceArn": .string(arn + "Open"),
+            ])
+        #expect(answer.status == 403)
     }
 }

@@ -137,6 +137,34 @@ import Testing
         #expect(attributes == ["sub", "email", "email_verified"])
     }
 
+    @Test("a new address is not verified, unless the same call says so, in whatever order")
+    func newAddresses() throws {
+        let fixture = try Fixture()
+        func flags(_ changes: [(String, String)]) throws -> [String: String] {
+            let list = changes.map {
+                JSONValue.object(["Name": .string($0), "Value": .string($1)])
+            }
+            let changed = try fixture.call(
+                "AdminUpdateUserAttributes",
+                ["Username": "ana", "UserAttributes": .array(list)], signed: true)
+            #expect(changed.error == nil)
+            let user = try fixture.call("AdminGetUser", ["Username": "ana"], signed: true).json
+            var found: [String: String] = [:]
+            for attribute in user["UserAttributes"]?.arrayValue ?? [] {
+                found[attribute["Name"]?.stringValue ?? ""] = attribute["Value"]?.stringValue
+            }
+            return found.filter { $0.key.hasSuffix("_verified") }
+        }
+        _ = try fixture.call("SignUp", ["Username": "ana", "Password": .string(Fixture.password)])
+        let both = [("email_verified", "true"), ("email", "a@x.test")]
+        #expect(try flags(both) == ["email_verified": "true"])
+        #expect(try flags(both.reversed()) == ["email_verified": "true"])
+        #expect(try flags([("email", "b@x.test")]) == ["email_verified": "false"])
+        let phone = [("phone_number", "+4912345"), ("phone_number_verified", "true")]
+        #expect(try flags(phone)["phone_number_verified"] == "true")
+        #expect(try flags([("phone_number", "+4954321")])["phone_number_verified"] == "false")
+    }
+
     @Test("a code is guessed five times at most, and has its day")
     func codes() throws {
         let fixture = try Fixture()

@@ -65,6 +65,16 @@ package struct User: Equatable, Sendable {
         }
     }
 
+    /// Sets all of them. A new address has not been shown to be the user's, unless the same call
+    /// says so (Cognito developer guide, *user-pool-settings-email-phone-verification*).
+    mutating func set(_ attributes: [(name: String, value: String)]) {
+        for (name, value) in attributes where ["email", "phone_number"].contains(name) {
+            let flag = "\(name)_verified"
+            if attribute(name) != value, attribute(flag) != nil { set(flag, "false") }
+        }
+        for (name, value) in attributes { set(name, value) }
+    }
+
     package static func == (lhs: User, rhs: User) -> Bool { lhs.json == rhs.json }
 }
 

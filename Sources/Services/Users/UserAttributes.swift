@@ -9,6 +9,11 @@ enum UserAttributes {
         "profile", "updated_at", "website", "zoneinfo",
     ]
 
+    /// Whether it says that an address is the user's own.
+    static func isVerification(_ name: String) -> Bool {
+        name == "email_verified" || name == "phone_number_verified"
+    }
+
     /// - Parameter mayVerify: whether the caller may say that an address is the user's own.
     static func check(
         _ attributes: [(name: String, value: String)], mayVerify: Bool
@@ -17,7 +22,7 @@ enum UserAttributes {
             throw .invalidParameter("A user has at most \(limitCount) attributes.")
         }
         for (name, value) in attributes {
-            let isVerification = ["email_verified", "phone_number_verified"].contains(name)
+            let isVerification = isVerification(name)
             if isVerification, !mayVerify {
                 throw .notAuthorized("A client attempted to write unauthorized attribute")
             }

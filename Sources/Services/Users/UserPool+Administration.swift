@@ -79,15 +79,7 @@ extension UserPool {
     ) throws {
         try UserAttributes.check(attributes, mayVerify: mayVerify)
         try change(username) { user, _ in
-            for (name, value) in attributes {
-                // A new address has not been shown to be the user's.
-                if name == "email", user.attribute("email") != value,
-                    user.attribute("email_verified") != nil
-                {
-                    user.set("email_verified", "false")
-                }
-                user.set(name, value)
-            }
+            user.set(attributes)
             try UserAttributes.check(total: user)
         }
     }

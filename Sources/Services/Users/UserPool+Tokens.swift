@@ -44,7 +44,8 @@ extension UserPool {
         access["username"] = .string(user.username)
         var identity = common
         for (name, value) in user.attributes {
-            identity[name] = name.hasSuffix("_verified") ? .bool(value == "true") : .string(value)
+            let isFlag = UserAttributes.isVerification(name)
+            identity[name] = isFlag ? .bool(value == "true") : .string(value)
         }
         identity["cognito:username"] = .string(user.username)
         identity["aud"] = .string(client)

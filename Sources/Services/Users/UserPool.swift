@@ -110,7 +110,7 @@ package final class UserPool: Sendable {
                 changed.status == .forceChangePassword,
                 changed.modifiedAt.milliseconds == content["changed"]?.intValue
             else { throw invalid }
-            for (name, value) in attributes { changed.set(name, value) }
+            changed.set(attributes)
             try UserAttributes.check(total: changed)
             changed.password = hash
             changed.passwordExpiresAt = nil

@@ -17,8 +17,10 @@ extension SQSEndpoint {
     /// allowed by a policy that another process has set since (`authorize`).
     func isAllowed(_ exchange: SQSExchange, _ queue: Queue) -> Bool {
         guard let authorizer, authorizer.asksPolicies else { return true }
+        guard let caller = exchange.caller else { return true }
         let judgement = judgement(
-            of: exchange, on: arn(queue.name), queue.policy(owner: ownerARN), isFinal: false)
+            by: caller, exchange.call.operation.action, on: arn(queue.name),
+            queue.policy(owner: ownerARN), isFinal: false)
         return judgement?.decision?.isAllowed ?? true
     }
 
@@ -28,15 +30,33 @@ extension SQSEndpoint {
     /// - Throws: what keeps the queue from being read, too: nobody knows then what it denies.
     func authorize(_ exchange: SQSExchange, _ name: String?) throws {
         guard let caller = exchange.caller else { return }
-        let resource = resource(of: exchange.call, name)
-        let policy = try queueName(arn: resource).flatMap {
-            try queues.policy(of: $0, owner: ownerARN)
+        for (action, resource) in demands(of: exchange.call, on: name) {
+            let policy = try queueName(arn: resource).flatMap {
+                try queues.policy(of: $0, owner: ownerARN)
+            }
+            guard
+                let judgement = judgement(by: caller, action, on: resource, policy, isFinal: true),
+                judgement.isRefused
+            else { continue }
+            throw caller.isAnonymous ? SQSError(.missing) : SQSError.accessDenied(judgement.message)
         }
-        guard
-            let judgement = judgement(of: exchange, on: resource, policy, isFinal: true),
-            judgement.isRefused
-        else { return }
-        throw caller.isAnonymous ? SQSError(.missing) : SQSError.accessDenied(judgement.message)
+    }
+
+    /// All that a call does. Who moves messages receives, deletes and sends them (SQS API
+    /// reference, *StartMessageMoveTask*).
+    private func demands(
+        of call: SQSCall, on name: String?
+    ) -> [(action: String, resource: String)] {
+        let source = resource(of: call, name)
+        guard call.operation == .startMessageMoveTask else {
+            return [(call.operation.action, source)]
+        }
+        let actions = [
+            call.operation.action, "sqs:ReceiveMessage", "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+        ]
+        return actions.map { ($0, source) }
+            + (call.input.destinationARN.map { [("sqs:SendMessage", $0)] } ?? [])
     }
 
     /// Who may use a queue whose policy cannot be read.
@@ -45,12 +65,10 @@ extension SQSEndpoint {
     }
 
     private func judgement(
-        of exchange: SQSExchange, on resource: String, _ policy: Policy?, isFinal: Bool
+        by caller: Caller, _ action: String, on resource: String, _ policy: Policy?, isFinal: Bool
     ) -> Judgement? {
-        guard let caller = exchange.caller else { return nil }
-        return authorizer?.judge(
-            caller, action: exchange.call.operation.action, resource: resource,
-            resourcePolicy: policy, isFinal: isFinal)
+        authorizer?.judge(
+            caller, action: action, resource: resource, resourcePolicy: policy, isFinal: isFinal)
     }
 
     /// The ARN of the queue that a call is about; of all queues if it names none.
