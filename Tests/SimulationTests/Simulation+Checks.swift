@@ -87,7 +87,7 @@ extension Simulation {
     private func notePassage(_ views: [String: QueueView], by operation: Operation?) {
         guard let operation, operation.takesArrivals, let peer = peer(of: operation.queue),
             let here = views[operation.queue], let there = views[peer],
-            let underWay = tracks[peer]?.current.underWay,
+            let giver = tracks[peer]?.current,
             var queue = tracks[operation.queue]?.current
         else { return }
         let last = here.taken[there.origin] ?? 0
@@ -96,7 +96,11 @@ extension Simulation {
         let isBeyond = Set(there.messages.map(\.token) + here.transfers.flatMap(\.tokens))
         let mayBeTooOld =
             here.lastTime - Simulation.start >= .seconds(queue.settings.retentionSeconds)
-        for token in underWay.subtracting(isComing).subtracting(isHere) {
+        for token in giver.underWay.subtracting(isComing).subtracting(isHere) {
+            // It may have been seen here since the giver was looked at.
+            guard queue.arrived[token, default: 0] < giver.departed[token, default: 0] else {
+                continue
+            }
             guard isBeyond.contains(token) || mayBeTooOld else { continue }
             queue.arrived[token, default: 0] += 1
             if isBeyond.contains(token) { queue.departed[token, default: 0] += 1 }

@@ -57,6 +57,12 @@ struct Track {
                 !view.isThere || operation?.cancelsTransfers == true
                     || underWay.allSatisfy({ isElsewhere($0) || hasArrived($0) })
             else { continue }
+            // What had come by then, and was too old to be seen, would be known here.
+            guard
+                !view.isThere
+                    || states[index].taken.allSatisfy({ view.taken[$0.key, default: 0] >= $0.value }
+                    )
+            else { continue }
             do throws(Violation) {
                 let found = try states[index].explain(
                     view, by: operation, isElsewhere: isElsewhere, departures: departures)
