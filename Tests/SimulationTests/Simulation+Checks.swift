@@ -96,6 +96,7 @@ extension Simulation {
         let isBeyond = Set(there.messages.map(\.token) + here.transfers.flatMap(\.tokens))
         let mayBeTooOld =
             here.lastTime - Simulation.start >= .seconds(queue.settings.retentionSeconds)
+        var isCounted = false
         for token in giver.underWay.subtracting(isComing).subtracting(isHere) {
             // It may have been seen here since the giver was looked at.
             guard queue.arrived[token, default: 0] < giver.departed[token, default: 0] else {
@@ -104,8 +105,10 @@ extension Simulation {
             guard isBeyond.contains(token) || mayBeTooOld else { continue }
             queue.arrived[token, default: 0] += 1
             if isBeyond.contains(token) { queue.departed[token, default: 0] += 1 }
+            isCounted = true
         }
-        tracks[operation.queue]?.replaceCurrent(queue)
+        // A power cut may leave them here, and take back that they were passed.
+        if isCounted { tracks[operation.queue]?.append(queue, by: operation) }
     }
 
     private func departures(
