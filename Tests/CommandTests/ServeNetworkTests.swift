@@ -251,13 +251,15 @@ import Testing
             (try? descriptors(of: serve.pid).count) == limit
         }
         #expect(isFull)
+        // Who spins never sleeps; who does not does so again and again. Before the polls are read
+        // those that sent them are idle, and would give way.
+        func isAtRest() -> Bool {
+            eventually { (0..<20).allSatisfy { _ in (try? isAsleep(serve.pid)) ?? false } }
+        }
+        try #require(isAtRest())
         let late = try RawClient(port: port)
         late.send(ask)
-        // Who spins never sleeps; who does not does so again and again, once the polls are read.
-        let isAtRest = eventually {
-            (0..<20).allSatisfy { _ in (try? isAsleep(serve.pid)) ?? false }
-        }
-        #expect(isAtRest, "it does not spin")
+        #expect(isAtRest(), "it does not spin")
         #expect(late.read(until: ok, milliseconds: 100).isEmpty)
 
         // As soon as there is room, they are served.
