@@ -131,14 +131,14 @@ extension PolicyStatement {
     func applies(to request: AccessRequest) -> Bool {
         let action = request.action.lowercased()
         let speaksOfAction =
-            actions.patterns.contains { PolicyPattern.matches(action, $0.lowercased()) }
+            actions.patterns.contains { PolicyPattern($0.lowercased()).matches(action) }
             != actions.isNegated
         guard speaksOfAction else { return false }
         if let resources {
             let speaksOfResource =
                 resources.patterns.contains { pattern in
-                    PolicyPattern.filled(pattern) { request.values($0)?.first }
-                        .map { PolicyPattern.matches(request.resource, $0) } ?? false
+                    PolicyPattern(pattern) { request.values($0)?.first }?
+                        .matches(request.resource) ?? false
                 } != resources.isNegated
             guard speaksOfResource else { return false }
         }

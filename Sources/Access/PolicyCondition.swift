@@ -23,6 +23,18 @@ struct PolicyCondition: Equatable, Sendable {
         case null = "Null"
     }
 
+    /// The operators that hold where another does not.
+    private static let negated: [String: Comparison] = [
+        "StringNotEquals": .stringEquals,
+        "StringNotEqualsIgnoreCase": .stringEqualsIgnoreCase,
+        "StringNotLike": .stringLike,
+        "NumericNotEquals": .numericEquals,
+        "DateNotEquals": .dateEquals,
+        "NotIpAddress": .ipAddress,
+        "ArnNotEquals": .arnEquals,
+        "ArnNotLike": .arnLike,
+    ]
+
     /// How a key with several values is judged.
     enum Quantifier: Equatable, Sendable {
         case none
@@ -70,16 +82,12 @@ struct PolicyCondition: Equatable, Sendable {
         if quantifier != .none { word = word.drop { $0 != ":" }.dropFirst() }
         ifExists = word.hasSuffix("IfExists")
         if ifExists { word = word.dropLast("IfExists".count) }
-        var plain = String(word)
-        isNegated = false
-        if Comparison(rawValue: plain) == nil, let not = plain.firstRange(of: "Not") {
-            plain.removeSubrange(not)
-            isNegated = true
-        }
-        guard let comparison = Comparison(rawValue: plain) else {
+        let negated = Self.negated[String(word)]
+        guard let comparison = negated ?? Comparison(rawValue: String(word)) else {
             throw PolicyError(condition: "'\(name)' is no condition operator")
         }
         self.comparison = comparison
+        isNegated = negated != nil
         let list = value.arrayValue ?? [value]
         values = list.compactMap { value in
             switch value {
@@ -105,7 +113,7 @@ struct PolicyCondition: Equatable, Sendable {
         }
         func passes(_ value: String) -> Bool {
             let matches = values.contains { wanted in
-                PolicyPattern.filled(wanted) { request($0)?.first }
+                PolicyPattern(wanted) { request($0)?.first }
                     .map { comparison.holds(value, $0) } ?? false
             }
             return matches != isNegated
@@ -116,12 +124,13 @@ struct PolicyCondition: Equatable, Sendable {
 }
 
 extension PolicyCondition.Comparison {
-    fileprivate func holds(_ value: String, _ wanted: String) -> Bool {
-        switch self {
+    fileprivate func holds(_ value: String, _ pattern: PolicyPattern) -> Bool {
+        let wanted = pattern.text
+        return switch self {
         case .stringEquals: value == wanted
         case .stringEqualsIgnoreCase, .bool: value.lowercased() == wanted.lowercased()
-        case .stringLike: PolicyPattern.matches(value, wanted)
-        case .arnEquals, .arnLike: PolicyPattern.matchesARN(value, wanted)
+        case .stringLike: pattern.matches(value)
+        case .arnEquals, .arnLike: pattern.matchesARN(value)
         case .ipAddress: IPRange(wanted)?.contains(value) ?? false
         case .numericEquals: compare(Double(value), Double(wanted), ==)
         case .numericLessThan: compare(Double(value), Double(wanted), <)
@@ -150,38 +159,72 @@ extension PolicyCondition.Comparison {
     }
 }
 
-/// An IPv4 range such as `203.0.113.0/24`, or one address of either kind.
+/// A range of addresses, such as `203.0.113.0/24` or `2001:db8::/32`, or one address (RFC 4632;
+/// RFC 4291, sections 2.2 and 2.3).
 struct IPRange {
-    private let text: String
-    private let network: (address: UInt32, mask: UInt32)?
+    /// Four bytes, or sixteen.
+    private let network: [UInt8]
+    /// How many of its bits, from the front, an address shares.
+    private let prefix: Int
 
     init?(_ text: String) {
-        self.text = text
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-        if text.contains(":") {
-            network = nil
-            return
-        }
-        guard parts.count <= 2, let address = Self.address(parts[0]),
-            let bits = parts.count == 2 ? UInt32(parts[1]) : 32, bits <= 32
+        guard parts.count <= 2, let network = Self.bytes(parts[0]),
+            let prefix = parts.count == 2 ? Self.number(parts[1]) : network.count * 8,
+            prefix <= network.count * 8
         else { return nil }
-        network = (address, bits == 0 ? 0 : ~0 << (32 - bits))
+        self.network = network
+        self.prefix = prefix
     }
 
     func contains(_ address: String) -> Bool {
-        guard let network else { return address == text }
-        guard let value = Self.address(address) else { return false }
-        return value & network.mask == network.address & network.mask
+        guard let address = Self.bytes(address[...]), address.count == network.count else {
+            return false
+        }
+        return zip(address, network).enumerated().allSatisfy { index, pair in
+            let bits = min(max(prefix - index * 8, 0), 8)
+            return (pair.0 ^ pair.1) >> (8 - bits) == 0
+        }
     }
 
-    private static func address(_ text: some StringProtocol) -> UInt32? {
-        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 4 else { return nil }
-        var value: UInt32 = 0
-        for part in parts {
-            guard let byte = UInt8(part) else { return nil }
-            value = value << 8 | UInt32(byte)
+    private static func bytes(_ text: Substring) -> [UInt8]? {
+        guard text.contains(":") else { return bytes4(text) }
+        guard let gap = text.firstRange(of: "::") else {
+            return groups(text).flatMap { $0.count == 16 ? $0 : nil }
         }
-        return value
+        guard let front = groups(text[..<gap.lowerBound]),
+            let back = groups(text[gap.upperBound...]), front.count + back.count <= 14
+        else { return nil }
+        return front + repeatElement(0, count: 16 - front.count - back.count) + back
+    }
+
+    /// Groups of two bytes between colons; the last may be an IPv4 address.
+    private static func groups(_ text: Substring) -> [UInt8]? {
+        guard !text.isEmpty else { return [] }
+        var bytes: [UInt8] = []
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        for (index, part) in parts.enumerated() {
+            if index == parts.count - 1, part.contains(".") {
+                guard let last = bytes4(part) else { return nil }
+                bytes += last
+                continue
+            }
+            guard part.count <= 4, part.first?.isHexDigit == true,
+                let group = UInt16(part, radix: 16)
+            else { return nil }
+            bytes += [UInt8(group >> 8), UInt8(group & 0xff)]
+        }
+        return bytes
+    }
+
+    private static func bytes4(_ text: Substring) -> [UInt8]? {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        let bytes = parts.compactMap { number($0).flatMap { UInt8(exactly: $0) } }
+        return parts.count == 4 && bytes.count == 4 ? bytes : nil
+    }
+
+    /// Digits alone: no sign.
+    private static func number(_ text: Substring) -> Int? {
+        text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(text) : nil
     }
 }

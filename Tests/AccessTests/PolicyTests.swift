@@ -88,6 +88,21 @@ import Testing
             statements:
                 #"{"Effect":"Allow","Action":"*","Resource":"arn:aws:sqs:*:*:*${aws:none}"}"#,
             isAllowed: false),
+        Case(
+            testDescription: "a star that means itself",
+            statements: #"{"Effect":"Allow","Action":"*","Resource":"arn:aws:sqs:${*}"}"#,
+            isAllowed: false),
+        Case(
+            testDescription: "a request's star is no wildcard",
+            statements:
+                #"{"Effect":"Allow","Action":"*","Resource":"arn:aws:sqs:*:${aws:tag}"}"#,
+            context: ["aws:tag": ["*"]], isAllowed: false),
+        condition("${?} and ?", #"{"StringLike": {"k": "${?}?${*}${$}"}}"#, ["k": ["?a*$"]], true),
+        condition("${?} is no ?", #"{"StringLike": {"k": "a${?}"}}"#, ["k": ["ab"]], false),
+        condition(
+            "a value's star in an ARN", #"{"ArnLike": {"k": "arn:aws:sqs:${r}:1:*"}}"#,
+            ["k": ["arn:aws:sqs:eu:1:Q"], "r": ["*"]], false),
+        condition("a default", #"{"StringLike": {"k": "${none, 'a*'}"}}"#, ["k": ["a*"]], true),
         condition(
             "StringEquals", #"{"StringEquals": {"aws:tag": ["a", "b"]}}"#, ["AWS:Tag": ["b"]], true),
         condition("a key that is missing", #"{"StringEquals": {"aws:tag": "a"}}"#, [:], false),
@@ -114,6 +129,22 @@ import Testing
         condition(
             "NotIpAddress", #"{"NotIpAddress": {"aws:SourceIp": "127.0.0.0/8"}}"#,
             ["aws:SourceIp": ["127.9.9.9"]], false),
+        condition(
+            "an IPv6 range", #"{"IpAddress": {"k": "2001:DB8:0::/33"}}"#,
+            ["k": ["2001:db8:7fff::1"]], true),
+        condition(
+            "outside of an IPv6 range", #"{"IpAddress": {"k": "2001:db8::/33"}}"#,
+            ["k": ["2001:db8:8000::1"]], false),
+        condition(
+            "an IPv6 address in other words", #"{"IpAddress": {"k": "0:0:0:0:0:0:0.0.0.1"}}"#,
+            ["k": ["::1"]], true),
+        condition(
+            "two gaps are no address", #"{"IpAddress": {"k": "::1::/0"}}"#, ["k": ["::1"]], false),
+        condition(
+            "an IPv4 address is in no IPv6 range", #"{"IpAddress": {"k": "::/0"}}"#,
+            ["k": ["127.0.0.1"]], false),
+        condition(
+            "every IPv4 address", #"{"IpAddress": {"k": "9.9.9.9/0"}}"#, ["k": ["127.0.0.1"]], true),
         condition(
             "ArnLike", #"{"ArnLike": {"aws:SourceArn": "arn:aws:lambda:*:*:function:*"}}"#,
             ["aws:SourceArn": ["arn:aws:lambda:us-east-1:1:function:F"]], true),
@@ -234,6 +265,10 @@ import Testing
             (
                 #"{"Effect": "Allow", "Action": "*", "Condition": {"Sure": {"k": "v"}}}"#,
                 "'Sure' is no condition operator"
+            ),
+            (
+                #"{"Effect": "Allow", "Action": "*", "Condition": {"NotNull": {"k": "true"}}}"#,
+                "'NotNull' is no condition operator"
             ),
             (
                 #"{"Effect": "Allow", "Action": "*", "When": 1}"#,
