@@ -155,6 +155,7 @@ extension Simulation {
     /// A process does all that it has put off, and others may come between.
     func finishJobs(of process: SimulatedProcess) {
         guard let index = frames.indices.last else { return }
+        guard process.jobCount > 0 else { return endPending(of: process) }
         let calls = pending.filter { $0.frame.process === process }
         let queue = calls.first?.frame.operation?.queue ?? frames[index].step.queue
         // So that it can be interrupted.
@@ -162,7 +163,17 @@ extension Simulation {
         while violation == nil, process.jobCount > 0 {
             process.work(at: world.random.below(process.jobCount))
         }
+        // What was put off may have begun a segment: a queue's time is the one of its last record.
+        for setup in scenario.queues where violation == nil && !world.hasLostPower {
+            frames[index].operation = Operation(kind: .settle, queue: setup.name, clock: world.now)
+            observe(quietly: false)
+        }
         frames[index].operation = nil
+        endPending(of: process)
+    }
+
+    /// Nothing is left to do: everybody has been answered.
+    private func endPending(of process: SimulatedProcess) {
         guard violation == nil, process.isAlive, !world.hasLostPower else { return }
         if pending.contains(where: { $0.frame.process === process }) {
             fail("a call of process \(process.id) is never answered")
