@@ -53,6 +53,12 @@ extension QueueState {
     /// some once one of them is gone.
     package var mayBeFull: Bool { index.inFlight >= QueueLimits.inFlight }
 
+    /// Whether a receive at `now` finds no room: a standard queue's throws `overLimit`, a FIFO
+    /// queue's finds nothing.
+    package func isFull(at now: Timestamp) -> Bool {
+        mayBeFull && counts(at: now).inFlight >= QueueLimits.inFlight
+    }
+
     /// Whether a receive reads the stream from the head on, and nowhere else.
     package var isReadInOrder: Bool { !settings.isFIFO && !fair.isActive && delayed.count == 0 }
 

@@ -98,6 +98,7 @@ import Testing
             return messages.count
         }
         for _ in 0..<200 { #expect(throws: SQSError.overLimit) { try receive(at: start) } }
+        #expect(state.isFull(at: start) && !state.isFull(at: until))
         #expect(state.counts(at: start).inFlight == 120_000)
         // With room for four, four of fourteen are given.
         let freed = (0..<UInt64(4)).map { Place(n: 10_000 + $0, index: 0) }

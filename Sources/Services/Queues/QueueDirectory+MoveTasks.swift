@@ -76,7 +76,8 @@ extension QueueDirectory {
     ///
     /// - Parameter progress: gets the task as it stands after each batch.
     /// - Returns: the task as it then is; `nil` if none is active.
-    /// - Throws: `QueueError.isBeingRedriven` if another process is at it.
+    /// - Throws: `QueueError.isBeingRedriven` if another process is at it; `SQSError.overLimit`
+    ///   while as many of its messages are in flight as may be: the task stays active.
     package func runMoveTask(
         of name: String, isCancelled: () -> Bool, progress: (MoveTask) -> Void
     ) throws -> MoveTask? {
@@ -200,8 +201,11 @@ extension Queue {
                 heldWaiting: environment.heldWaiting, stream: &stream)
             if let receive { try session.append(receive) }
             guard !messages.isEmpty else {
-                // An empty look that got further, past expired messages, is not the end.
-                return receive == nil ? try end(.completed) : 0
+                // An empty look that got further, past expired messages, is not the end; nor is one
+                // that only finds no room, of which a FIFO queue's receive says nothing.
+                guard receive == nil else { return 0 }
+                guard !session.state.queue.isFull(at: session.now) else { throw SQSError.overLimit }
+                return try end(.completed)
             }
             let (records, count, isComplete) = session.state.queue.move(
                 messages, at: session.now, target: target)
