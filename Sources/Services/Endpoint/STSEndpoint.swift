@@ -22,10 +22,11 @@ struct STSEndpoint: Sendable {
         if let authorization = request.headers["Authorization"] {
             return authorization.contains(scope)
         }
-        guard request.body.count <= bodyLimit else { return false }
-        let action = "Action=\(operation)"
-        return request.query?.contains(action) == true
-            || String(decoding: request.body, as: UTF8.self).contains(action)
+        guard request.body.count <= bodyLimit,
+            request.query?.contains(operation) == true
+                || String(decoding: request.body, as: UTF8.self).contains(operation)
+        else { return false }
+        return (try? QueryForm(query: request.query, body: request.body))?["Action"] == operation
     }
 
     func respond(to request: HTTPRequest) -> HTTPResponse {
