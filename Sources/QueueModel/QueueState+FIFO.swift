@@ -1,6 +1,7 @@
 import JSON
 
-/// FIFO queues: group by group in order of their first messages; a group with one in flight waits.
+/// FIFO queues: group by group in order of their first messages; behind one in flight its group
+/// waits.
 ///
 /// The head runs past the messages of groups that wait. The state holds the first of them, and of
 /// those beyond it knows where they stand: as with noisy tenants, one cursor and one count a group.
@@ -8,7 +9,7 @@ extension QueueState {
     /// What one group offers to a receive.
     private struct Offer {
         var messages: [PickedMessage] = []
-        /// A delayed member keeps back what follows it.
+        /// A member that is in flight, delayed or to be moved keeps back what follows it.
         var isHalted = false
     }
 
@@ -151,30 +152,22 @@ extension QueueState {
             && known - Int(clamping: index.inFlight) < QueueLimits.heldAhead
     }
 
-    /// What a group has to give at `now`; `nil` if it waits.
+    /// What a group has to give at `now`; `nil` if nothing is known of it.
     private func offer(
         of group: String, _ limit: Int, _ now: Timestamp, _ receive: inout QueueRecord.Receive
     ) -> Offer? {
         guard let members = index.groups[group] else {
             return fair.passed[group] == nil ? nil : Offer()
         }
-        // With none in flight and none to move there is no need to look at them all.
-        if members.blocking > 0 || members.hidden > 0 {
-            for place in members.live {
-                guard let message = held[place] else { continue }
-                if message.isInFlight(at: now) || (message.visibleAt <= now && mustMove(message)) {
-                    return nil
-                }
-            }
-        }
         var offer = Offer()
         for place in members.live where offer.messages.count < limit {
             guard let message = held[place] else { continue }
-            if isExpired(message.entry, now) {
-                receive.gone.append(place)
-            } else if message.isDelayed(at: now) {
+            if message.visibleAt > now || mustMove(message) {
                 offer.isHalted = true
                 break
+            }
+            if isExpired(message.entry, now) {
+                receive.gone.append(place)
             } else {
                 offer.messages.append(PickedMessage(entry: message.entry, isAgain: true))
             }

@@ -295,7 +295,6 @@ extension QueueState {
         }
         guard settings.isFIFO, let group = message.entry.group else { return }
         let blocks = message.isHidden ? message.lastReceived != nil : mustMove(message)
-        if message.isHidden { index.groups[group]?.hidden += sign }
         if blocks { index.groups[group]?.blocking += sign }
     }
 
@@ -319,8 +318,8 @@ extension QueueState {
 
     /// The first message of a group that may go on.
     func readyPlace(of group: String) -> Place? {
-        guard let members = index.groups[group], members.blocking == 0, let first = members.first,
-            held[first]?.isHidden == false
+        guard let first = index.groups[group]?.first, let message = held[first],
+            !message.isHidden, !mustMove(message)
         else { return nil }
         return first
     }

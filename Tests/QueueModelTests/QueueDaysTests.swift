@@ -115,13 +115,12 @@ import Testing
         /// What a receive may give, in order of arrival.
         func deliverable() -> [Item] {
             var blocked: Set<String> = []
-            if settings.isFIFO {
-                blocked = Set(
-                    items.filter { $0.isHidden && $0.visibleAt > queue.now }
-                        .compactMap(\.group))
-            }
-            return items.filter {
-                $0.visibleAt <= queue.now && !isDoomed($0) && !blocked.contains($0.group ?? "")
+            return items.filter { item in
+                let group = item.group ?? ""
+                if settings.isFIFO, item.isHidden, item.visibleAt > queue.now {
+                    blocked.insert(group)
+                }
+                return item.visibleAt <= queue.now && !isDoomed(item) && !blocked.contains(group)
             }
         }
 

@@ -30,10 +30,8 @@ private struct NaiveQueue {
     func deliverable(at now: Timestamp) -> [Item] {
         items.enumerated().filter { index, item in
             guard item.visibleAt <= now else { return false }
-            guard isFIFO else { return true }
-            let group = items.filter { $0.group == item.group }
-            return !group.contains { $0.isReceived && $0.visibleAt > now }
-                && items[..<index].allSatisfy { $0.group != item.group || $0.visibleAt <= now }
+            return !isFIFO
+                || items[..<index].allSatisfy { $0.group != item.group || $0.visibleAt <= now }
         }.map(\.element)
     }
 }

@@ -95,6 +95,25 @@ import Testing
         #expect(try queue.receive(10).map(\.entry.messageID) == ["m3", "m4"])
     }
 
+    @Test(
+        "FIFO: what stands before the first of a group in flight is given, what follows is not",
+        arguments: [
+            ([0], 10, 1), ([0, 1], 10, 2), ([0, 1], 1, 1), ([1], 10, 0), ([1, 2], 10, 0),
+            ([0, 2], 10, 1), ([0, 1, 2], 10, 4),
+        ])
+    func partOfAGroup(visible: [Int], limit: Int, expected: Int) throws {
+        var queue = try QueueBench(Self.fifo)
+        for id in 1...3 { try queue.send("a", group: "g", dedup: "\(id)") }
+        let first = try queue.receive(10, timeout: 60)
+        for index in visible { try queue.changeVisibility(first[index].handle.text, to: 0) }
+        let last = try queue.send("a", group: "g", dedup: "4").messageID
+        let all = ["m1", "m2", "m3", last]
+        let given = try queue.receive(limit, timeout: 60).map(\.entry.messageID)
+        #expect(given == Array(all.prefix(expected)))
+        queue.now = queue.now + .seconds(60)
+        #expect(try queue.receive(10).map(\.entry.messageID) == all)
+    }
+
     @Test("FIFO: a receive looks past other groups for more of the first one's, not without end")
     func sameGroupFirst() throws {
         var queue = try QueueBench(Self.fifo)

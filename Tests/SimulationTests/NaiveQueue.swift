@@ -59,10 +59,6 @@ struct NaiveQueue {
         var result: [Message] = []
         var halted: Set<String> = []
         let live = messages.filter { !isExpired($0, at: time) }
-        if settings.isFIFO {
-            let inFlight = live.filter { $0.handle != nil && isHidden($0, at: time) }
-            halted = Set(inFlight.compactMap(\.group))
-        }
         for message in live where !mustMove(message, at: time) {
             if isHidden(message, at: time) {
                 if settings.isFIFO { halted.insert(message.group ?? "") }
