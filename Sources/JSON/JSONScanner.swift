@@ -133,6 +133,12 @@ package struct JSONScanner {
         return UInt64(high) << 32 | UInt64(low)
     }
 
+    package mutating func eightHexadecimalDigits() -> UInt32? {
+        guard let value = Hexadecimal.value(bytes, at: at) else { return nil }
+        at += 8
+        return value
+    }
+
     /// Printable ASCII up to the next quote, and steps over that; `nil` where there is an escape
     /// or anything else.
     package mutating func plainText() -> String? {

@@ -244,19 +244,23 @@ package struct HeldMessage: Equatable, Sendable {
 package struct ReceiptHandle: Hashable, Sendable {
     package var place: Place
     package var bits: UInt64
+    /// Tells the queue that gave it from others; 0 if it does not say.
+    package var mark: UInt32
 
-    package init(place: Place, bits: UInt64) {
+    package init(place: Place, bits: UInt64, mark: UInt32 = 0) {
         self.place = place
         self.bits = bits
+        self.mark = mark
     }
 
-    /// 34 hexadecimal digits.
+    /// 34 hexadecimal digits, and eight more for its mark.
     package var text: String {
-        String(unsafeUninitializedCapacity: 34) { room in
+        String(unsafeUninitializedCapacity: 42) { room in
             var pieces = JSONPieces(UnsafeMutableRawBufferPointer(room))
             pieces.appendHexadecimal(place.n, digits: 16)
             pieces.appendHexadecimal(UInt64(place.index), digits: 2)
             pieces.appendHexadecimal(bits, digits: 16)
+            if mark != 0 { pieces.appendHexadecimal(UInt64(mark), digits: 8) }
             return pieces.written.count
         }
     }
@@ -264,9 +268,8 @@ package struct ReceiptHandle: Hashable, Sendable {
     /// `nil` for anything that no receive can have given out.
     package init?(_ text: String) {
         var text = text
-        guard text.utf8.count == 34, let handle = text.withUTF8({ Self.parse($0) }) else {
-            return nil
-        }
+        guard [34, 42].contains(text.utf8.count), let handle = text.withUTF8({ Self.parse($0) })
+        else { return nil }
         self = handle
     }
 
@@ -276,6 +279,10 @@ package struct ReceiptHandle: Hashable, Sendable {
             scanner.steps(over: "0"), let index = scanner.digit(),
             let bits = scanner.hexadecimalDigits()
         else { return nil }
-        return ReceiptHandle(place: Place(n: n, index: index), bits: bits)
+        var handle = ReceiptHandle(place: Place(n: n, index: index), bits: bits)
+        guard digits.count > 34 else { return handle }
+        guard let mark = scanner.eightHexadecimalDigits(), mark != 0 else { return nil }
+        handle.mark = mark
+        return handle
     }
 }

@@ -1,12 +1,6 @@
 import JSON
 
 extension QueueState {
-    /// The message that a handle names, if it was ever given out.
-    private func parse(_ handle: String) throws(SQSError) -> ReceiptHandle {
-        guard let parsed = ReceiptHandle(handle) else { throw .receiptHandleIsInvalid(handle) }
-        return parsed
-    }
-
     /// The place to delete; `nil` if there is nothing left to do, which is not an error.
     ///
     /// A standard queue accepts the handle of an earlier receive without deleting; a FIFO queue
@@ -28,20 +22,19 @@ extension QueueState {
 
     /// The new moment at which the message becomes visible.
     package func changeVisibility(
-        _ handle: String, toSeconds seconds: Int64, at now: Timestamp
+        _ handle: ReceiptHandle, toSeconds seconds: Int64, at now: Timestamp
     ) throws(SQSError) -> (place: Place, visibleAt: Timestamp) {
         guard QueueLimits.visibilitySeconds.contains(seconds) else {
             throw .invalidValue(
                 String(seconds), of: "VisibilityTimeout",
                 reason: "VisibilityTimeout must be an integer between 0 and 43200.")
         }
-        let parsed = try parse(handle)
-        guard requeued[parsed.place]?.bits != parsed.bits else { throw .messageNotInFlight }
-        guard let message = held[parsed.place], message.bits == parsed.bits,
+        guard requeued[handle.place]?.bits != handle.bits else { throw .messageNotInFlight }
+        guard let message = held[handle.place], message.bits == handle.bits,
             let received = message.lastReceived
         else {
             throw .invalidValue(
-                handle, of: "ReceiptHandle",
+                handle.text, of: "ReceiptHandle",
                 reason: "Message does not exist or is not available for visibility timeout change.")
         }
         guard message.isInFlight(at: now) else { throw .messageNotInFlight }
@@ -51,7 +44,7 @@ extension QueueState {
                 "Value \(seconds) for parameter VisibilityTimeout is invalid. Reason: Total "
                     + "VisibilityTimeout for the message is beyond the limit [43200 seconds].")
         }
-        return (parsed.place, visibleAt)
+        return (handle.place, visibleAt)
     }
 
     /// - Throws: `purgeInProgress` within 60 seconds of the last one.

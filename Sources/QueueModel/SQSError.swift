@@ -86,6 +86,13 @@ package struct SQSError: Error, Equatable, Sendable {
             shape: "ReceiptHandleIsInvalid", queryCode: "ReceiptHandleIsInvalid", status: 404,
             message: "The input receipt handle \"\(handle)\" is not a valid receipt handle.")
     }
+    /// Another queue gave it.
+    package static func receiptHandleOfAnother(_ handle: String) -> SQSError {
+        SQSError(
+            shape: "ReceiptHandleIsInvalid", queryCode: "ReceiptHandleIsInvalid", status: 404,
+            message: "The receipt handle \"\(handle)\" is not valid for this queue.")
+    }
+
     package static func receiptHandleExpired(_ handle: String) -> SQSError {
         invalidValue(
             handle, of: "ReceiptHandle", reason: "The receipt handle has expired.")

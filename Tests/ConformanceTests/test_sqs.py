@@ -234,6 +234,9 @@ GARBAGE = 'The input receipt handle "garbage" is not a valid receipt handle.'
      'ReceiptHandleIsInvalid', GARBAGE),
     ('get_queue_attributes', {'QueueUrl': url('Errors'), 'AttributeNames': ['Nonsense']}, 'InvalidAttributeName',
      'Unknown Attribute Nonsense.'),
+    ('send_message', {'QueueUrl': url('Errors'), 'MessageBody': 'x', 'MessageAttributes': {
+        'a': {'DataType': 'String', 'StringValue': 'x', 'StringListValues': ['x']}}},
+     PREFIX + 'UnsupportedOperation', 'Message attribute list values in SendMessage operation are not supported.'),
     ('send_message_batch', {'QueueUrl': url('Errors'), 'Entries': []}, PREFIX + 'EmptyBatchRequest', None),
     ('send_message_batch', {'QueueUrl': url('Errors'), 'Entries': [
         {'Id': str(n), 'MessageBody': 'x'} for n in range(11)]}, PREFIX + 'TooManyEntriesInBatchRequest',
@@ -377,6 +380,29 @@ def test_set_attributes(call):
     assert rest['Attributes'] == {'SqsManagedSseEnabled': 'true', 'DelaySeconds': '900'}
 
 
+def test_attributes_as_they_are_told(call):
+    made, first, _, keyed, _, bare = call(
+        ('create_queue', {'QueueName': 'Told.fifo', 'Attributes': {
+            'FifoQueue': 'True', 'ContentBasedDeduplication': 'True',
+            'RedriveAllowPolicy': '{"redrivePermission": "allowAll"}'}}),
+        ('get_queue_attributes', {'QueueUrl': '$0.QueueUrl', 'AttributeNames': ['All']}),
+        ('set_queue_attributes', {'QueueUrl': '$0.QueueUrl', 'Attributes': {
+            'KmsMasterKeyId': 'alias/x', 'KmsDataKeyReusePeriodSeconds': '6000'}}),
+        ('get_queue_attributes', {'QueueUrl': '$0.QueueUrl', 'AttributeNames': ['All']}),
+        ('set_queue_attributes', {'QueueUrl': '$0.QueueUrl', 'Attributes': {
+            'KmsMasterKeyId': '', 'KmsDataKeyReusePeriodSeconds': '300', 'RedriveAllowPolicy': ''}}),
+        ('get_queue_attributes', {'QueueUrl': '$0.QueueUrl', 'AttributeNames': ['All']}))
+    attributes = first['Attributes']
+    assert attributes['FifoQueue'] == attributes['ContentBasedDeduplication'] == 'true'
+    assert json.loads(attributes['RedriveAllowPolicy']) == {'redrivePermission': 'allowAll'}
+    assert attributes['SqsManagedSseEnabled'] == 'true'
+    attributes = keyed['Attributes']
+    assert attributes['SqsManagedSseEnabled'] == 'false' and attributes['KmsDataKeyReusePeriodSeconds'] == '6000'
+    assert bare['Attributes']['SqsManagedSseEnabled'] == 'false'
+    for name in ['KmsMasterKeyId', 'KmsDataKeyReusePeriodSeconds', 'RedriveAllowPolicy']:
+        assert name not in bare['Attributes']
+
+
 @pytest.mark.parametrize('name, attributes, code, message', [
     ('Bad', {'VisibilityTimeout': '43201'}, 'InvalidAttributeValue',
      'Invalid value for the parameter VisibilityTimeout.'),
@@ -391,6 +417,10 @@ def test_set_attributes(call):
     ('Bad', {'FifoQueue': 'false'}, 'InvalidAttributeName', 'Unknown Attribute FifoQueue.'),
     ('Bad', {'ContentBasedDeduplication': 'true'}, 'InvalidAttributeName',
      'Unknown Attribute ContentBasedDeduplication.'),
+    ('Bad', {'DeduplicationScope': 'queue'}, 'InvalidAttributeName',
+     'You can specify the DeduplicationScope only when FifoQueue is set to true.'),
+    ('Bad', {'FifoThroughputLimit': 'perQueue'}, 'InvalidAttributeName',
+     'You can specify the FifoThroughputLimit only when FifoQueue is set to true.'),
     ('Bad', {'SqsManagedSseEnabled': 'true', 'KmsMasterKeyId': 'k'}, 'InvalidAttributeName',
      'You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.'),
     ('Bad', {'RedrivePolicy': '[]'}, 'InvalidParameterValue',
@@ -516,12 +546,41 @@ def test_large_requests(call):
 
 
 @pytest.mark.parametrize('address', [
-    'https://eu-west-1.queue.amazonaws.com/%s/Plain', 'https://sqs.eu-west-1.amazonaws.com/%s/Plain', 'Plain'])
+    'https://eu-west-1.queue.amazonaws.com/%s/Plain', 'https://sqs.eu-west-1.amazonaws.com/%s/Plain'])
 def test_addresses_of_elsewhere(call, address):
     address = address.replace('%s', ACCOUNT)
     answer, = call(('send_message', {'QueueUrl': address, 'MessageBody': 'x'}))
     assert answer['error']['Code'] == 'InvalidAddress'
     assert answer['error']['Message'] == f'The address {address} is not valid for this endpoint.'
+
+
+def test_bare_names(call):
+    named, unknown, host, path = call(
+        ('get_queue_attributes', {'QueueUrl': 'Plain', 'AttributeNames': ['QueueArn']}),
+        ('purge_queue', {'QueueUrl': 'Nowhere'}),
+        ('purge_queue', {'QueueUrl': 'http://nowhere'}),
+        ('purge_queue', {'QueueUrl': 'http://nowhere/Plain'}))
+    assert named['Attributes']['QueueArn'] == ARN + 'Plain'
+    for answer in [unknown, host, path]:
+        assert answer['error']['Code'] == PREFIX + 'NonExistentQueue'
+
+
+def test_handles_of_another_queue(call):
+    sent, received, *refused, deleted = call(
+        ('send_message', {'QueueUrl': url('Handles'), 'MessageBody': 'x'}),
+        ('receive_message', {'QueueUrl': url('Handles')}),
+        ('delete_message', {'QueueUrl': url('Plain'), 'ReceiptHandle': '$1.Messages.0.ReceiptHandle'}),
+        ('change_message_visibility', {'QueueUrl': url('Plain'), 'VisibilityTimeout': 0,
+                                       'ReceiptHandle': '$1.Messages.0.ReceiptHandle'}),
+        ('delete_message_batch', {'QueueUrl': url('Plain'), 'Entries': [
+            {'Id': 'a', 'ReceiptHandle': '$1.Messages.0.ReceiptHandle'}]}),
+        ('delete_message', {'QueueUrl': url('Handles'), 'ReceiptHandle': '$1.Messages.0.ReceiptHandle'}))
+    handle = received['Messages'][0]['ReceiptHandle']
+    words = f'The receipt handle "{handle}" is not valid for this queue.'
+    for answer in refused[:2]:
+        assert (answer['error']['Code'], answer['error']['Message']) == ('ReceiptHandleIsInvalid', words)
+    assert refused[2]['Failed'][0]['Message'] == words
+    assert 'error' not in deleted
 
 
 def test_other_accounts(call):

@@ -185,13 +185,18 @@ struct QueueBench {
     }
 
     mutating func delete(_ text: String) throws {
+        if let place = try state.delete(Self.handle(text), at: now) { append(.delete([place])) }
+    }
+
+    private static func handle(_ text: String) throws -> ReceiptHandle {
         guard let handle = ReceiptHandle(text) else {
             throw SQSError.receiptHandleIsInvalid(text)
         }
-        if let place = try state.delete(handle, at: now) { append(.delete([place])) }
+        return handle
     }
 
-    mutating func changeVisibility(_ handle: String, to seconds: Int64) throws {
+    mutating func changeVisibility(_ text: String, to seconds: Int64) throws {
+        let handle = try Self.handle(text)
         append(.visibility([try state.changeVisibility(handle, toSeconds: seconds, at: now)]))
     }
 }

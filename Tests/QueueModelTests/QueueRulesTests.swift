@@ -215,12 +215,22 @@ import Testing
 
     @Test(arguments: [
         "", "garbage", String(repeating: "0", count: 33), String(repeating: "f", count: 34),
+        String(repeating: "0", count: 36), String(repeating: "0", count: 42),
+        String(repeating: "0", count: 34) + "000000G1",
     ])
     func forgedHandles(text: String) throws {
         #expect(ReceiptHandle(text) == nil)
         let queue = try QueueBench()
+        let none = ReceiptHandle(place: Place(n: 1, index: 0), bits: 1)
         #expect(throws: SQSError.self) {
-            try queue.state.changeVisibility(text, toSeconds: 0, at: queue.now)
+            try queue.state.changeVisibility(none, toSeconds: 0, at: queue.now)
         }
+    }
+
+    @Test(arguments: [0, 1, 0x0a0b, .max] as [UInt32])
+    func handleText(mark: UInt32) {
+        let handle = ReceiptHandle(place: Place(n: 300, index: 9), bits: .max - 1, mark: mark)
+        #expect(ReceiptHandle(handle.text) == handle)
+        #expect(handle.text.utf8.count == (mark == 0 ? 34 : 42))
     }
 }

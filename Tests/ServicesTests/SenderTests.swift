@@ -53,6 +53,36 @@ import Testing
         }
     }
 
+    @Test("the call's own trace header is the message's, unless that has one of its own")
+    func traceHeader() throws {
+        let base = try HostFixture("trace")
+        try base.queues.create("Q", QueueSettings())
+        let endpoint = SQSEndpoint(
+            region: "us-east-1", accountID: "123456789012", host: base.host)
+        func call(_ operation: String, _ more: String) throws -> JSONValue {
+            let request = HTTPRequest(
+                method: "POST", target: "/",
+                headers: [
+                    "Host": "h", "X-Amz-Target": "AmazonSQS.\(operation)",
+                    "X-Amzn-Trace-Id": "Root=1-a",
+                ], body: Array("{\"QueueUrl\":\"\(Self.url)/Q\",\(more)}".utf8))
+            return try JSONValue.parse(try #require(base.answer(request, by: endpoint)).body)
+        }
+        let own =
+            #""MessageSystemAttributes":{"AWSTraceHeader":{"DataType":"String","#
+            + #""StringValue":"Root=1-b"}}"#
+        let sent = try call("SendMessage", #""MessageBody":"a""#)
+        #expect(sent["MD5OfMessageSystemAttributes"] == nil)
+        _ = try call(
+            "SendMessageBatch", #""Entries":[{"Id":"b","MessageBody":"b",\#(own)}]"#)
+        let received = try call(
+            "ReceiveMessage",
+            #""MaxNumberOfMessages":10,"MessageSystemAttributeNames":["AWSTraceHeader"]"#)
+        let headers = received["Messages"]?.arrayValue?.map { $0["Attributes"] }
+        #expect(
+            headers == [["AWSTraceHeader": "Root=1-a"], ["AWSTraceHeader": "Root=1-b"]])
+    }
+
     @Test("300 calls of a kind a second, and no more, where the quota is asked for")
     func quota() throws {
         let clock = SteppedClock()

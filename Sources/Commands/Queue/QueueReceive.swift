@@ -110,7 +110,7 @@ extension Queue.Delivery {
         get throws {
             var json: JSONObject = [
                 "MessageId": .string(received.entry.messageID),
-                "ReceiptHandle": .string(received.handle.text),
+                "ReceiptHandle": .string(receiptHandle),
                 "MD5OfBody": .string(Digest.md5Hex(body)),
                 "Body": .string(String(decoding: body, as: UTF8.self)),
                 "Attributes": .object(systemAttributes),

@@ -30,7 +30,7 @@ struct AsynchronousEvent: Sendable {
             ?? entry.sent
         failures = text(Self.failuresName).flatMap { Int($0) } ?? 0
         receiveCount = delivery.received.receiveCount
-        handle = delivery.received.handle.text
+        handle = delivery.receiptHandle
     }
 
     /// Not a client's message: neither its characters nor its size are SQS's business.

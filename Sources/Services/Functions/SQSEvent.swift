@@ -11,7 +11,7 @@ package struct SQSEvent {
         package var received: Timestamp
 
         package var id: String { delivery.received.entry.messageID }
-        package var handle: String { delivery.received.handle.text }
+        package var handle: String { delivery.receiptHandle }
 
         init(
             _ delivery: Queue.Delivery, at now: Timestamp, arn: String, region: String
@@ -21,7 +21,7 @@ package struct SQSEvent {
             let attributes = try delivery.attributes
             var record: JSONObject = [
                 "messageId": .string(delivery.received.entry.messageID),
-                "receiptHandle": .string(delivery.received.handle.text),
+                "receiptHandle": .string(delivery.receiptHandle),
                 "body": .string(String(decoding: delivery.body, as: UTF8.self)),
                 "attributes": .object(delivery.systemAttributes),
                 "messageAttributes": .object(

@@ -56,7 +56,7 @@ extension Queue {
                     try session.append(receive)
                     isChange = true
                 }
-                return try Self.deliveries(of: messages, &session, &stream)
+                return try self.deliveries(of: messages, &session, &stream)
             }
         }
         return Received(
@@ -92,7 +92,7 @@ extension Queue {
                 attempt, timeoutSeconds: timeoutSeconds, at: session.now)
         else { return nil }
         var stream = JournalStream(session)
-        let deliveries = try Self.deliveries(of: messages, &session, &stream)
+        let deliveries = try self.deliveries(of: messages, &session, &stream)
         try session.append(record)
         return Received(
             deliveries: deliveries, hasTransfers: !session.state.queue.transfers.isEmpty,
@@ -100,7 +100,7 @@ extension Queue {
     }
 
     /// - Parameter stream: knows what was read just now. Not changed, and so not copied.
-    private static func deliveries(
+    private func deliveries(
         of messages: [ReceivedMessage], _ session: inout JournalSession<QueueJournalState>,
         _ stream: inout JournalStream
     ) throws -> [Delivery] {
@@ -114,7 +114,7 @@ extension Queue {
                     try session.flush()
                     return try session.read(place)
                 }
-            deliveries.append(Delivery(received: messages[index], message: message))
+            deliveries.append(Delivery(received: messages[index], message: message, mark: mark))
         }
         return deliveries
     }

@@ -49,9 +49,9 @@ extension Queue {
     package func submitDelete(
         _ texts: [String], completion: @escaping Completion<[Outcome<Void>]>
     ) {
-        let handles = texts.map { ReceiptHandle($0) }
-        submitDelete(handles.compactMap { $0 }) { result in
-            completion(result.map { Self.outcomes(of: texts, handles, $0) })
+        let handles = handles(texts)
+        submitDelete(handles.compactMap { try? $0.get() }) { result in
+            completion(result.map { Self.outcomes(of: handles, $0) })
         }
     }
 

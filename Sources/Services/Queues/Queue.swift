@@ -32,11 +32,15 @@ package final class Queue: Sendable {
         var hasHighThroughput = false
     }
 
+    /// What its receipt handles are known by: a hash of its name.
+    let mark: UInt32
+
     init(
         name: String, folder: String, creating: Bool, environment: QueueEnvironment,
         options: JournalOptions, observe: @escaping QueueActivity.Observer
     ) throws(JournalError) {
         self.name = name
+        mark = Self.mark(of: name)
         self.environment = environment
         self.observe = observe
         journal = try Journal(
@@ -51,6 +55,16 @@ package final class Queue: Sendable {
     package struct Delivery: Sendable {
         package var received: ReceivedMessage
         package var message: QueueRecord.NewMessage
+        /// That of the queue.
+        let mark: UInt32
+
+        /// For this queue alone.
+        package var receiptHandle: String {
+            var handle = received.handle
+            handle.mark = mark
+            return handle.text
+        }
+
         /// The decoded body.
         package var body: [UInt8] { JSONText.unescape(message.escapedBody) }
     }
@@ -193,21 +207,46 @@ package final class Queue: Sendable {
         }
     }
 
-    /// As below, of handles as clients give them.
-    package func delete(_ texts: [String]) throws -> [Outcome<Void>] {
-        let handles = texts.map { ReceiptHandle($0) }
-        return Self.outcomes(of: texts, handles, try delete(handles.compactMap { $0 }))
+    /// FNV-1a: opening a queue must not cost what libcrypto takes to start.
+    private static func mark(of name: String) -> UInt32 {
+        let hash = name.utf8.reduce(0x811c_9dc5 as UInt32) { ($0 ^ UInt32($1)) &* 0x0100_0193 }
+        // 0 is a handle's that does not say whose it is.
+        return max(1, hash)
     }
 
-    /// In the order of the texts.
-    /// - Parameter deleted: of those that are handles.
+    /// A receipt handle as a client gives it.
+    ///
+    /// - Throws: `SQSError.receiptHandleIsInvalid` for what is none, `receiptHandleOfAnother` for
+    ///   another queue's. Handles of before that was told apart are taken as this one's.
+    package func handle(_ text: String) throws(SQSError) -> ReceiptHandle {
+        guard let handle = ReceiptHandle(text) else { throw .receiptHandleIsInvalid(text) }
+        guard [0, mark].contains(handle.mark) else { throw .receiptHandleOfAnother(text) }
+        return handle
+    }
+
+    func handles(_ texts: [String]) -> [Outcome<ReceiptHandle>] {
+        texts.map { text in
+            do throws(SQSError) {
+                return .success(try handle(text))
+            } catch {
+                return .failure(error)
+            }
+        }
+    }
+
+    /// As below, of handles as clients give them.
+    package func delete(_ texts: [String]) throws -> [Outcome<Void>] {
+        let handles = handles(texts)
+        return Self.outcomes(of: handles, try delete(handles.compactMap { try? $0.get() }))
+    }
+
+    /// In the order of the handles.
+    /// - Parameter deleted: of those that could be read.
     static func outcomes(
-        of texts: [String], _ handles: [ReceiptHandle?], _ deleted: [Outcome<Void>]
+        of handles: [Outcome<ReceiptHandle>], _ deleted: [Outcome<Void>]
     ) -> [Outcome<Void>] {
         var deleted = deleted[...]
-        return zip(texts, handles).map { text, handle in
-            handle == nil ? .failure(.receiptHandleIsInvalid(text)) : deleted.removeFirst()
-        }
+        return handles.map { handle in handle.flatMap { _ in deleted.removeFirst() } }
     }
 
     /// Deletes by receipt handle; each handle's outcome.
@@ -251,7 +290,7 @@ package final class Queue: Sendable {
         try commit(isDurable: { _ in false }) { session in
             try session.sweepExpired()
             let change = try session.state.queue.changeVisibility(
-                handle, toSeconds: seconds, at: session.now)
+                try self.handle(handle), toSeconds: seconds, at: session.now)
             try session.append(.visibility([change]))
         }
     }

@@ -135,7 +135,8 @@ final class VisibilityWork: JournalWork, @unchecked Sendable {
             do throws(SQSError) {
                 decided.append(
                     try session.state.queue.changeVisibility(
-                        change.handle, toSeconds: change.seconds, at: session.now))
+                        try queue.handle(change.handle), toSeconds: change.seconds,
+                        at: session.now))
                 return .success(())
             } catch {
                 return .failure(error)

@@ -32,13 +32,26 @@ package struct MessageAttributes: Sendable {
 
     /// Those of a message that is sent now: each has one value. Messages of before that was asked
     /// are received all the same.
-    package init(sending json: JSONValue?) throws(SQSError) {
+    ///
+    /// - Parameter operation: whose words a refusal takes.
+    package init(
+        sending json: JSONValue?, by operation: String = "SendMessage"
+    ) throws(SQSError) {
         try self.init(json)
-        try checkSingleValues()
+        try checkSingleValues(operation)
     }
 
-    private func checkSingleValues() throws(SQSError) {
+    private func checkSingleValues(_ operation: String) throws(SQSError) {
         for attribute in attributes {
+            let given = json[attribute.name]
+            for list in ["StringListValues", "BinaryListValues"]
+            where given?[list]?.arrayValue?.isEmpty == false {
+                throw SQSError(
+                    shape: "UnsupportedOperation",
+                    queryCode: "AWS.SimpleQueueService.UnsupportedOperation",
+                    message: "Message attribute list values in \(operation) operation are not "
+                        + "supported.")
+            }
             let other = attribute.isBinary ? "StringValue" : "BinaryValue"
             guard json[attribute.name]?[other]?.stringValue?.isEmpty != false else {
                 throw .invalidParameter(

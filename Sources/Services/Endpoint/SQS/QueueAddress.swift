@@ -60,7 +60,9 @@ extension SQSEndpoint {
     private static var keptURLLength: Int { 512 }
 
     private func name(inURL text: String) throws(SQSError) -> String {
-        guard let address = QueueAddress(text) else { throw .invalidAddress(text) }
+        // A bare name is that of a queue of this account.
+        guard text.utf8.contains(UInt8(ascii: "/")) else { return text }
+        guard let address = QueueAddress(text) else { throw .queueDoesNotExist }
         if let other = address.region, other != region { throw .invalidAddress(text) }
         guard address.account == accountID else { throw .queueDoesNotExist }
         return address.name

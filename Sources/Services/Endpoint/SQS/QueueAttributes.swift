@@ -46,6 +46,8 @@ struct QueueAttributes: Sendable {
                     value, of: queue, endpoint, isChecked: isChecked)
             } else if name == "RedriveAllowPolicy" {
                 settings.redriveAllow = try RedriveText.allow(value, endpoint)
+                let isTold = !value.isEmpty && settings.redriveAllow == .all
+                settings.keptAttributes[name] = isTold ? "allowAll" : nil
             } else {
                 try Self.set(name, value, &settings)
             }
@@ -71,6 +73,11 @@ struct QueueAttributes: Sendable {
             guard let choice = choices[value] else { throw .invalidAttributeValue(name) }
             return choice
         }
+        // As other languages write it: True.
+        func flag() throws(SQSError) -> Bool {
+            guard let flag = Bool(value.lowercased()) else { throw .invalidAttributeValue(name) }
+            return flag
+        }
         let size = QueueLimits.maximumMessageSize
         switch name {
         case "VisibilityTimeout":
@@ -86,10 +93,14 @@ struct QueueAttributes: Sendable {
         case "KmsDataKeyReusePeriodSeconds":
             settings.keptAttributes[name] = String(try number(kmsReuseSeconds))
         case "KmsMasterKeyId":
-            settings.keptAttributes[name] = value.isEmpty ? nil : value
-            settings.keptAttributes["SqsManagedSseEnabled"] = nil
+            let old = settings.keptAttributes.updateValue(value, forKey: name)
+            if value.isEmpty { settings.keptAttributes[name] = nil }
+            // Who takes KMS off again has no encryption until the other kind is asked for.
+            if old != nil || !value.isEmpty {
+                settings.keptAttributes["SqsManagedSseEnabled"] = "false"
+            }
         case "SqsManagedSseEnabled":
-            let isOn = try choice(["true": true, "false": false])
+            let isOn = try flag()
             settings.keptAttributes[name] = isOn ? nil : "false"
             if isOn { settings.keptAttributes["KmsMasterKeyId"] = nil }
         case "Policy":
@@ -98,18 +109,22 @@ struct QueueAttributes: Sendable {
                 throw .invalidAttributeValue(name)
             }
         case "FifoQueue" where settings.isFIFO:
-            guard value == "true" else {
+            guard try flag() else {
                 throw .invalidAttributeValue(
                     name, reason: "Modifying queue type is not supported.")
             }
         case "ContentBasedDeduplication" where settings.isFIFO:
-            settings.isContentBasedDeduplication = try choice(["true": true, "false": false])
+            settings.isContentBasedDeduplication = try flag()
         case "DeduplicationScope" where settings.isFIFO:
             settings.deduplicatesByGroup = try choice(["messageGroup": true, "queue": false])
         case "FifoThroughputLimit" where settings.isFIFO:
             settings.hasPerGroupThroughput = try choice([
                 "perMessageGroupId": true, "perQueue": false,
             ])
+        case "DeduplicationScope", "FifoThroughputLimit":
+            throw SQSError(
+                shape: "InvalidAttributeName", queryCode: "InvalidAttributeName",
+                message: "You can specify the \(name) only when FifoQueue is set to true.")
         default: throw .unknownAttribute(name)
         }
     }
@@ -136,7 +151,9 @@ struct QueueAttributes: Sendable {
         case "FifoThroughputLimit":
             onFIFO(settings.hasPerGroupThroughput ? "perMessageGroupId" : "perQueue")
         case "RedrivePolicy": settings.redrivePolicy.map { RedriveText.text($0, arn) }
-        case "RedriveAllowPolicy": RedriveText.text(settings.redriveAllow, arn)
+        case "RedriveAllowPolicy":
+            RedriveText.text(settings.redriveAllow, isTold: kept[name] != nil, arn)
+        case "KmsDataKeyReusePeriodSeconds": kept["KmsMasterKeyId"] == nil ? nil : kept[name]
         default: kept[name]
         }
     }

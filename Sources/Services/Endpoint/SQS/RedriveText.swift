@@ -74,12 +74,15 @@ enum RedriveText {
         return json.serialized()
     }
 
-    /// `nil` for what is so by default.
+    /// - Parameter isTold: whether somebody set what is so by default.
+    /// - Returns: `nil` where nobody did.
     static func text(
-        _ allow: QueueSettings.RedriveAllow, _ arn: (String) -> String
+        _ allow: QueueSettings.RedriveAllow, isTold: Bool, _ arn: (String) -> String
     ) -> String? {
         switch allow {
-        case .all: return nil
+        case .all:
+            return isTold
+                ? JSONValue.object(["redrivePermission": "allowAll"]).serialized() : nil
         case .none: return JSONValue.object(["redrivePermission": "denyAll"]).serialized()
         case .queues(let names):
             let json: JSONValue = [

@@ -38,7 +38,7 @@ extension SQSEndpoint {
     private static func takeFIFO(
         _ name: String, _ attributes: inout [SQSInput.Pair]
     ) throws(SQSError) -> Bool {
-        let value = attributes.first { $0.name == "FifoQueue" }?.value
+        let value = attributes.first { $0.name == "FifoQueue" }?.value.lowercased()
         attributes.removeAll { $0.name == "FifoQueue" }
         switch value {
         case nil: break

@@ -58,8 +58,7 @@ extension SQSEndpoint {
         let call = exchange.call
         guard call.operation == .deleteMessageBatch else {
             let text = try SQSInput.required(call.input.entry.receiptHandle, "ReceiptHandle")
-            guard let handle = ReceiptHandle(text) else { throw .receiptHandleIsInvalid(text) }
-            return queue.submitDelete([handle]) { [self] result in
+            return queue.submitDelete([try queue.handle(text)]) { [self] result in
                 finish(exchange, queue, result) { outcomes in
                     try outcomes[0].get()
                     return .nothing

@@ -1,4 +1,5 @@
 import Crypto
+import HTTP
 import JSON
 import Posix
 import QueueModel
@@ -9,21 +10,24 @@ extension SQSEndpoint {
         var entry: SendEntry
         var digests: Digests
 
-        init(_ input: SQSInput.Entry, by caller: Caller?) throws(SQSError) {
+        init(_ input: SQSInput.Entry, of exchange: SQSExchange) throws(SQSError) {
+            let call = exchange.call
             guard let body = input.body, !body.decoded.isEmpty else {
                 throw .missingParameter("MessageBody")
             }
-            let attributes = try MessageAttributes(sending: input.attributes)
+            let attributes = try MessageAttributes(
+                sending: input.attributes, by: call.operation.rawValue)
             let system = try Self.systemAttributes(input.systemAttributes)
             entry = SendEntry(
                 escaped: body.escaped, decoded: body.decoded, attributes: attributes,
                 group: input.group, deduplicationID: input.deduplicationID)
             if body.hasLoneSurrogate { entry.hasInvalidCharacters = true }
             entry.delaySeconds = input.delaySeconds
-            entry.traceHeader = system?.attributes.first.map {
-                String(decoding: $0.value, as: UTF8.self)
-            }
-            let sender = caller?.userID ?? Principal.developerID
+            // X-Ray Developer Guide, *xray-services-sqs*: the call's own header serves as well.
+            entry.traceHeader =
+                system?.attributes.first.map { String(decoding: $0.value, as: UTF8.self) }
+                ?? call.request.headers["X-Amzn-Trace-Id"]
+            let sender = exchange.caller?.userID ?? Principal.developerID
             if sender != Principal.developerID { entry.sender = sender }
             digests = Digests(
                 body: Digest.md5Hex(body.decoded), attributes: attributes.md5,
@@ -60,7 +64,7 @@ extension SQSEndpoint {
     }
 
     func sendMessage(_ exchange: SQSExchange, _ queue: Queue) throws(SQSError) {
-        let draft = try Draft(exchange.call.input.entry, by: exchange.caller)
+        let draft = try Draft(exchange.call.input.entry, of: exchange)
         queue.submitSend([draft.entry]) { [self, digests = draft.digests] result in
             finish(exchange, queue, result) { .sent(digests.reply(try $0[0].get())) }
         }
@@ -71,7 +75,7 @@ extension SQSEndpoint {
         var drafts: [(id: String, draft: Outcome<Draft>)] = []
         for (id, input) in try exchange.call.input.batch(operation) {
             do throws(SQSError) {
-                drafts.append((id, .success(try Draft(input, by: exchange.caller))))
+                drafts.append((id, .success(try Draft(input, of: exchange))))
             } catch {
                 drafts.append((id, .failure(error)))
             }

@@ -99,8 +99,12 @@ extension SQSInput {
                 value.value.map { .string($0) }
                 ?? .object(
                     JSONObject(
-                        value.children.sorted { $0.key < $1.key }.compactMap { member, node in
-                            node.value.map { (key: member, value: .string($0)) }
+                        value.children.sorted { $0.key < $1.key }.map { member, node in
+                            guard let text = node.value else {
+                                let texts = node.list.compactMap(\.value)
+                                return (member + "s", .array(texts.map { .string($0) }))
+                            }
+                            return (member, .string(text))
                         }))
         }
         return object

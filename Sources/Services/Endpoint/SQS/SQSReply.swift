@@ -109,7 +109,7 @@ struct ReceivedReply: Sendable {
 
     func write(to writer: inout SQSWriter) {
         writer.text("MessageId", delivery.received.entry.messageID)
-        writer.text("ReceiptHandle", delivery.received.handle.text)
+        writer.text("ReceiptHandle", delivery.receiptHandle)
         writer.text("MD5OfBody", Digest.md5Hex(delivery.body))
         writer.escapedText("Body", delivery.message.escapedBody)
         if !system.isEmpty { writer.texts("Attributes", element: "Attribute", pairs: system) }
