@@ -154,6 +154,22 @@ import Testing
     }
 
     @Test(
+        "names of attributes",
+        arguments: [
+            ("attr.1øßä", true), ("a-b_c.D9", true), ("Ž", true),
+            (String(repeating: "ä", count: 256), true),
+            (String(repeating: "a", count: 257), false), ("", false), ("a b", false),
+            ("a..b", false), (".a", false), ("a.", false), ("AWS.x", false), ("aMazon.x", false),
+            ("Б", false), ("a/b", false),
+        ])
+    func attributeName(name: String, isTaken: Bool) throws {
+        let attribute: JSONValue = ["DataType": "String", "StringValue": "x"]
+        let json: JSONValue = .object(JSONObject([(key: name, value: attribute)]))
+        let attributes = try? MessageAttributes(sending: json)
+        #expect(attributes?.attributes.map(\.name) == (isTaken ? [name] : nil))
+    }
+
+    @Test(
         "an attribute has one value",
         arguments: [
             ("String", #""StringValue":"a","BinaryValue":"Yg==""#, true),

@@ -131,14 +131,16 @@ package struct MessageAttributes: Sendable {
     }
 
     private static func check(name: String) throws(SQSError) {
-        let isPlain = name.utf8.allSatisfy { byte in
-            switch byte {
-            case 48...57, 65...90, 97...122, 0x2D, 0x2E, 0x5F: true
+        let isPlain = name.unicodeScalars.allSatisfy { character in
+            switch character {
+            case "0"..."9", "A"..."Z", "a"..."z", "-", ".", "_": true
+            // Not documented, but AWS was recorded to take the letters of Latin-1 and the like.
+            case "\u{C0}"..."\u{17F}": true
             default: false
             }
         }
         let lower = name.lowercased()
-        guard isPlain, (1...QueueLimits.attributeNameLength).contains(name.utf8.count),
+        guard isPlain, (1...QueueLimits.attributeNameLength).contains(name.unicodeScalars.count),
             !name.hasPrefix("."), !name.hasSuffix("."), !name.contains(".."),
             !lower.hasPrefix("aws."), !lower.hasPrefix("amazon.")
         else {
