@@ -64,6 +64,11 @@ import Testing
             parameters: signUp(String(repeating: "a", count: 129), password: Fixture.password),
             error: "InvalidParameterException"),
         Case(
+            testDescription: "a code for a name that is too long", operation: "ConfirmSignUp",
+            parameters: [
+                "Username": .string(String(repeating: "a", count: 129)), "ConfirmationCode": "1",
+            ], error: "InvalidParameterException"),
+        Case(
             testDescription: "no name", operation: "SignUp",
             parameters: ["Password": "x"], error: "InvalidParameterException",
             message: "1 validation error detected: Value null at 'username' failed to satisfy "

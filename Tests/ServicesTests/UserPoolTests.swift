@@ -204,6 +204,37 @@ import Testing
         #expect(try fixture.signIn("ana").error == nil, "a success starts anew")
     }
 
+    @Test("names that are made up do not lift a user's lock, however many they are")
+    func manyNames() {
+        let attempts = SignInAttempts()
+        let now = Timestamp(milliseconds: 0)
+        for _ in 0..<5 {
+            attempts.failed("ana", isUser: true, at: now)
+            attempts.failed("nobody", isUser: false, at: now)
+        }
+        #expect(attempts.isLocked("ana", at: now) && attempts.isLocked("nobody", at: now))
+        for number in 0..<SignInAttempts.limitNames {
+            attempts.failed("n\(number)", isUser: false, at: now + .milliseconds(1))
+        }
+        #expect(attempts.isLocked("ana", at: now))
+        #expect(!attempts.isLocked("nobody", at: now), "so many are remembered")
+        attempts.failed("ana", isUser: false, at: now)
+        #expect(attempts.isLocked("ana", at: now), "who is gone stays locked")
+        attempts.succeeded("ana")
+        #expect(!attempts.isLocked("ana", at: now))
+    }
+
+    @Test("what is too long for a name is nobody's, although it equals one")
+    func equalNames() throws {
+        let fixture = try Fixture()
+        let short = String(repeating: "\u{1E69}", count: 128)
+        let long = String(repeating: "s\u{307}\u{323}", count: 128)
+        try #require(short == long && long.utf8.count > 512)
+        try fixture.add(short)
+        #expect(try fixture.signIn(short).error == nil)
+        #expect(try fixture.signIn(long).message == "Incorrect username or password.")
+    }
+
     @Test("a pool that hides nobody says who is not there")
     func unknownUsers() throws {
         let open = try Fixture(["preventUserExistenceErrors": false])

@@ -47,15 +47,19 @@ enum UserAttributes {
         }
     }
 
-    /// 1 to 128 letters, marks, symbols, digits and punctuation marks.
-    static func check(username: String) throws(UserPoolError) {
-        let isFine = username.unicodeScalars.allSatisfy { scalar in
+    /// Whether it may be a name: 1 to 128 letters, marks, symbols, digits and punctuation marks.
+    static func isUsername(_ text: String) -> Bool {
+        guard (1...512).contains(text.utf8.count), text.count <= 128 else { return false }
+        return text.unicodeScalars.allSatisfy { scalar in
             let properties = scalar.properties
             return !properties.isWhitespace
                 && ![.control, .format, .unassigned, .privateUse, .surrogate]
                     .contains(properties.generalCategory)
         }
-        guard isFine, (1...128).contains(username.count), username.utf8.count <= 512 else {
+    }
+
+    static func check(username: String) throws(UserPoolError) {
+        guard isUsername(username) else {
             throw .invalidParameter(
                 "1 validation error detected: Value at 'username' failed to satisfy constraint: "
                     + "Member must be 1 to 128 letters, marks, symbols, digits and punctuation "

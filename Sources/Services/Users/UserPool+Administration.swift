@@ -99,7 +99,7 @@ extension UserPool {
             throw UserPoolError.tooManyAttempts
         }
         guard let old, let password = user.password, password.matches(old) else {
-            attempts.failed(user.username, at: now)
+            attempts.failed(user.username, isUser: true, at: now)
             throw UserPoolError.wrongPassword
         }
         let hash = try hash(new)

@@ -123,7 +123,7 @@ extension UserPool {
             throw UserPoolError.tooManyAttempts
         }
         guard try store.user(username) != nil else {
-            codeAttempts.failed(username, at: now)
+            codeAttempts.failed(username, isUser: false, at: now)
             throw definition.hidesUnknownUsers ? UserPoolError.wrongCode : .noSuchUser
         }
         let failure = try store.update(username) { user -> UserPoolError? in
@@ -145,7 +145,7 @@ extension UserPool {
             return isRight ? nil : .wrongCode
         }
         if let failure {
-            codeAttempts.failed(username, at: now)
+            codeAttempts.failed(username, isUser: true, at: now)
             throw failure
         }
         codeAttempts.succeeded(username)

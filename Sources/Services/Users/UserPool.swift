@@ -58,16 +58,18 @@ package final class UserPool: Sendable {
         try requireClient(client)
         let now = clock.now()
         guard !attempts.isLocked(username, at: now) else { throw UserPoolError.lockedOut }
-        guard let user = try store.user(username) else {
+        // What is no name is nobody's, even if it equals one as Unicode sees it.
+        let isName = UserAttributes.isUsername(username)
+        guard isName, let user = try store.user(username) else {
             // Takes as long as a wrong password does.
             _ = Self.nobody.matches(password)
-            attempts.failed(username, at: now)
+            if isName { attempts.failed(username, isUser: false, at: now) }
             throw definition.hidesUnknownUsers
                 ? UserPoolError.wrongPassword : UserPoolError.noSuchUser
         }
         let isRight = (user.password ?? Self.nobody).matches(password)
         guard isRight, user.password != nil else {
-            attempts.failed(username, at: now)
+            attempts.failed(username, isUser: true, at: now)
             throw UserPoolError.wrongPassword
         }
         attempts.succeeded(username)

@@ -53,7 +53,7 @@ extension UserPoolEndpoint {
             return try own(operation, call)
         case .listUsers: return try listUsers(call)
         case .describeUserPool: return ["UserPool": describe()]
-        default: return try administer(operation, call, try call.required("Username"))
+        default: return try administer(operation, call, try call.username())
         }
     }
 
@@ -113,7 +113,7 @@ extension UserPoolEndpoint {
     }
 
     private func enroll(_ operation: Operation, _ call: UserPoolRequest) throws -> JSONObject {
-        let username = try call.required("Username")
+        let username = try call.username()
         let client = try call.required("ClientId")
         switch operation {
         case .signUp:

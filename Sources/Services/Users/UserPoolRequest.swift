@@ -25,6 +25,13 @@ struct UserPoolRequest {
         return text
     }
 
+    /// `Username`: what is no name is refused before anybody looks for it.
+    func username() throws(UserPoolError) -> String {
+        let name = try required("Username")
+        try UserAttributes.check(username: name)
+        return name
+    }
+
     func flag(_ name: String) -> Bool { json[name]?.boolValue ?? false }
 
     /// A parameter of an authentication flow or a challenge.
