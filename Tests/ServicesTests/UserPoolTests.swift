@@ -321,9 +321,6 @@ import Testing
         #expect(try refresh(access).1 == "Invalid Refresh Token")
         #expect(
             try refresh(token, client: "other").1 == "User pool client other does not exist.")
-        try fixture.pool.setEnabled("ana", false)
-        #expect(try refresh(token).1 == "User is disabled.")
-        try fixture.pool.setEnabled("ana", true)
         #expect(try fixture.call("GlobalSignOut", ["AccessToken": .string(access)]).error == nil)
         #expect(try refresh(token).1 == "Refresh Token has been revoked")
         let revoked = try fixture.call("GetUser", ["AccessToken": .string(access)])
@@ -335,6 +332,37 @@ import Testing
         )
         fixture.clock.step(.seconds(3600))
         #expect(try refresh(again).1 == "Refresh Token has expired")
+    }
+
+    @Test("who is disabled has no token any more, also once enabled again")
+    func disabled() throws {
+        let fixture = try Fixture()
+        try fixture.add("ana")
+        let tokens = try #require(try fixture.signIn("ana").json["AuthenticationResult"])
+        func messages() throws -> [String] {
+            let refreshed = try fixture.call(
+                "InitiateAuth",
+                [
+                    "AuthFlow": "REFRESH_TOKEN_AUTH",
+                    "AuthParameters": ["REFRESH_TOKEN": tokens["RefreshToken"] ?? .null],
+                ])
+            let user = try fixture.call("GetUser", ["AccessToken": tokens["AccessToken"] ?? .null])
+            return [refreshed.message, user.message]
+        }
+        func administer(_ operation: String) throws -> String? {
+            try fixture.call(operation, ["Username": "ana"], signed: true).error
+        }
+        fixture.clock.step(.milliseconds(1))
+        #expect(try messages() == ["", ""])
+        #expect(try administer("AdminDisableUser") == nil)
+        #expect(try messages() == ["User is disabled.", "User is disabled."])
+        #expect(try administer("AdminEnableUser") == nil)
+        #expect(
+            try messages() == ["Refresh Token has been revoked", "Access Token has been revoked"])
+        fixture.clock.step(.milliseconds(1))
+        #expect(
+            try fixture.call("GetUser", ["AccessToken": .string(fixture.token("ana"))]).error == nil
+        )
     }
 
     @Test("access tokens: not the ID token, not when over, not of somebody who is gone")

@@ -70,8 +70,13 @@ extension UserPool {
         }
     }
 
+    /// Who is disabled has no token any more, also once enabled again (Cognito API reference,
+    /// *AdminDisableUser*).
     package func setEnabled(_ username: String, _ isEnabled: Bool) throws {
-        try change(username) { user, _ in user.isEnabled = isEnabled }
+        try change(username) { user, now in
+            user.isEnabled = isEnabled
+            if !isEnabled { user.tokensValidFrom = now }
+        }
     }
 
     package func setAttributes(
