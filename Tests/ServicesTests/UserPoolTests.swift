@@ -250,6 +250,54 @@ import Testing
         #expect(answer.error == "CodeMismatchException")
     }
 
+    @Test("a forgotten password tells nothing of who is a user, and who may sign in")
+    func hiddenUsers() throws {
+        let fixture = try Fixture()
+        for name in ["ana", "bob"] { try fixture.add(name) }
+        try fixture.pool.setEnabled("bob", false)
+        _ = try fixture.pool.create("eva", temporaryPassword: Fixture.password, attributes: [])
+        func ask(_ name: String, _ operation: String = "ForgotPassword") throws -> String? {
+            let answer = try fixture.call(operation, ["Username": .string(name)])
+            #expect(answer.error == nil)
+            return answer.json["CodeDeliveryDetails"]?["Destination"]?.stringValue
+        }
+        #expect(try ask("ana") == "a***@b***")
+        #expect(fixture.mail.codes.withLock { $0.count } == 1)
+        for name in ["nobody", "bob", "eva"] {
+            let shown = try #require(try ask(name))
+            #expect(shown.wholeMatch(of: /[a-z]\*{3}@[a-z]\*{3}/) != nil, "\(shown)")
+            #expect(try ask(name.uppercased()) == shown)
+        }
+        let shown = Set(try (0..<20).map { try ask("n\($0)") })
+        #expect(shown.count > 10, "the letters are the name's own: \(shown)")
+        #expect(try ask("Joe@Mail.test") == "j***@m***")
+        #expect(try ask("n1", "ResendConfirmationCode") == ask("n1"))
+        #expect(fixture.mail.codes.withLock { $0.count } == 1, "no code for any of them")
+        func confirm(_ name: String, _ code: String) throws -> String? {
+            try fixture.call(
+                "ConfirmForgotPassword",
+                [
+                    "Username": .string(name), "ConfirmationCode": .string(code),
+                    "Password": "Another-Horse-1",
+                ]
+            ).error
+        }
+        // As on AWS, the right code of somebody who was disabled since is no better than a wrong
+        // one, and they are locked as names are that nobody has.
+        try fixture.pool.setEnabled("ana", false)
+        for name in ["ana", "nobody"] {
+            for _ in 0..<5 {
+                #expect(try confirm(name, fixture.mail.last) == "CodeMismatchException")
+            }
+            #expect(try confirm(name, fixture.mail.last) == "LimitExceededException")
+        }
+        let open = try Fixture(["preventUserExistenceErrors": false])
+        try open.add("bob")
+        try open.pool.setEnabled("bob", false)
+        let told = try open.call("ForgotPassword", ["Username": "bob"])
+        #expect(told.message == "User is disabled.")
+    }
+
     @Test("who was made by an administrator chooses a password at the first sign-in")
     func newPassword() throws {
         let fixture = try Fixture()

@@ -53,12 +53,12 @@ extension UserPool {
     }
 
     /// A new code for somebody who has not confirmed yet.
-    package func resendConfirmation(_ username: String, client: String) throws -> User? {
+    /// - Returns: where it went, or would have gone: see `destination`.
+    package func resendConfirmation(_ username: String, client: String) throws -> String {
         try requireClient(client)
         let now = clock.now()
-        guard try store.user(username) != nil else { return try unknown() }
-        let changed = try store.update(username) { user -> User in
-            guard var changed = user else { throw UserPoolError.noSuchUser }
+        let changed = try store.update(username) { user -> User? in
+            guard var changed = user else { return try hidden(.noSuchUser) }
             guard changed.status == .unconfirmed else {
                 throw UserPoolError.invalidParameter("User is already confirmed.")
             }
@@ -66,30 +66,52 @@ extension UserPool {
             user = changed
             return changed
         }
-        deliver(changed.username, changed.confirmationCode?.digits ?? "", "confirmation")
-        return changed
+        if let code = changed?.confirmationCode, let changed {
+            deliver(changed.username, code.digits, "confirmation")
+        }
+        return try destination(of: username, changed)
     }
 
-    /// A code by which a new password may be chosen.
-    /// - Returns: `nil` for a user whom the pool pretends to know.
-    package func forgotPassword(_ username: String, client: String) throws -> User? {
+    /// A code by which a new password may be chosen. Who hides its users does not say that there is
+    /// no such user, that he is disabled, or that he has not confirmed.
+    /// - Returns: where it went, or would have gone: see `destination`.
+    package func forgotPassword(_ username: String, client: String) throws -> String {
         try requireClient(client)
         let now = clock.now()
-        guard try store.user(username) != nil else { return try unknown() }
-        let changed = try store.update(username) { user -> User in
-            guard var changed = user else { throw UserPoolError.noSuchUser }
-            guard changed.isEnabled else { throw UserPoolError.disabled }
+        let changed = try store.update(username) { user -> User? in
+            guard var changed = user else { return try hidden(.noSuchUser) }
+            guard changed.isEnabled else { return try hidden(.disabled) }
             guard changed.status == .confirmed || changed.status == .resetRequired else {
-                throw UserPoolError.invalidParameter(
-                    "Cannot reset password for the user as there is no registered/verified email "
-                        + "or phone_number")
+                return try hidden(
+                    .invalidParameter(
+                        "Cannot reset password for the user as there is no registered/verified "
+                            + "email or phone_number"))
             }
             changed.resetCode = Self.code(at: now, Self.resetValidity)
             user = changed
             return changed
         }
-        deliver(changed.username, changed.resetCode?.digits ?? "", "password reset")
-        return changed
+        if let code = changed?.resetCode, let changed {
+            deliver(changed.username, code.digits, "password reset")
+        }
+        return try destination(of: username, changed)
+    }
+
+    /// Where a code goes, as Cognito shows it: the first letters alone. For a name that nobody has,
+    /// and a user without an address, it is made up of the name; always the same, as an address is,
+    /// and nobody but the pool can tell that it is none.
+    package func destination(of username: String, _ user: User?) throws -> String {
+        func masked(_ address: String) -> String? {
+            let parts = address.split(separator: "@")
+            guard parts.count == 2 else { return nil }
+            return "\(parts[0].prefix(1))***@\(parts[1].prefix(1))***"
+        }
+        let key = User.key(username)
+        if let shown = user?.attribute("email").flatMap(masked) ?? masked(key) { return shown }
+        let secret = try keys.load(at: clock.now()).secret
+        let letters = MessageAuthentication.sha256(key: secret, "destination.\(key)".utf8)
+            .map { Character(UnicodeScalar(UInt8(ascii: "a") + $0 % 26)) }
+        return "\(letters[0])***@\(letters[1])***"
     }
 
     /// - Throws: `UserPoolError`.
@@ -107,8 +129,8 @@ extension UserPool {
         attempts.succeeded(username)
     }
 
-    private func unknown() throws(UserPoolError) -> User? {
-        guard definition.hidesUnknownUsers else { throw .noSuchUser }
+    private func hidden(_ error: UserPoolError) throws(UserPoolError) -> User? {
+        guard definition.hidesUnknownUsers else { throw error }
         return nil
     }
 
@@ -128,6 +150,11 @@ extension UserPool {
         }
         let failure = try store.update(username) { user -> UserPoolError? in
             guard var changed = user else { throw UserPoolError.noSuchUser }
+            // Counted as a name is that nobody has (Cognito developer guide, *managing user
+            // existence error responses*).
+            guard changed.isEnabled || place != \User.resetCode else {
+                return definition.hidesUnknownUsers ? .wrongCode : .disabled
+            }
             guard var known = changed[keyPath: place] else { throw refuse(changed) }
             guard known.failures < Self.guesses else { throw UserPoolError.tooManyAttempts }
             guard now < known.expiresAt else { throw UserPoolError.expiredCode }

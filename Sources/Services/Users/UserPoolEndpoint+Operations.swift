@@ -124,18 +124,21 @@ extension UserPoolEndpoint {
                 "UserConfirmed": .bool(user.status == .confirmed),
                 "UserSub": .string(user.subject),
             ]
-            if user.status != .confirmed { answer["CodeDeliveryDetails"] = delivery(to: user) }
+            if user.status != .confirmed {
+                let destination = try pool.destination(of: username, user)
+                answer["CodeDeliveryDetails"] = delivery(to: destination)
+            }
             return answer
         case .confirmSignUp:
             try pool.confirmSignUp(
                 username, code: try call.required("ConfirmationCode"), client: client)
             return [:]
         case .resendConfirmationCode:
-            let user = try pool.resendConfirmation(username, client: client)
-            return ["CodeDeliveryDetails": delivery(to: user)]
+            let destination = try pool.resendConfirmation(username, client: client)
+            return ["CodeDeliveryDetails": delivery(to: destination)]
         case .forgotPassword:
-            let user = try pool.forgotPassword(username, client: client)
-            return ["CodeDeliveryDetails": delivery(to: user)]
+            let destination = try pool.forgotPassword(username, client: client)
+            return ["CodeDeliveryDetails": delivery(to: destination)]
         default:
             try pool.confirmForgotPassword(
                 username, code: try call.required("ConfirmationCode"),
@@ -144,16 +147,10 @@ extension UserPoolEndpoint {
         }
     }
 
-    /// Where a code would have gone, as Cognito shows it: the first letters alone. Somebody whom
-    /// nobody knows gets the same.
-    private func delivery(to user: User?) -> JSONValue {
-        let email = user?.attribute("email") ?? ""
-        let parts = email.split(separator: "@")
-        let shown =
-            parts.count == 2
-            ? "\(parts[0].prefix(1))***@\(parts[1].prefix(1))***" : "\(email.prefix(1))***"
-        return [
-            "AttributeName": "email", "DeliveryMedium": "EMAIL", "Destination": .string(shown),
+    private func delivery(to destination: String) -> JSONValue {
+        [
+            "AttributeName": "email", "DeliveryMedium": "EMAIL",
+            "Destination": .string(destination),
         ]
     }
 
