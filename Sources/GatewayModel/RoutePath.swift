@@ -103,7 +103,9 @@ package struct RoutePath: Equatable, Sendable {
             guard index < words.count else { return nil }
             switch segment {
             case .text(let text):
-                guard PercentEncoding.decode(words[index]) == text else { return nil }
+                // By bytes, as policies do: what merely equals it as Unicode sees it is another.
+                let word = PercentEncoding.decode(words[index])
+                guard word.utf8.elementsEqual(text.utf8) else { return nil }
             case .variable(let name):
                 guard !words[index].isEmpty else { return nil }
                 variables.append((name, PercentEncoding.decode(words[index])))

@@ -88,10 +88,20 @@ package struct RouteTable: Sendable {
     ///
     /// - Parameter path: without the stage, still percent-encoded.
     package static func resource(_ path: Substring, kind: APIKind) -> String {
-        words(of: path, kind).map { word in
-            PercentEncoding.decode(word)
-                .replacing("%", with: "%25").replacing("/", with: "%2F")
-        }.joined(separator: "/")
+        words(of: path, kind).map { escaped(PercentEncoding.decode($0)) }.joined(separator: "/")
+    }
+
+    /// By scalars: a slash with a mark above is no `/` among characters, and is one to a policy.
+    private static func escaped(_ word: String) -> String {
+        var text = String.UnicodeScalarView()
+        for scalar in word.unicodeScalars {
+            switch scalar {
+            case "%": text.append(contentsOf: "%25".unicodeScalars)
+            case "/": text.append(contentsOf: "%2F".unicodeScalars)
+            default: text.append(scalar)
+            }
+        }
+        return String(text)
     }
 
     /// A path's segments, still encoded.
