@@ -94,6 +94,22 @@ import Testing
         #expect(fixture.events.count == 1)
     }
 
+    @Test("a slash too many is one to policies, too")
+    func slashes() throws {
+        let fixture = try GatewayFixture(
+            routes: [
+                "GET /{proxy+}": ["lambda": "F", "authorization": "iam", "integration": "proxy"]
+            ], mode: .audit)
+        for path in ["/prod/orders", "/prod//orders"] {
+            #expect(try fixture.send("GET", path).status == 200)
+        }
+        let asked = fixture.events.map { $0["pathParameters"]?["proxy"]?.stringValue }
+        #expect(asked == ["orders", "/orders"])
+        let judged = fixture.activities.refused.map(\.request.resource)
+        let api = "arn:aws:execute-api:us-east-1:123456789012:shop/prod/GET/"
+        #expect(judged == ["\(api)orders", "\(api)/orders"])
+    }
+
     @Test("a stack that only watches, and one that does not ask")
     func modes() throws {
         let routes: JSONValue = ["POST /orders": ["lambda": "F", "authorization": "iam"]]

@@ -117,8 +117,10 @@ final class GatewayFixture: Sendable {
         usage = GatewayUsage(stateDirectory: state)
         loop = try EventLoop(name: "gateway")
         pool = WorkerPool(name: "gateway", limit: 4)
-        let authorizer = try Authorizer(deployment, mode: mode, clock: clock.clock) { _ in }
         let holder = Holder()
+        let authorizer = try Authorizer(deployment, mode: mode, clock: clock.clock) {
+            holder.see($0)
+        }
         let host = Gateway.Host(loop: loop, pool: pool, clock: clock.clock, usage: usage) {
             holder.see($0)
         }
@@ -135,8 +137,12 @@ final class GatewayFixture: Sendable {
     /// What the gateway told of.
     final class Holder: Sendable {
         private let all = Mutex<[GatewayActivity]>([])
+        private let refusals = Mutex<[Judgement]>([])
         func see(_ activity: GatewayActivity) { all.withLock { $0.append(activity) } }
+        func see(_ judgement: Judgement) { refusals.withLock { $0.append(judgement) } }
         var seen: [GatewayActivity] { all.withLock { $0 } }
+        /// What the policies did not allow.
+        var refused: [Judgement] { refusals.withLock { $0 } }
     }
 
     let activities: Holder

@@ -72,7 +72,7 @@ struct GatewayAuthorization: Sendable {
     private func resource(_ request: GatewayRequest) -> String {
         let path = RouteTable.resource(Gateway.path(of: request, in: api) ?? "/", kind: api.kind)
         return "arn:aws:execute-api:\(region):\(accountID):\(api.id)/\(api.stage)/"
-            + "\(request.method)/\(path.drop { $0 == "/" })"
+            + "\(request.method)/\(path)"
     }
 }
 
