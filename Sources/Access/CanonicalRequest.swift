@@ -80,7 +80,8 @@ package struct CanonicalRequest: Equatable, Sendable {
             .map { String(Substring($0)) }.joined(separator: " ")
     }
 
-    private static func normalized(_ path: String) -> String {
+    /// Without `.`, `..` and doubled slashes.
+    static func normalized(_ path: String) -> String {
         guard path != "/" else { return path }
         var segments: [Substring] = []
         for segment in path.split(separator: "/") {

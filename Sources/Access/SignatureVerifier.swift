@@ -10,6 +10,9 @@ package struct SignatureVerifier: Sendable {
     package var service: String
     /// Whether `.` and `..` in a path are resolved before it is signed.
     package var normalizesPath = true
+    /// Whether a path must be the one that is signed: where requests are told apart by their paths
+    /// as they stand, one signature must not be good for `/a` and `/b/../a`.
+    package var requiresNormalizedPath = false
     /// Whether a session token in the query is part of what is signed.
     package var signsToken = true
     /// Whether old and future dates are refused; frozen test clocks sign with odd ones.
@@ -53,6 +56,9 @@ package struct SignatureVerifier: Sendable {
             MessageAuthentication.isEqual(
                 Array((key.sessionToken ?? "").utf8), Array((signature.sessionToken ?? "").utf8))
         else { throw .unknownKey }
+        if requiresNormalizedPath, CanonicalRequest.normalized(request.path) != request.path {
+            throw .mismatch
+        }
         let canonical = CanonicalRequest(
             request, signedHeaders: signature.signedHeaders, normalizesPath: normalizesPath,
             signsToken: signsToken, payloadHash: try payloadHash(request))

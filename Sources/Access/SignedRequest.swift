@@ -39,12 +39,13 @@ package struct SignedRequest: Equatable, Sendable {
         return true
     }
 
-    /// The query's parameters, percent-decoded, in order.
+    /// The query's parameters, decoded, in order. A `+` is a space and is signed as one, as
+    /// API Gateway does it: who reads it takes it for one.
     package var parameters: [(name: String, value: String)] {
         query.split(separator: "&").map { pair in
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let value = parts.count > 1 ? PercentEncoding.decode(parts[1]) : ""
-            return (PercentEncoding.decode(parts[0]), value)
+            let value = parts.count > 1 ? PercentEncoding.decode(parts[1], plusIsSpace: true) : ""
+            return (PercentEncoding.decode(parts[0], plusIsSpace: true), value)
         }
     }
 

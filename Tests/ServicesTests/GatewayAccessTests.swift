@@ -94,6 +94,23 @@ import Testing
         #expect(fixture.events.count == 1)
     }
 
+    @Test("a signature is good for one path: another that is signed alike is refused")
+    func paths() throws {
+        let fixture = try GatewayFixture(
+            routes: [
+                "POST /orders": ["lambda": "F", "authorization": "iam"],
+                "POST /{proxy+}": ["lambda": "F", "authorization": "iam"],
+            ])
+        let key = try fixture.key("developer")
+        #expect(try fixture.send("POST", "/prod/orders", signedBy: key).status == 200)
+        for path in ["/prod//orders", "/prod/public/../orders", "/prod/./orders"] {
+            #expect(
+                try fixture.send("POST", path, signedBy: key).summary
+                    .hasPrefix("403 InvalidSignatureException The request signature"), "\(path)")
+        }
+        #expect(fixture.events.count == 1)
+    }
+
     @Test("a slash too many is one to policies, too")
     func slashes() throws {
         let fixture = try GatewayFixture(

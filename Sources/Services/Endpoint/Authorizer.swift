@@ -35,9 +35,11 @@ package struct Authorizer: Sendable {
     /// the caller and counts as none; in `off` it is not looked at: an access key that is known
     /// says who calls, and whoever has none is the developer.
     ///
-    /// - Parameter service: as credential scopes name it: `sqs`, `execute-api`.
+    /// - Parameters:
+    ///   - service: as credential scopes name it: `sqs`, `execute-api`.
+    ///   - requiresNormalizedPath: whether the path must be the one that is signed.
     package func caller(
-        of request: HTTPRequest, service: String
+        of request: HTTPRequest, service: String, requiresNormalizedPath: Bool = false
     ) throws(SignatureFailure) -> Caller {
         var caller = Caller(sourceAddress: request.remoteAddress)
         guard mode != .off else {
@@ -47,6 +49,7 @@ package struct Authorizer: Sendable {
         let signed = SignedRequest(request)
         var verifier = SignatureVerifier(region: region, service: service)
         verifier.allowedSkew = skew
+        verifier.requiresNormalizedPath = requiresNormalizedPath
         verifier.signingKey = signingKeys.key
         var principal: Principal?
         do throws(SignatureFailure) {

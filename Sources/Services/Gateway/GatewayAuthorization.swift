@@ -30,7 +30,8 @@ struct GatewayAuthorization: Sendable {
     ) throws(GatewayFailure) -> GatewayCaller.Identity {
         let caller: Caller
         do throws(SignatureFailure) {
-            caller = try authorizer.caller(of: exchange.original, service: Self.service)
+            caller = try authorizer.caller(
+                of: exchange.original, service: Self.service, requiresNormalizedPath: true)
         } catch {
             throw GatewayFailure(error)
         }
