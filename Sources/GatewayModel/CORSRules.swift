@@ -36,7 +36,7 @@ package struct CORSRules: Equatable, Sendable {
     }
 
     /// The answer to a preflight: 204, without permission for an origin that is not named.
-    /// - Parameter routeMethods: the methods of the path's routes, where the rules name none.
+    /// - Parameter routeMethods: what pages may do with the path, where the rules name no methods.
     package func preflight(_ request: GatewayRequest, routeMethods: [String]) -> GatewayResponse {
         var response = GatewayResponse(status: 204)
         guard let origin = request.header("Origin"), let allowed = allowed(origin) else {

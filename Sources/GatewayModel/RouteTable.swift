@@ -79,9 +79,6 @@ package struct RouteTable: Sendable {
         return defaultRoute.map { Match(route: $0, variables: [:]) }
     }
 
-    /// Every route of the path that a request means, whatever its method.
-    package func routes(at path: Substring) -> [Int] { best(at: path).map(\.route) }
-
     /// A path as policies name it, without the slash that it begins with. Spellings that routes
     /// take for the same are the same here: else an escape would lead around a policy. A slash that
     /// was escaped stays so, since it parts nothing.

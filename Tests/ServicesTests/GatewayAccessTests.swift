@@ -211,6 +211,66 @@ import Testing
         #expect(try get(nobody, "good").hasPrefix("500 "))
     }
 
+    struct Preflight: Sendable, CustomTestStringConvertible {
+        var testDescription: String
+        var type = "http"
+        /// Those of which a page may know.
+        var open: [String]
+        var closed: [String] = []
+        var asked: String
+        /// `nil`: the gateway answers nothing.
+        var allowed: String?
+        var status = 204
+    }
+
+    @Test(
+        "a preflight is answered for the route that the real request would take",
+        arguments: [
+            Preflight(
+                testDescription: "a route that is closed beside one for any method", type: "rest",
+                open: ["ANY /orders"], closed: ["DELETE /orders"], asked: "DELETE /orders"),
+            Preflight(
+                testDescription: "the methods beside a route that is closed", type: "rest",
+                open: ["ANY /orders"], closed: ["DELETE /orders"], asked: "PUT /orders",
+                allowed: "GET,HEAD,OPTIONS,PATCH,POST,PUT"),
+            Preflight(
+                testDescription: "a method that has no route", type: "rest",
+                open: ["GET /orders", "POST /orders"], asked: "DELETE /orders",
+                allowed: "GET,OPTIONS,POST"),
+            Preflight(
+                testDescription: "nothing but what is closed", type: "rest", open: ["GET /a"],
+                closed: ["GET /orders"], asked: "GET /orders", status: 403),
+            Preflight(
+                testDescription: "$default", open: ["$default"], asked: "PUT /a/b",
+                allowed: "DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT"),
+            Preflight(
+                testDescription: "$default beside a closed route", open: ["$default"],
+                closed: ["PUT /a"], asked: "GET /a",
+                allowed: "DELETE,GET,HEAD,OPTIONS,PATCH,POST"),
+            Preflight(
+                testDescription: "routes of several paths",
+                open: ["GET /a/{id}", "PUT /{proxy+}"], asked: "PUT /a/1",
+                allowed: "GET,OPTIONS,PUT"),
+            Preflight(
+                testDescription: "a greedy route for OPTIONS",
+                open: ["GET /a/{id}", "OPTIONS /{proxy+}"], asked: "GET /a/1", status: 200),
+        ])
+    func preflights(_ example: Preflight) throws {
+        let routes =
+            example.open.map { (key: $0, value: JSONValue.object(["lambda": "F"])) }
+            + example.closed.map { (key: $0, value: ["lambda": "F", "cors": false]) }
+        let fixture = try GatewayFixture(
+            api: ["type": .string(example.type), "cors": true], routes: .object(JSONObject(routes)))
+        let words = example.asked.split(separator: " ")
+        let answer = try fixture.send(
+            "OPTIONS", "/prod\(words[1])",
+            ["Origin": "https://a", "Access-Control-Request-Method": String(words[0])])
+        #expect(answer.status == example.status)
+        #expect(answer.headers["Access-Control-Allow-Methods"] == example.allowed)
+        let isAllowed = example.allowed != nil
+        #expect((answer.headers["Access-Control-Allow-Origin"] == "*") == isAllowed)
+    }
+
     @Test("pages of other origins: a preflight, an answer, and an error")
     func cors() throws {
         let fixture = try GatewayFixture(

@@ -149,13 +149,20 @@ package final class Gateway: Sendable {
     /// stack's own goes before.
     private func preflight(_ request: GatewayRequest, _ path: Substring) -> GatewayResponse? {
         guard CORSRules.isPreflight(request) else { return nil }
-        let routes = table.routes(at: path).map { api.routes[$0] }
-        guard !routes.contains(where: { $0.method == "OPTIONS" }) else { return nil }
-        let asked = request.header("Access-Control-Request-Method") ?? ""
-        let route = table.match(method: asked, path: path).map { api.routes[$0.route] }
-        guard let cors = route?.cors ?? routes.lazy.compactMap(\.cors).first else { return nil }
-        let methods = routes.filter { $0.cors != nil }.map(\.method)
-        return cors.preflight(request, routeMethods: methods)
+        func route(_ method: String) -> RouteDefinition? {
+            table.match(method: method, path: path).map { api.routes[$0.route] }
+        }
+        guard route("OPTIONS")?.method != "OPTIONS" else { return nil }
+        let open = RouteTable.methods.sorted().compactMap { method in
+            route(method)?.cors.map { (method: method, cors: $0) }
+        }
+        guard let first = open.first else { return nil }
+        let asked = route(request.header("Access-Control-Request-Method") ?? "")
+        // No page may call a route without rules, whatever those beside it let pages do.
+        guard let cors = asked == nil ? first.cors : asked?.cors else {
+            return GatewayResponse(status: 204)
+        }
+        return cors.preflight(request, routeMethods: open.map(\.method))
     }
 
     /// What API Gateway's request validators check, parameters first.
