@@ -35,13 +35,16 @@ import Testing
                         "properties": ["order_id": ["type": "integer", "minimum": 1]],
                     ],
                 ],
+                "POST /any": ["lambda": "F", "requestSchema": ["required": ["order_id"]]],
                 "GET /orders/{id}": [
                     "lambda": "F",
                     "requiredParameters": ["querystring.page", "header.X-Client", "path.id"],
                 ],
             ])
-        func post(_ body: String, _ headers: HTTPHeaders = [:]) throws -> String {
-            try fixture.send("POST", "/prod/orders", headers, body: Array(body.utf8)).summary
+        func post(
+            _ body: String, _ headers: HTTPHeaders = [:], to path: String = "/prod/orders"
+        ) throws -> String {
+            try fixture.send("POST", path, headers, body: Array(body.utf8)).summary
         }
         let invalid = "400 BadRequestException Invalid request body"
         #expect(try post(#"{"order_id": 1}"#) == "200")
@@ -51,6 +54,12 @@ import Testing
         #expect(
             try post(#"{"order_id": 1}"#, ["Content-Type": "text/xml"])
                 == "415 BadRequestException Unsupported Media Type")
+        for (type, answer) in [
+            ("application/json", invalid), ("Application/JSON; charset=utf-8", invalid),
+            ("text/plain", "200"), ("application/x-www-form-urlencoded", "200"),
+        ] {
+            #expect(try post("{}", ["Content-Type": type], to: "/prod/any") == answer, "\(type)")
+        }
         func get(_ target: String, _ headers: HTTPHeaders = [:]) throws -> String {
             try fixture.send("GET", target, headers).summary
         }
@@ -58,7 +67,7 @@ import Testing
         #expect(try get("/prod/orders/1") == missing + "[X-Client, page]")
         #expect(try get("/prod/orders/1?page=", ["X-Client": "c"]) == missing + "[page]")
         #expect(try get("/prod/orders/1?page=2", ["x-client": "c"]) == "200")
-        #expect(fixture.events.count == 2)
+        #expect(fixture.events.count == 4)
     }
 
     @Test("a stage and a route let so many through")

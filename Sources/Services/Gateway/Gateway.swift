@@ -180,9 +180,11 @@ package final class Gateway: Sendable {
             return value?.allSatisfy { $0 == " " || $0 == "\t" } ?? true
         }
         guard missing.isEmpty else { throw .missingParameters(missing.map(\.name).sorted()) }
-        if let schema = route.requestSchema, !schema.accepts(body: request.body) {
-            throw .invalidBody
-        }
+        // A model is one for `application/json`, which is also what a body without a type is.
+        guard let schema = route.requestSchema,
+            request.mediaType ?? "application/json" == "application/json"
+        else { return }
+        guard schema.accepts(body: request.body) else { throw .invalidBody }
     }
 
     private func saveLater() {
