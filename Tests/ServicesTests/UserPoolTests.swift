@@ -264,7 +264,11 @@ import Testing
         #expect(try ask("ana") == "a***@b***")
         #expect(fixture.mail.codes.withLock { $0.count } == 1)
         for name in ["nobody", "bob", "eva"] {
+            let stamp = FileSystem.stamp(of: "\(fixture.folder.path)/users.json")
             let shown = try #require(try ask(name))
+            #expect(
+                FileSystem.stamp(of: "\(fixture.folder.path)/users.json") != stamp,
+                "it takes the same time: the file is written")
             #expect(shown.wholeMatch(of: /[a-z]\*{3}@[a-z]\*{3}/) != nil, "\(shown)")
             #expect(try ask(name.uppercased()) == shown)
         }

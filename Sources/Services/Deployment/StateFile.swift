@@ -33,8 +33,13 @@ struct StateFile: Sendable {
     }
 
     /// Changes what is there, on the disk when this returns; no other process changes it meanwhile.
-    /// A `change` that throws, or leaves everything as it is, writes nothing.
-    func update<R>(_ change: (inout JSONObject) throws -> R) throws -> R {
+    /// A `change` that throws writes nothing.
+    ///
+    /// - Parameter evenUnchanged: whether it is written, too, when `change` leaves everything as it
+    ///   is: for callers who must not learn that by the time that it takes.
+    func update<R>(
+        evenUnchanged: Bool = false, _ change: (inout JSONObject) throws -> R
+    ) throws -> R {
         try FileSystem.makeDirectory(FileSystem.parent(of: path))
         let lock = try FileDescriptor(updating: "\(path).lock", creating: true)
         guard try lock.lock(milliseconds: Self.patience) else {
@@ -43,7 +48,7 @@ struct StateFile: Sendable {
         let old = try read()
         var json = old ?? JSONObject()
         let result = try change(&json)
-        if json != old {
+        if evenUnchanged || json != old {
             let text = JSONValue.object(json).serialized(pretty: true) + "\n"
             try FileSystem.replace(path, with: Array(text.utf8))
         }

@@ -57,7 +57,8 @@ extension UserPool {
     package func resendConfirmation(_ username: String, client: String) throws -> String {
         try requireClient(client)
         let now = clock.now()
-        let changed = try store.update(username) { user -> User? in
+        let isHiding = definition.hidesUnknownUsers
+        let changed = try store.update(username, evenUnchanged: isHiding) { user -> User? in
             guard var changed = user else { return try hidden(.noSuchUser) }
             guard changed.status == .unconfirmed else {
                 throw UserPoolError.invalidParameter("User is already confirmed.")
@@ -78,7 +79,8 @@ extension UserPool {
     package func forgotPassword(_ username: String, client: String) throws -> String {
         try requireClient(client)
         let now = clock.now()
-        let changed = try store.update(username) { user -> User? in
+        let isHiding = definition.hidesUnknownUsers
+        let changed = try store.update(username, evenUnchanged: isHiding) { user -> User? in
             guard var changed = user else { return try hidden(.noSuchUser) }
             guard changed.isEnabled else { return try hidden(.disabled) }
             guard changed.status == .confirmed || changed.status == .resetRequired else {

@@ -44,10 +44,12 @@ package struct UserStore: Sendable {
 
     /// Changes one user, on the disk when this returns. `change` gets `nil` if there is none, and
     /// leaves `nil` to remove it; if it throws, nothing is written.
+    ///
+    /// - Parameter evenUnchanged: whether that takes as long when nothing changes.
     package func update<R>(
-        _ username: String, _ change: (inout User?) throws -> R
+        _ username: String, evenUnchanged: Bool = false, _ change: (inout User?) throws -> R
     ) throws -> R {
-        try file.update { json in
+        try file.update(evenUnchanged: evenUnchanged) { json in
             let key = User.key(username)
             var members = json["users"]?.objectValue ?? JSONObject()
             var user = try members[key].map { try Self.user($0, key, file.path) }
