@@ -51,25 +51,6 @@ package struct MetricBatch: Sendable {
         return sets.count - 1
     }
 
-    /// The values that a dimension has in the metrics of a namespace, sorted.
-    package func values(of dimension: String, in namespace: String) -> [String] {
-        var values: [String] = []
-        for set in sets where set.key.metric.namespace == namespace {
-            // Metrics of one thing mostly come in a row.
-            guard let value = set.key.metric[dimension: dimension], value != values.last
-            else { continue }
-            values.append(value)
-        }
-        guard values.count > 1 else { return values }
-        values.sort()
-        var last: String?
-        values.removeAll { value in
-            defer { last = value }
-            return value == last
-        }
-        return values
-    }
-
     /// Everything gathered, oldest first; the batch is empty afterwards.
     package mutating func drain() -> [Datapoint] {
         defer { self = MetricBatch() }

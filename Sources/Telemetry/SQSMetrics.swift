@@ -3,10 +3,9 @@ import JSON
 /// The namespace `AWS/SQS`: what happens to a queue, and what lies in it.
 package enum SQSMetrics {
     package static let namespace = "AWS/SQS"
-    package static let queueDimension = "QueueName"
 
     package static func metric(_ name: String, queue: String) -> Metric {
-        Metric(namespace, name, [Dimension(queueDimension, queue)])
+        Metric(namespace, name, [Dimension("QueueName", queue)])
     }
 
     /// What lies in the queue at this moment.

@@ -3,7 +3,7 @@ import JSON
 /// What happened to one queue within one second, before it becomes datapoints: a server has tens of
 /// thousands of calls a second, most of them on one queue.
 package struct SQSTally: Sendable {
-    private let queue: String
+    package let queue: String
     private let time: Timestamp
     private var sends = StatisticSet()
     private var sizes = StatisticSet()

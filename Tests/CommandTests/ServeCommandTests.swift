@@ -242,6 +242,20 @@ import Testing
         #expect(serve.end(by: SIGTERM) == 0)
     }
 
+    @Test("serve writes how deep a queue is that nobody uses")
+    func idleDepth() throws {
+        try deploy()
+        #expect(try run(["send", "Failures", "x"]).status == 0)
+        try FileManager.default.removeItem(atPath: folder.path + "/.msorch/metrics")
+        let serve = try RunningServe(in: folder.path)
+        let isWritten = eventually {
+            let metrics = (try? run(["metrics", "Failures"]).output) ?? ""
+            return metrics.contains("ApproximateNumberOfMessagesVisible")
+        }
+        #expect(isWritten, "\(serve.words)")
+        #expect(serve.end(by: SIGTERM) == 0)
+    }
+
     @Test("an alarm under serve: told by its log, in the history, and to its function")
     func alarm() throws {
         let alarm = """

@@ -68,8 +68,6 @@ import Testing
                 batch.record(Metric("Mine", "M", []), 1, .count, at: time)
             }
         }
-        #expect(batch.values(of: "QueueName", in: "AWS/SQS") == names)
-        #expect(batch.values(of: "QueueName", in: "Mine").isEmpty)
         #expect(batch.count == 2 * queues + 2)
         let drained = batch.drain()
         #expect(batch.isEmpty)

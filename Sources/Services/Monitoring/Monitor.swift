@@ -11,6 +11,12 @@ package final class Monitor: Sendable {
         var metrics = MetricBatch()
         /// Of the queue that was last heard of; not among the metrics yet.
         var tally: SQSTally?
+        /// Queues that something happened to since the last flush.
+        var changed: Set<String> = []
+        /// When queues were last used; those of the last six hours.
+        var lastUse: [String: Timestamp] = [:]
+        /// The minute in which all queues were looked at.
+        var lookMinute: Int64?
         var lines: [FunctionLogLine] = []
         var lastFlush: UInt64 = 0
         var schedule: Schedule?
@@ -18,8 +24,10 @@ package final class Monitor: Sendable {
         var isScheduled = false
 
         mutating func settleTally() {
-            for datapoint in tally?.datapoints ?? [] { metrics.record(datapoint) }
-            tally = nil
+            guard let tally else { return }
+            changed.insert(tally.queue)
+            for datapoint in tally.datapoints { metrics.record(datapoint) }
+            self.tally = nil
         }
     }
 
@@ -29,6 +37,8 @@ package final class Monitor: Sendable {
 
     /// Log lines wait no longer than this, so that others can follow them.
     private static let logInterval = Duration.milliseconds(200)
+    /// SQS tells of a queue for so long after its last use.
+    private static let activeTime = Duration.seconds(6 * 3600)
 
     /// Lines that wait for a disk that is full; the oldest go first.
     static let waitingLines = 10_000
@@ -52,6 +62,15 @@ package final class Monitor: Sendable {
     package func observe(_ activity: QueueActivity) {
         let now = clock.now()
         state.withLock { state in
+            switch activity.kind {
+            case .taken:
+                state.changed.insert(activity.queue)
+                return
+            case .polled:
+                state.lastUse[activity.queue] = now
+                return
+            case .sent, .received, .deleted: break
+            }
             if state.tally?.takes(activity.queue, at: now) != true {
                 state.settleTally()
                 state.tally = SQSTally(activity.queue, at: now)
@@ -60,6 +79,7 @@ package final class Monitor: Sendable {
             case .sent(let bytes): state.tally?.sent(messageBytes: bytes)
             case .received(let count): state.tally?.received(count)
             case .deleted(let count): state.tally?.deleted(count)
+            case .taken, .polled: break
             }
         }
     }
@@ -128,26 +148,71 @@ package final class Monitor: Sendable {
     }
 
     /// Writes everything, and how deep the queues are that something happened to.
-    package func flush(_ queues: QueueDirectory) throws {
+    ///
+    /// - Parameter isWatching: whether this is called all the time; once a minute it writes then
+    ///   how deep all the others are that hold messages, or were used within six hours.
+    package func flush(_ queues: QueueDirectory, isWatching: Bool = false) throws {
         let logs = Result { try flushLogs() }
-        try flushMetrics(queues)
+        try flushMetrics(queues, isWatching: isWatching)
         try logs.get()
     }
 
-    private func flushMetrics(_ queues: QueueDirectory) throws {
-        var metrics = state.withLock { state in
+    private func flushMetrics(_ queues: QueueDirectory, isWatching: Bool) throws {
+        let minute = clock.now().seconds / 60
+        var (metrics, changed, isDue) = state.withLock { state in
             state.settleTally()
-            defer { state.metrics = MetricBatch() }
-            return state.metrics
+            defer {
+                state.metrics = MetricBatch()
+                state.changed = []
+                if isWatching { state.lookMinute = minute }
+            }
+            return (state.metrics, state.changed, isWatching && state.lookMinute != minute)
         }
-        for name in metrics.values(of: SQSMetrics.queueDimension, in: SQSMetrics.namespace) {
+        recordDepths(of: changed, isChanged: true, queues, &metrics)
+        if isDue {
+            let names = Set((try? queues.names()) ?? [])
+            recordDepths(of: names.subtracting(changed), isChanged: false, queues, &metrics)
+            let now = clock.now()
+            state.withLock { state in
+                state.lastUse = state.lastUse.filter { name, time in
+                    names.contains(name) && now - time < Self.activeTime
+                }
+            }
+        }
+        var datapoints = metrics.drain()
+        do throws(SystemError) {
+            try metricStore.append(&datapoints)
+        } catch {
+            state.withLock { state in
+                for datapoint in datapoints.suffix(Self.waitingDatapoints) {
+                    state.metrics.record(datapoint)
+                }
+            }
+            throw error
+        }
+    }
+
+    /// - Parameter isChanged: whether something happened to them; others are left out that are
+    ///   empty and were not used for long, as by SQS.
+    private func recordDepths(
+        of names: Set<String>, isChanged: Bool, _ queues: QueueDirectory,
+        _ metrics: inout MetricBatch
+    ) {
+        for name in names.sorted() {
             // A queue may have gone meanwhile; its counts are no longer anybody's business.
             guard let known = try? queues.queue(name).depth() else { continue }
             let now = clock.now()
+            let counts = known.counts
+            let isUsed = isChanged || counts.visible + counts.inFlight + counts.delayed > 0
+            let lastUse = state.withLock { state in
+                if isUsed { state.lastUse[name] = now }
+                return state.lastUse[name]
+            }
+            guard let lastUse, now - lastUse < Self.activeTime else { continue }
             var depth = SQSMetrics.depth(
-                queue: name, visible: Int(clamping: known.counts.visible),
-                notVisible: Int(clamping: known.counts.inFlight),
-                delayed: Int(clamping: known.counts.delayed),
+                queue: name, visible: Int(clamping: counts.visible),
+                notVisible: Int(clamping: counts.inFlight),
+                delayed: Int(clamping: counts.delayed),
                 oldestAge: known.oldestSent.map { now - $0 }, time: now)
             switch known.groups {
             case .fair(let noisy, let visible, let inFlight):
@@ -160,17 +225,6 @@ package final class Monitor: Sendable {
             case nil: break
             }
             for datapoint in depth { metrics.record(datapoint) }
-        }
-        var datapoints = metrics.drain()
-        do throws(SystemError) {
-            try metricStore.append(&datapoints)
-        } catch {
-            state.withLock { state in
-                for datapoint in datapoints.suffix(Self.waitingDatapoints) {
-                    state.metrics.record(datapoint)
-                }
-            }
-            throw error
         }
     }
 

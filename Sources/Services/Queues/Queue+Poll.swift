@@ -30,9 +30,9 @@ extension Queue {
         let deliveries = try waitAndReceive(
             upTo: limit, timeoutSeconds: timeoutSeconds, wait: wait, attempt: attempt,
             movingTo: directory, interruption: interruption, isCancelled: isCancelled)
-        if isCounted || !deliveries.isEmpty {
-            observe(QueueActivity(queue: name, kind: .received(deliveries.count)))
-        }
+        let isReceive = isCounted || !deliveries.isEmpty
+        observe(
+            QueueActivity(queue: name, kind: isReceive ? .received(deliveries.count) : .polled))
         return deliveries
     }
 

@@ -8,6 +8,10 @@ package struct QueueActivity: Sendable {
         /// 0: an empty receive.
         case received(Int)
         case deleted(Int)
+        /// Messages of another queue came, which is no send.
+        case taken
+        /// Somebody looked for messages, and nobody counts that.
+        case polled
     }
 
     package var queue: String

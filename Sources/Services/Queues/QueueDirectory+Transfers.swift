@@ -31,6 +31,7 @@ extension QueueDirectory {
                         let arriving = session.state.queue.arriving(messages, at: session.now)
                         try session.append(.take(from: origin, number: number, arriving))
                     }
+                    taker.observe(QueueActivity(queue: known.target, kind: .taken))
                 }
             } catch JournalError.removed, QueueError.noSuchQueue {
                 unreachable.insert(known.target)  // gone since

@@ -53,7 +53,7 @@ final class Housekeeping: Sendable {
 
     private func flush() {
         do {
-            try server.host.monitor.flush(server.host.queues)
+            try server.host.monitor.flush(server.host.queues, isWatching: true)
         } catch {
             server.host.warn("Metrics and logs could not be written: \(error)")
         }
