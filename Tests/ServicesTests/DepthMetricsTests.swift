@@ -77,6 +77,14 @@ import Testing
         #expect(try visible(in: "Q") == [1])
     }
 
+    @Test("a message from after now, by a clock that stepped back, has no age")
+    func steppedBack() throws {
+        try send()
+        clock.step(.seconds(-30))
+        try monitor.flush(queues)
+        #expect(try values("ApproximateAgeOfOldestMessage", of: "Q") == [0])
+    }
+
     @Test("an empty queue counts as active for six hours after its last use, polls included")
     func inactive() throws {
         #expect(try queues.queue("Q").receive(upTo: 1, wait: .zero).isEmpty)

@@ -213,7 +213,7 @@ package final class Monitor: Sendable {
                 queue: name, visible: Int(clamping: counts.visible),
                 notVisible: Int(clamping: counts.inFlight),
                 delayed: Int(clamping: counts.delayed),
-                oldestAge: known.oldestSent.map { now - $0 }, time: now)
+                oldestAge: known.oldestSent.map { max(.zero, now - $0) }, time: now)
             switch known.groups {
             case .fair(let noisy, let visible, let inFlight):
                 depth += SQSMetrics.fairness(
