@@ -7,6 +7,9 @@ package struct FileStamp: Equatable, Sendable {
     let size: Int64
     let seconds: Int64
     let nanoseconds: Int64
+
+    /// When it was written to, since the Unix epoch.
+    package var modifiedMilliseconds: Int64 { seconds * 1000 + nanoseconds / 1_000_000 }
 }
 
 /// Whole-file and folder operations.

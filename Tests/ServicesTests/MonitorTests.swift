@@ -33,6 +33,22 @@ import Testing
         #expect(entries.first?.event.message == "\(more)")
     }
 
+    @Test("an environment that began days ago goes on being read", arguments: [1, 40])
+    func longLife(days: Int) throws {
+        let folder = try TemporaryFolder("monitor")
+        let now = StackClock().now()
+        let began = now - .seconds(Int64(days) * 86_400)
+        let stream = "\(began.date.split(separator: "-").joined(separator: "/"))/[$LATEST]0a"
+        let store = LogStore(stateDirectory: folder.path)
+        var lines = [began, now].map {
+            FunctionLogLine(functionName: "F", stream: stream, time: $0, text: $0.iso8601)
+        }
+        try store.append(&lines)
+        var position = LogStore.Position()
+        let entries = try store.read("F", from: now - .seconds(60), after: &position)
+        #expect(entries.map(\.event.message) == [now.iso8601])
+    }
+
     @Test("metrics wait for a disk that takes none, and so many at the most")
     func metricsWait() throws {
         let folder = try TemporaryFolder("monitor")

@@ -68,9 +68,12 @@ package struct LogStore: Sendable {
         var entries: [Entry] = []
         for function in try functionNames() where functionName == nil || function == functionName {
             let group = "\(folder)/\(function)"
-            for day in try FileSystem.list(group) where day >= start.date {
+            for day in try FileSystem.list(group) {
                 for file in try FileSystem.list("\(group)/\(day)") {
-                    try read("\(group)/\(day)/\(file)", function, file, start, &position, &entries)
+                    let path = "\(group)/\(day)/\(file)"
+                    // The day is that of the stream's beginning: what is old may go on.
+                    guard day >= start.date || Self.isWritten(path, since: start) else { continue }
+                    try read(path, function, file, start, &position, &entries)
                 }
             }
         }
@@ -78,6 +81,12 @@ package struct LogStore: Sendable {
         return entries.enumerated()
             .sorted { ($0.element.event.time, $0.offset) < ($1.element.event.time, $1.offset) }
             .map(\.element)
+    }
+
+    /// The file system's clock is coarse, and may lag a little behind.
+    private static func isWritten(_ path: String, since start: Timestamp) -> Bool {
+        guard let stamp = FileSystem.stamp(of: path) else { return false }
+        return stamp.modifiedMilliseconds + 1000 >= start.milliseconds
     }
 
     private func read(
