@@ -37,15 +37,19 @@ extension Command {
                 return statistic
             }
             let now = StackClock().now()
+            // Whole periods: a part of one would be shown as if it were all.
+            let step = Int64(period) * 1000
+            let start = Timestamp(
+                milliseconds: (now - span).milliseconds.flooredToMultiple(of: step))
             let datapoints = try MetricStore(stateDirectory: invocation.stateDirectory)
-                .read(from: now - span, to: now + .seconds(1))
+                .read(from: start, to: now + .seconds(1))
             let rows = MetricSeries.all(datapoints).compactMap { metric, series -> MetricRow? in
                 guard let name = metric.resource else { return nil }
                 let unit = datapoints.first { $0.metric == metric }?.unit ?? .none
                 return MetricRow(
                     metric: metric, name: name, unit: unit, series: series,
                     statistic: statistic ?? metric.usualStatistic, period: period,
-                    start: now - span, end: now)
+                    start: start, end: now)
             }
             let wanted = try names(invocation, known: Set(rows.map(\.name)))
             let shown = rows.filter { row in
