@@ -39,9 +39,13 @@ package enum Statistic: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// The statistic of these values; `nil` where there are none.
+    /// The statistic of these values; `nil` where there are none, or it is beyond all numbers.
     package func value(of set: StatisticSet) -> Double? {
-        guard !set.isEmpty else { return nil }
+        guard !set.isEmpty, let value = number(of: set), value.isFinite else { return nil }
+        return value
+    }
+
+    private func number(of set: StatisticSet) -> Double? {
         switch self {
         case .sum: return set.sum
         case .average: return set.average

@@ -109,6 +109,8 @@ import Testing
         "sparklines",
         arguments: [
             ([0, 1, 2], "▁▄█"), ([nil, 5, nil], "·█·"), ([0, 0], "▁▁"), ([], ""),
+            ([.infinity, 1, .nan], "·█·"), ([-1.7e308, 0, 1.7e308], "▁▄█"),
+            ([0, .leastNonzeroMagnitude], "▁█"),
         ] as [([Double?], String)])
     func sparklines(values: [Double?], expected: String) {
         let drawn = Sparkline.draw(values, width: 6)

@@ -4,6 +4,9 @@ import StackModel
 import Telemetry
 
 extension Command {
+    /// Of each metric, as for CloudWatch's GetMetricData.
+    private static let mostDatapoints = 100_800
+
     static let metrics = Command(
         path: ["metrics"], abstract: "Shows what functions, queues and routes did, over time.",
         arguments: [
@@ -37,6 +40,14 @@ extension Command {
                 return statistic
             }
             let now = StackClock().now()
+            let count = span.components.seconds / Int64(period) + 1
+            guard count <= mostDatapoints else {
+                throw CommandError(
+                    .usage,
+                    "--period \(period) makes \(count) datapoints of each metric; "
+                        + "\(mostDatapoints) is the most.",
+                    hint: "A longer --period or a shorter --since makes fewer.")
+            }
             // Whole periods: a part of one would be shown as if it were all.
             let step = Int64(period) * 1000
             let start = Timestamp(
