@@ -14,6 +14,21 @@ import Testing
         #expect(try FileSystem.list(folder.path) == ["file"])
     }
 
+    @Test("lines are the same in blocks of any size", arguments: [1, 2, 3, 7, 4096])
+    func lines(blockBytes: Int) throws {
+        let folder = try TemporaryFolder()
+        let path = "\(folder.path)/lines"
+        for text in ["", "\n", "a", "a\n", "\n\nab\n\ncdefghijk\nl\nmn", "abcdefgh\n\n"] {
+            try FileSystem.replace(path, with: Array(text.utf8))
+            var lines: [String] = []
+            try FileSystem.readLines(path, blockBytes: blockBytes) {
+                lines.append(String(decoding: $0, as: UTF8.self))
+            }
+            #expect(lines == text.split(separator: "\n").map(String.init))
+        }
+        #expect(throws: SystemError.self) { try FileSystem.readLines(path + "x") { _ in } }
+    }
+
     @Test("a lock held elsewhere is seen, and its holder named")
     func locks() throws {
         let folder = try TemporaryFolder()

@@ -26,18 +26,19 @@ package struct MetricStore: Sendable {
 
     /// The datapoints from `start` (included) to `end` (excluded), as they were written. A line
     /// that a crash has cut is passed over.
-    package func read(from start: Timestamp, to end: Timestamp) throws(SystemError) -> [Datapoint] {
+    ///
+    /// - Parameter metrics: `nil` is all.
+    package func read(
+        from start: Timestamp, to end: Timestamp, of metrics: Set<Metric>? = nil
+    ) throws(SystemError) -> [Datapoint] {
         guard FileSystem.isDirectory(folder) else { return [] }
+        let filter = DatapointFilter(from: start, to: end, of: metrics)
         var datapoints: [Datapoint] = []
         for name in try FileSystem.list(folder) {
             let day = name.prefix(10)
             guard day >= start.date, day <= end.date else { continue }
-            for line in try FileSystem.read("\(folder)/\(name)").split(separator: 0x0A) {
-                guard let json = try? JSONValue.parse(Array(line)),
-                    let datapoint = Datapoint(json: json), datapoint.time >= start,
-                    datapoint.time < end
-                else { continue }
-                datapoints.append(datapoint)
+            try FileSystem.readLines("\(folder)/\(name)") { line in
+                if let datapoint = filter.datapoint(line: line) { datapoints.append(datapoint) }
             }
         }
         return datapoints
