@@ -24,6 +24,11 @@ package struct AlarmTransition: Equatable, Sendable {
     package var to: AlarmStateValue
     package var reason: String
     package var time: Timestamp
+    /// When the alarm was made; `nil` where nobody said so. One of its name may have been before.
+    package var created: Timestamp?
+
+    /// What it led to.
+    package var state: AlarmState { AlarmState(value: to, reason: reason, since: time) }
 
     package init(
         alarm: String, from: AlarmStateValue, to: AlarmStateValue, reason: String, time: Timestamp
@@ -36,20 +41,25 @@ package struct AlarmTransition: Equatable, Sendable {
     }
 
     package var json: JSONValue {
-        [
+        var json: JSONObject = [
             "timestamp": .int(time.milliseconds), "alarm": .string(alarm),
             "from": .string(from.rawValue), "to": .string(to.rawValue), "reason": .string(reason),
         ]
+        json["created"] = created.map { .int($0.milliseconds) }
+        return .object(json)
     }
 
+    /// - Returns: `nil` for what is no transition, or from before all time.
     package init?(json: JSONValue) {
-        guard let time = json["timestamp"]?.intValue, let alarm = json["alarm"]?.stringValue,
+        guard let time = json["timestamp"]?.intValue, time >= 0,
+            let alarm = json["alarm"]?.stringValue,
             let from = json["from"]?.stringValue.flatMap(AlarmStateValue.init(rawValue:)),
             let to = json["to"]?.stringValue.flatMap(AlarmStateValue.init(rawValue:)),
             let reason = json["reason"]?.stringValue
         else { return nil }
         self.init(
             alarm: alarm, from: from, to: to, reason: reason, time: Timestamp(milliseconds: time))
+        created = json["created"]?.intValue.map { Timestamp(milliseconds: $0) }
     }
 }
 
@@ -84,34 +94,32 @@ package struct AlarmMonitor: Sendable {
         return transition
     }
 
-    /// What a watcher would have seen from `start` to `end`: a look at each tick, and one at `end`
-    /// itself, which covers the whole periods before it.
+    /// What a watcher sees at each tick after `start`, up to `end`: at whole minutes, or whole ten
+    /// seconds, and never in between, where CloudWatch does not look.
     package mutating func watch(
-        _ series: MetricSeries, from start: Timestamp, to end: Timestamp
+        _ series: MetricSeries, after start: Timestamp, upTo end: Timestamp
     ) -> [AlarmTransition] {
+        guard start < end else { return [] }
         let tick = Int64(definition.tickSeconds) * 1000
         let folded = series.folded(periodSeconds: definition.tickSeconds)
         var transitions: [AlarmTransition] = []
         var at = start.milliseconds.flooredToMultiple(of: tick) + tick
-        while at < end.milliseconds {
+        while at <= end.milliseconds {
             if let change = look(at: folded, end: Timestamp(milliseconds: at)) {
                 transitions.append(change)
             }
             at += tick
         }
-        if let change = look(at: series, end: end) { transitions.append(change) }
         return transitions
     }
 }
 
 /// What changed lately.
 package enum AlarmHistory {
-    /// Where `alarm` stands after its last change; `nil` if it never changed.
+    /// Where `alarm`, made at that time, stands after its last change; `nil` if it never changed.
     package static func state(
-        of alarm: String, after transitions: [AlarmTransition]
+        of alarm: String, created: Timestamp?, after transitions: [AlarmTransition]
     ) -> AlarmState? {
-        transitions.last { $0.alarm == alarm }.map {
-            AlarmState(value: $0.to, reason: $0.reason, since: $0.time)
-        }
+        transitions.last { $0.alarm == alarm && $0.created == created }?.state
     }
 }

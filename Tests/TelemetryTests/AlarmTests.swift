@@ -62,14 +62,14 @@ import Testing
         let series = MetricSeries([point(30, 0), point(90, 2), point(250, 0)])
         var monitor = AlarmMonitor(definition, .initial(at: Timestamp(milliseconds: 0)))
         let end = Timestamp(milliseconds: 600_000)
-        let changes = monitor.watch(series, from: Timestamp(milliseconds: 0), to: end)
+        let changes = monitor.watch(series, after: Timestamp(milliseconds: 0), upTo: end)
         #expect(changes.map(\.to) == [.ok, .alarm, .ok])
         #expect(
             changes[1].reason
                 == "Threshold Crossed: 1 datapoint [2.0 (01/01/70 00:01:00)] was greater than the "
                 + "threshold (0.0).")
         #expect(monitor.state.since == changes[2].time)
-        let again = monitor.watch(series, from: monitor.state.since, to: end)
+        let again = monitor.watch(series, after: monitor.state.since, upTo: end)
         #expect(again.isEmpty)
     }
 

@@ -5,7 +5,7 @@ import Telemetry
 
 extension Command {
     static let alarms = Command(
-        path: ["alarms"], abstract: "Judges the stack's alarms by its metrics, up to now.",
+        path: ["alarms"], abstract: "Judges the stack's alarms, and shows how they look now.",
         examples: [
             "msorch alarms", "msorch alarms --output json | jq '.[] | select(.state == \"ALARM\")'",
         ],

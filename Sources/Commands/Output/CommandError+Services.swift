@@ -24,6 +24,11 @@ extension CommandError {
         case let error as JournalError: self.init(error, queue: nil)
         case let error as SystemError: self.init(error)
         case let error as StateFileError: self.init(error)
+        case .busy(let holder) as AlarmError:
+            let who = holder.map { "Process \($0)" } ?? "Another process"
+            self.init(
+                .inputOutput, "\(who) has been judging the alarms for over 5 seconds.",
+                hint: holder.map { "See 'ps -p \($0)'." })
         case let error as CredentialError: self.init(error)
         case let error as UserPoolError: self.init(error)
         case let error as QueueRecordError:

@@ -116,9 +116,11 @@ package struct Deployer: ~Copyable {
             try UserPool.keys(pool, stateDirectory: stateDirectory).ensure(at: clock.now())
         }
         try RuntimeClients.install(in: "\(stateDirectory)/runtimes")
+        let now = clock.now()
         var deployment = Deployment(
-            stateDirectory: stateDirectory, stack: plan.stack, code: code,
-            deployedAt: clock.now(), removing: plan.removing)
+            stateDirectory: stateDirectory, stack: plan.stack, code: code, deployedAt: now,
+            removing: plan.removing,
+            alarms: AlarmLife.all(of: plan.stack, after: current, now: now))
         if plan.isEmpty, code == current?.code {
             return try reconcileQueues(plan.stack)  // what a cut deploy may have left
         }

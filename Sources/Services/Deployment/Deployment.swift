@@ -21,6 +21,7 @@ package struct Deployment: Sendable {
     package var deployedAt: Timestamp
     /// Queues that are no longer part of the stack, and may not be gone yet.
     package var removing: [String]
+    package var alarms: [String: AlarmLife] = [:]
 
     static func path(_ stateDirectory: String) -> String { "\(stateDirectory)/deployment.json" }
 
@@ -44,7 +45,12 @@ package struct Deployment: Sendable {
             code: Dictionary(members.map { ($0.key, Code(json: $0.value)) }) { $1 },
             deployedAt: json["deployedAt"]?.stringValue.flatMap { Timestamp(iso8601: $0) }
                 ?? Timestamp(milliseconds: 0),
-            removing: (json["removing"]?.arrayValue ?? []).compactMap(\.stringValue))
+            removing: (json["removing"]?.arrayValue ?? []).compactMap(\.stringValue),
+            alarms: Dictionary(
+                (json["alarms"]?.objectValue?.members ?? []).compactMap { name, life in
+                    AlarmLife(json: life).map { (name, $0) }
+                }
+            ) { $1 })
     }
 
     /// Makes this the deployment, in one step.
@@ -60,6 +66,10 @@ package struct Deployment: Sendable {
             "functions": .object(
                 JSONObject(code.sorted { $0.key < $1.key }.map { ($0.key, $0.value.json) })),
         ]
+        if !alarms.isEmpty {
+            json["alarms"] = .object(
+                JSONObject(alarms.sorted { $0.key < $1.key }.map { ($0.key, $0.value.json) }))
+        }
         if !removing.isEmpty { json["removing"] = .array(removing.map { .string($0) }) }
         return .object(json)
     }

@@ -1,18 +1,29 @@
+import JSON
 import Telemetry
 
 /// Judges a server's alarms, says what changed, and has their functions told.
 struct AlarmWatch: Sendable {
-    /// Alarms are looked at so often, as by CloudWatch.
-    private static let interval = Duration.seconds(60)
-    /// Where an alarm's period is shorter than a minute.
-    private static let shortInterval = Duration.seconds(10)
+    private let server: StackServer
+    /// Since when it looks all the time.
+    private let start: Timestamp
 
-    let server: StackServer
+    init(server: StackServer) {
+        self.server = server
+        start = server.host.clock.now()
+    }
 
     /// How long until the next look.
     var interval: Duration {
         let alarms = AlarmStore.definitions(server.runtime.deployment.stack)
-        return alarms.contains { $0.periodSeconds < 60 } ? Self.shortInterval : Self.interval
+        return Self.interval(
+            at: server.host.clock.now(), tickSeconds: alarms.map(\.tickSeconds).min() ?? 60)
+    }
+
+    /// As soon as the next tick may be judged.
+    static func interval(at now: Timestamp, tickSeconds: Int) -> Duration {
+        let tick = Int64(tickSeconds) * 1000
+        let judged = (now - AlarmStore.lag).milliseconds
+        return .milliseconds(judged.flooredToMultiple(of: tick) + tick - judged)
     }
 
     /// Looks once; may block.
@@ -25,7 +36,7 @@ struct AlarmWatch: Sendable {
         }
         do {
             let evaluation = try AlarmStore(stateDirectory: deployment.stateDirectory)
-                .evaluate(deployment, now: host.clock.now()) { change in
+                .evaluate(deployment, now: host.clock.now(), watchedSince: start) { change in
                     for trouble in actions.run(change) { host.warn(trouble) }
                 }
             for transition in evaluation.transitions {

@@ -25,7 +25,10 @@ final class Housekeeping: Sendable {
 
     func start() {
         repeating(every: { Self.flushInterval }) { $0.flush() }
-        repeating(every: { [alarms] in alarms.interval }) { $0.alarms.judge() }
+        repeating(every: { [alarms] in alarms.interval }) {
+            $0.flush()  // what was measured up to now counts
+            $0.alarms.judge()
+        }
         repeating(every: { Self.queueInterval }) {
             $0.keepQueues()
             ProcessEnvironment.giveBackMemory()
