@@ -23,7 +23,7 @@ package enum MissingDataTreatment: String, Sendable, CaseIterable {
     case notBreaching
 }
 
-/// An alarm on one metric: `datapointsToAlarm` (M) of `evaluationPeriods` (N).
+/// An alarm on one metric: `neededDatapoints` (M) of `evaluationPeriods` (N).
 package struct AlarmDefinition: Equatable, Sendable {
     package var name: String
     /// What it means; empty if nobody said.
@@ -32,7 +32,8 @@ package struct AlarmDefinition: Equatable, Sendable {
     package var statistic: Statistic
     package var periodSeconds: Int
     package var evaluationPeriods: Int
-    package var datapointsToAlarm: Int
+    /// `nil` is all, without a word of it in reasons.
+    package var datapointsToAlarm: Int?
     package var threshold: Double
     package var comparison: ComparisonOperator
     package var treatMissingData: MissingDataTreatment
@@ -53,10 +54,14 @@ package struct AlarmDefinition: Equatable, Sendable {
         self.statistic = statistic
         self.periodSeconds = periodSeconds
         self.evaluationPeriods = evaluationPeriods
-        self.datapointsToAlarm = min(datapointsToAlarm ?? evaluationPeriods, evaluationPeriods)
+        self.datapointsToAlarm = datapointsToAlarm
         self.threshold = threshold
         self.comparison = comparison
         self.treatMissingData = treatMissingData
+    }
+
+    package var neededDatapoints: Int {
+        min(datapointsToAlarm ?? evaluationPeriods, evaluationPeriods)
     }
 
     /// How many periods are looked at: more than N, so that late and thin data is not missing data.

@@ -45,12 +45,12 @@ extension AlarmDefinition {
             AlarmJudgement(state: state, datapoints: real, filled: filled)
         }
 
-        if breaching >= datapointsToAlarm { return judged(.alarm) }
+        if breaching >= neededDatapoints { return judged(.alarm) }
         if missing == 0 { return judged(.ok) }
         switch treatMissingData {
         case .breaching:
             return judged(
-                breaching + missing >= datapointsToAlarm ? .alarm : .ok, filled: missing)
+                breaching + missing >= neededDatapoints ? .alarm : .ok, filled: missing)
         case .notBreaching:
             return judged(.ok, filled: missing)
         case .ignore:
@@ -61,7 +61,7 @@ extension AlarmDefinition {
             // All there is breaches, but it is too little: not an alarm until the oldest of it is
             // as old as M periods, since what is missing may only be late.
             let oldest = recent.reversed().lastIndexFromNewest { $0 != nil } ?? 0
-            return judged(oldest + 1 >= datapointsToAlarm ? .alarm : nil)
+            return judged(oldest + 1 >= neededDatapoints ? .alarm : nil)
         }
     }
 }

@@ -21,22 +21,21 @@ package enum AlarmReason {
             result += "no datapoints were received for \(periods)"
         } else {
             let all = judgement.datapoints.count
-            let isPlain =
-                speaking.count == all
-                && definition.datapointsToAlarm == definition.evaluationPeriods
+            let isPlain = speaking.count == all && definition.datapointsToAlarm == nil
             result +=
                 isPlain
                 ? datapoints(speaking.count)
-                : "\(speaking.count) out of the last \(datapoints(all))"
-            let shown = speaking.map { "\($0.value) (\(stamp($0.start)))" }
+                : "\(speaking.count) out of the last \(all) datapoints"
+            let shown = speaking.map { "\(number($0.value)) (\(stamp($0.start)))" }
             result += " [\(shown.joined(separator: ", "))] \(were(speaking.count)) "
             result += state == .alarm ? "" : "not "
-            result += "\(words(definition.comparison)) the threshold (\(definition.threshold))"
+            result += "\(words(definition.comparison)) the threshold "
+            result += "(\(number(definition.threshold)))"
             if !isPlain {
                 let needed =
                     state == .alarm
-                    ? definition.datapointsToAlarm
-                    : definition.evaluationPeriods - definition.datapointsToAlarm + 1
+                    ? definition.neededDatapoints
+                    : definition.evaluationPeriods - definition.neededDatapoints + 1
                 let change = state == .alarm ? "OK -> ALARM" : "ALARM -> OK"
                 result += " (minimum \(datapoints(needed)) for \(change) transition)"
             }
@@ -53,6 +52,22 @@ package enum AlarmReason {
 
     private static func datapoints(_ count: Int) -> String {
         count == 1 ? "1 datapoint" : "\(count) datapoints"
+    }
+
+    /// As Java writes a double: `21.5`, `8.60604416E8`, `1.0E-4`.
+    private static func number(_ value: Double) -> String {
+        let size = value.magnitude
+        guard value.isFinite, size != 0, size < 1e-3 || size >= 1e7 else { return "\(value)" }
+        let parts = "\(size)".split(separator: "e")
+        let (whole, fraction) = (parts[0].prefix { $0 != "." }, parts[0].drop { $0 != "." })
+        let all = whole + fraction.dropFirst()
+        let leadingZeros = all.prefix { $0 == "0" }.count
+        var digits = all.dropFirst(leadingZeros)
+        while digits.count > 1, digits.last == "0" { digits.removeLast() }
+        let exponent =
+            (parts.count > 1 ? Int(parts[1]) ?? 0 : 0) + whole.count - 1 - leadingZeros
+        let rest = digits.count > 1 ? digits.dropFirst() : "0"
+        return "\(value < 0 ? "-" : "")\(digits.prefix(1)).\(rest)E\(exponent)"
     }
 
     private static func were(_ count: Int) -> String { count == 1 ? "was" : "were" }

@@ -73,6 +73,59 @@ import Testing
         #expect(again.isEmpty)
     }
 
+    private static func reason(
+        _ values: [Double], needed: Int?, periods: Int = 1, threshold: Double = 1
+    ) -> String? {
+        let definition = AlarmDefinition(
+            name: "a", metric: Metric("N", "M"), statistic: .sum, periodSeconds: 60,
+            evaluationPeriods: periods, datapointsToAlarm: needed, threshold: threshold,
+            comparison: .greaterThanThreshold, treatMissingData: .ignore)
+        let points = values.enumerated().map { index, value in
+            MetricSeries.Point(
+                time: Timestamp(milliseconds: Int64(index) * 60_000), values: StatisticSet(value))
+        }
+        var monitor = AlarmMonitor(definition, .initial(at: Timestamp(milliseconds: 0)))
+        let end = Timestamp(milliseconds: Int64(values.count) * 60_000)
+        return monitor.look(at: MetricSeries(points), end: end)?.reason
+    }
+
+    @Test("reasons have the long form where datapointsToAlarm is set")
+    func reasons() {
+        #expect(
+            Self.reason([2], needed: nil)
+                == "Threshold Crossed: 1 datapoint [2.0 (01/01/70 00:00:00)] was greater than the "
+                + "threshold (1.0).")
+        #expect(
+            Self.reason([2], needed: 1)
+                == "Threshold Crossed: 1 out of the last 1 datapoints [2.0 (01/01/70 00:00:00)] was "
+                + "greater than the threshold (1.0) (minimum 1 datapoint for OK -> ALARM "
+                + "transition).")
+        #expect(
+            Self.reason([2, 0], needed: 2, periods: 2)
+                == "Threshold Crossed: 1 out of the last 2 datapoints [0.0 (01/01/70 00:01:00)] was "
+                + "not greater than the threshold (1.0) (minimum 1 datapoint for ALARM -> OK "
+                + "transition).")
+        #expect(
+            Self.reason([2, 3], needed: 2, periods: 2)
+                == "Threshold Crossed: 2 out of the last 2 datapoints [3.0 (01/01/70 00:01:00), "
+                + "2.0 (01/01/70 00:00:00)] were greater than the threshold (1.0) (minimum 2 "
+                + "datapoints for OK -> ALARM transition).")
+    }
+
+    @Test(
+        "reasons write numbers as Java does",
+        arguments: [
+            (860_604_416, "8.60604416E8"), (10_000_000, "1.0E7"), (9_999_999.5, "9999999.5"),
+            (-12_345_678, "-1.2345678E7"), (0.001, "0.001"), (0.00012, "1.2E-4"),
+            (0.00001, "1.0E-5"), (0.000999, "9.99E-4"), (1e23, "1.0E23"), (1.5e300, "1.5E300"),
+            (0, "0.0"), (99.95, "99.95"), (1e-300, "1.0E-300"),
+        ])
+    func numbers(value: Double, text: String) {
+        let reason = Self.reason([value], needed: nil, threshold: value) ?? ""
+        #expect(reason.contains("[\(text) ("), "\(reason)")
+        #expect(reason.hasSuffix("the threshold (\(text))."), "\(reason)")
+    }
+
     @Test("an alarm of a stack, in its short and its long form")
     func definitions() throws {
         let short = try JSONValue.parse(
