@@ -148,7 +148,9 @@ package struct Deployer: ~Copyable {
     private func createQueues(_ stack: Stack) throws {
         let existing = try Set(queues.names())
         for queue in stack.queues where !existing.contains(queue.name) {
-            try queues.create(queue.name, queue.settings)
+            // Who takes whose dead letters was checked as the stack wants it; the queue that takes
+            // them may hear of that after this.
+            try queues.create(queue.name, queue.settings, checksRedrive: false)
         }
     }
 

@@ -7,10 +7,13 @@ import QueueModel
 extension QueueDirectory {
     /// Makes a queue. A name that ends in `.fifo` makes it a FIFO queue.
     ///
-    /// - Parameter waitsAfterRemoval: whether a name whose queue was removed within a minute is
-    ///   refused (`QueueError.deletedRecently`), as AWS refuses it.
+    /// - Parameters:
+    ///   - waitsAfterRemoval: whether a name whose queue was removed within a minute is refused
+    ///     (`QueueError.deletedRecently`), as AWS refuses it.
+    ///   - checksRedrive: whether the dead-letter queue must take this one's dead letters by now.
     package func create(
-        _ name: String, _ settings: QueueSettings, waitsAfterRemoval: Bool = false
+        _ name: String, _ settings: QueueSettings, waitsAfterRemoval: Bool = false,
+        checksRedrive: Bool = true
     ) throws {
         guard Self.isValid(name), name.hasSuffix(".fifo") == settings.isFIFO else {
             throw QueueError.invalidName(name)
@@ -20,7 +23,7 @@ extension QueueDirectory {
         let lock = try takeLivesLock()
         defer { lock.unlock() }
         try checkIsFree(name)
-        try checkRedrive(from: name, settings)
+        if checksRedrive { try checkRedrive(from: name, settings) }
         if waitsAfterRemoval { try checkCooldown(name) }
         // Made under a name that no queue can have, and then there at once, wholly.
         let path = hiddenPath(

@@ -1,0 +1,59 @@
+import JSON
+import Posix
+import QueueModel
+import StackModel
+import TestSupport
+import Testing
+
+@testable import Services
+
+/// What a deploy does to queues and code, step by step.
+@Suite struct DeployerTests {
+    private let folder: TemporaryFolder
+    private let clock = SteppedClock()
+    private let queues: QueueDirectory
+
+    init() throws {
+        folder = try TemporaryFolder("deployer")
+        var environment = QueueEnvironment()
+        environment.clock = clock.clock
+        queues = QueueDirectory(stateDirectory: folder.path + "/state", environment: environment)
+    }
+
+    private var state: String { folder.path + "/state" }
+
+    private func write(_ name: String, _ text: String) throws {
+        let path = "\(folder.path)/\(name)"
+        try FileSystem.makeDirectory(FileSystem.parent(of: path))
+        try FileSystem.replace(path, with: Array(text.utf8))
+    }
+
+    /// - Parameters:
+    ///   - meanwhile: runs once it is known what is to be done.
+    ///   - beforeSwitch: runs while it is done, before the new deployment stands.
+    private func deploy(
+        queues wanted: JSONValue = [:], functions: JSONValue = [:], force: Bool = false,
+        meanwhile: () throws -> Void = {}, beforeSwitch: @escaping @Sendable () -> Void = {}
+    ) throws {
+        let file: JSONValue = ["name": "s", "queues": wanted, "lambdas": functions]
+        let clock = clock.clock
+        let deployer = try Deployer(
+            stateDirectory: state, queues: queues,
+            clock: StackClock {
+                beforeSwitch()
+                return clock.now()
+            }, onWait: { _ in })
+        let plan = try deployer.plan(file, folder: folder.path)
+        try meanwhile()
+        try deployer.apply(plan, force: force) { _ in }
+    }
+
+    @Test("a new queue may send dead letters to one that takes them from this deploy on")
+    func allowedWithIt() throws {
+        let redrive: JSONValue = ["redrive": ["deadLetterQueue": "D", "maxReceiveCount": 2]]
+        try deploy(queues: ["A": redrive, "D": ["redriveAllow": ["A"]]])
+        try deploy(queues: ["A": redrive, "B": redrive, "D": ["redriveAllow": ["A", "B"]]])
+        #expect(try queues.queue("B").settings.redrivePolicy?.deadLetterQueue == "D")
+        #expect(try queues.queue("D").settings.redriveAllow == .queues(["A", "B"]))
+    }
+}
