@@ -56,4 +56,29 @@ import Testing
         #expect(try queues.queue("B").settings.redrivePolicy?.deadLetterQueue == "D")
         #expect(try queues.queue("D").settings.redriveAllow == .queues(["A", "B"]))
     }
+
+    @Test("what is sent to a queue while a deploy is about to remove it is not lost")
+    func filledMeanwhile() throws {
+        try deploy(queues: ["A": [:], "Old": [:]])
+        let old = try queues.queue("Old")
+        let error = #expect(throws: DeploymentError.self) {
+            try deploy(
+                queues: ["A": [:]],
+                beforeSwitch: {
+                    _ = try? old.send([SendEntry(escapedBody: [0x61], size: 1)])
+                })
+        }
+        guard case .filledMeanwhile(let kept)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(kept.map(\.queue) == ["Old"])
+        #expect(kept.map(\.count) == [1])
+        #expect(try queues.queue("Old").messageCount == 1)
+        #expect(try Deployment.load(state)?.stack.queues.map(\.name) == ["A"], "the rest is done")
+
+        #expect(throws: DeploymentError.self) { try deploy(queues: ["A": [:]]) }
+        try deploy(queues: ["A": [:]], force: true)
+        #expect(try queues.names() == ["A"])
+    }
 }

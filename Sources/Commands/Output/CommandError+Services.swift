@@ -128,12 +128,21 @@ extension CommandError {
                     + lines.suffix(8).map { "  \($0)" }.joined(separator: "\n"),
                 hint: "Nothing was changed: the old deployment stands.")
         case .holdsMessages(let queues):
-            let list = queues.map { "'\($0.queue)' holds \($0.count)" }.joined(separator: ", ")
             self.init(
-                .refused, "Queues that would be removed hold messages: \(list).",
+                .refused, "Queues that would be removed hold messages: \(Self.list(queues)).",
                 hint: "Nothing was changed. --force removes them with their messages.")
+        case .filledMeanwhile(let queues):
+            self.init(
+                .refused,
+                "The stack is deployed, but queues that were to be removed got messages "
+                    + "meanwhile: \(Self.list(queues)).",
+                hint: "They are kept. 'msorch deploy --force' removes them with their messages.")
         case .interrupted: self.init(.failure, "Interrupted; the old deployment stands.")
         }
+    }
+
+    private static func list(_ queues: [(queue: String, count: UInt64)]) -> String {
+        queues.map { "'\($0.queue)' holds \($0.count)" }.joined(separator: ", ")
     }
 
     private init(_ error: HTTPClient.Failure) {

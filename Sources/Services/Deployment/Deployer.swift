@@ -101,6 +101,8 @@ package struct Deployer: ~Copyable {
     /// deploy finishes what is left.
     ///
     /// - Parameter force: removes queues although they hold messages.
+    /// - Throws: `DeploymentError.filledMeanwhile` if all is done but the removal of queues that
+    ///   got messages after the first look.
     package func apply(_ plan: Plan, force: Bool, progress: (String) -> Void) throws {
         if !force { try refuseLosses(plan) }
         try createQueues(plan.stack)
@@ -129,12 +131,30 @@ package struct Deployer: ~Copyable {
             Array((deployment.json.serialized() + "\n").utf8),
             to: "\(stateDirectory)/deployments.jsonl")
         try reconcileQueues(plan.stack)
-        for queue in plan.removing { try queues.remove(queue, force: true) }
+        let kept = try removeQueues(plan.removing, force: force)
         if !plan.removing.isEmpty {
-            deployment.removing = []
+            deployment.removing = kept.map(\.queue)
             try deployment.save()
         }
         try removeOldCode(deployment)
+        if !kept.isEmpty { throw DeploymentError.filledMeanwhile(kept) }
+    }
+
+    /// - Returns: those that hold messages by now, which nobody has agreed to lose.
+    private func removeQueues(
+        _ names: [String], force: Bool
+    ) throws -> [(queue: String, count: UInt64)] {
+        var kept: [(queue: String, count: UInt64)] = []
+        for name in names {
+            do {
+                try queues.remove(name, force: force)
+            } catch QueueError.holdsMessages(_, let count) {
+                kept.append((name, count))
+            } catch QueueError.noSuchQueue {
+                continue  // somebody was quicker
+            }
+        }
+        return kept
     }
 
     private func refuseLosses(_ plan: Plan) throws {

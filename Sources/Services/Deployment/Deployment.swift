@@ -128,5 +128,7 @@ package enum DeploymentError: Error, Sendable {
     case packagesFailed(function: String, output: String)
     /// Queues that would be removed, and what they hold.
     case holdsMessages([(queue: String, count: UInt64)])
+    /// Everything is deployed, but for queues to be removed that got messages meanwhile.
+    case filledMeanwhile([(queue: String, count: UInt64)])
     case interrupted
 }
