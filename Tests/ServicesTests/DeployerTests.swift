@@ -81,4 +81,33 @@ import Testing
         try deploy(queues: ["A": [:]], force: true)
         #expect(try queues.names() == ["A"])
     }
+
+    /// What a deploy that was killed before its end leaves.
+    private func leaveRemoval(of queue: String) throws {
+        var deployment = try #require(try Deployment.load(state))
+        deployment.removing = [queue]
+        try deployment.save()
+    }
+
+    @Test("a removal that was cut is finished, and no later queue of that name is removed")
+    func cutRemoval() throws {
+        try queues.create("Old", QueueSettings())
+        clock.step(.seconds(1))
+        try deploy(queues: ["A": [:]])
+        try leaveRemoval(of: "Old")
+        try deploy(queues: ["A": [:]])
+        #expect(try queues.names() == ["A"])
+
+        // Killed after the removal: the name is free.
+        try leaveRemoval(of: "Old")
+        clock.step(.seconds(1))
+        try queues.create("Old", QueueSettings())
+        try deploy(queues: ["A": [:], "B": [:]])
+        #expect(try queues.names() == ["A", "B", "Old"])
+
+        // And if nothing is to be done, the name is forgotten.
+        try leaveRemoval(of: "Gone")
+        try deploy(queues: ["A": [:], "B": [:]])
+        #expect(try Deployment.load(state)?.removing == [])
+    }
 }

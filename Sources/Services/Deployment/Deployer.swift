@@ -89,12 +89,22 @@ package struct Deployer: ~Copyable {
         file["security"] = try Self.withKeySet(file["security"], folder: folder)
         let stack = Stack(json: .object(file))
         let wanted = Set(stack.queues.map(\.name))
-        let before = (current?.stack.queues.map(\.name) ?? []) + (current?.removing ?? [])
+        let before = (current?.stack.queues.map(\.name) ?? []) + leftQueues()
         let existing = try Set(queues.names())
         return Plan(
             stack: stack, diff: StackDiff(from: try present(beside: stack), to: stack),
             interpreters: interpreters, folders: folders,
             removing: before.filter { !wanted.contains($0) && existing.contains($0) })
+    }
+
+    /// Queues that a deploy before was to remove, without those that somebody has made since.
+    private func leftQueues() -> [String] {
+        guard let current else { return [] }
+        return current.removing.filter { name in
+            // What cannot be read is not new.
+            let created = try? queues.queue(name).statistics().created
+            return created.map { $0 <= current.deployedAt } ?? true
+        }
     }
 
     /// Carries a plan out. A crash at any point leaves the old or the new deployment; the next
@@ -124,7 +134,8 @@ package struct Deployer: ~Copyable {
             removing: plan.removing,
             alarms: AlarmLife.all(of: plan.stack, after: current, now: now))
         if plan.isEmpty, code == current?.code {
-            return try reconcileQueues(plan.stack)  // what a cut deploy may have left
+            try reconcileQueues(plan.stack)  // what a cut deploy may have left
+            return try forgetRemovals()
         }
         try deployment.save()
         try FileSystem.appendLines(
@@ -155,6 +166,14 @@ package struct Deployer: ~Copyable {
             }
         }
         return kept
+    }
+
+    /// A deploy that was killed after it had removed queues still names them: others of these names
+    /// are not its business.
+    private func forgetRemovals() throws {
+        guard var current, !current.removing.isEmpty else { return }
+        current.removing = []
+        try current.save()
     }
 
     private func refuseLosses(_ plan: Plan) throws {
