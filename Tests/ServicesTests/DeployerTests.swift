@@ -82,6 +82,25 @@ import Testing
         #expect(try queues.names() == ["A"])
     }
 
+    private static let function: JSONValue = ["runtime": "provided.al2023", "code": "."]
+
+    private func codeFolder(of function: String) throws -> String {
+        let stack = try #require(try Deployment.load(state)?.stack)
+        let hash = try #require(stack.functions.first { $0.key == function }?.codeSHA256)
+        return "\(state)/functions/\(function)/\(hash)"
+    }
+
+    @Test("code that holds the state folder is deployed without it")
+    func codeAroundState() throws {
+        try write("bootstrap", "#!/bin/sh\n")
+        try write(".msorch/credentials", "{}")
+        try deploy(functions: ["F": Self.function])
+        let first = try codeFolder(of: "F")
+        #expect(try FileSystem.list(first) == ["bootstrap"])
+        try deploy(queues: ["A": [:]], functions: ["F": Self.function])
+        #expect(try codeFolder(of: "F") == first, "the same code has the same digest")
+    }
+
     /// What a deploy that was killed before its end leaves.
     private func leaveRemoval(of queue: String) throws {
         var deployment = try #require(try Deployment.load(state))

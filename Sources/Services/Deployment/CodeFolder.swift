@@ -7,15 +7,17 @@ struct CodeFolder {
     static let byteLimit = 262_144_000
     private static let fileLimit = 20_000
     private static let depthLimit = 32
-    /// Left out: what interpreters write themselves, and version control.
-    private static let ignored: Set<String> = ["__pycache__", ".git", ".DS_Store"]
+    /// Left out: what interpreters write themselves, version control, and what msorch keeps.
+    private static let ignored: Set<String> = ["__pycache__", ".git", ".DS_Store", ".msorch"]
 
     let path: String
     /// Relative, sorted.
     let files: [String]
     let sha256: String
 
-    init(function: String, path: String) throws {
+    /// - Parameter stateDirectory: absolute; left out, whatever it is called: it has the stack's
+    ///   keys, and changes with each deploy.
+    init(function: String, path: String, stateDirectory: String) throws {
         guard FileSystem.isDirectory(path) else {
             throw DeploymentError.noCode(function: function, path: path)
         }
@@ -26,6 +28,7 @@ struct CodeFolder {
             {
                 let relative = folder + name
                 if FileSystem.isDirectory("\(path)/\(relative)") {
+                    if FileSystem.absolute("\(path)/\(relative)") == stateDirectory { continue }
                     if depth < Self.depthLimit { try visit("\(relative)/", depth + 1) }
                 } else {
                     found.append(relative)

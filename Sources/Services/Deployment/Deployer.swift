@@ -71,7 +71,8 @@ package struct Deployer: ~Copyable {
         var lambdas = json["lambdas"]?.objectValue ?? JSONObject()
         for function in Stack(json: json).functions {
             let path = function.code.hasPrefix("/") ? function.code : "\(folder)/\(function.code)"
-            let code = try CodeFolder(function: function.key, path: path)
+            let code = try CodeFolder(
+                function: function.key, path: path, stateDirectory: stateDirectory)
             folders[function.key] = code
             var value = lambdas[function.key]?.objectValue ?? JSONObject()
             value["codeSha256"] = .string(code.sha256)
