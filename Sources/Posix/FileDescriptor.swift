@@ -116,6 +116,9 @@ package struct FileDescriptor: ~Copyable, Sendable {
         guard retrying({ fdatasync(rawValue) }) == 0 else { throw .last("fdatasync") }
     }
 
+    /// Lets what was written so far go to the disk; whether it is there, a sync tells.
+    borrowing func beginSync() { _ = msorch_begin_sync(rawValue) }
+
     /// Takes the exclusive `flock`, or says that somebody else holds it.
     package borrowing func tryLock() throws(SystemError) -> Bool {
         if retrying({ flock(rawValue, LOCK_EX | LOCK_NB) }) == 0 { return true }

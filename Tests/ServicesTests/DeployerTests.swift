@@ -101,6 +101,21 @@ import Testing
         #expect(try codeFolder(of: "F") == first, "the same code has the same digest")
     }
 
+    @Test("code that is edited while it is deployed is not kept under the digest of what it was")
+    func codeEditedMeanwhile() throws {
+        try write("bootstrap", "#!/bin/sh\n")
+        #expect(throws: DeploymentError.self) {
+            try deploy(
+                functions: ["F": Self.function],
+                meanwhile: { try write("bootstrap", "#!/bin/bash\n") })
+        }
+        #expect(try Deployment.load(state) == nil)
+        #expect(try FileSystem.list(state + "/functions/F").isEmpty)
+        try deploy(functions: ["F": Self.function])
+        let copy = try codeFolder(of: "F") + "/bootstrap"
+        #expect(try FileSystem.read(copy) == Array("#!/bin/bash\n".utf8))
+    }
+
     /// What a deploy that was killed before its end leaves.
     private func leaveRemoval(of queue: String) throws {
         var deployment = try #require(try Deployment.load(state))

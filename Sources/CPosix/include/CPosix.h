@@ -136,6 +136,11 @@ static inline int msorch_exchange(const char *one, const char *other) {
     return (int)syscall(SYS_renameat2, AT_FDCWD, one, AT_FDCWD, other, 2U /* RENAME_EXCHANGE */);
 }
 
+// The whole file's pages begin to go to the disk. A hint: who must know calls fsync.
+static inline int msorch_begin_sync(int file) {
+    return (int)syscall(SYS_sync_file_range, file, 0L, 0L, 2U /* SYNC_FILE_RANGE_WRITE */);
+}
+
 static inline int msorch_pidfd_open(pid_t pid) {
     return (int)syscall(SYS_pidfd_open, pid, 0U);
 }

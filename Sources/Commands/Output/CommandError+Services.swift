@@ -110,6 +110,10 @@ extension CommandError {
                 hint: "The issuer offers them at its jwks_uri; keep them in a file.")
         case .codeTooLarge(let function, let limit):
             self.init(.usage, "The code of '\(function)' is larger than \(limit) bytes.")
+        case .codeChanged(let function):
+            self.init(
+                .refused, "The code of '\(function)' changed while it was deployed.",
+                hint: "Nothing was changed: the old deployment stands. Deploy again.")
         case .noInterpreter(let function, let runtime, let programs):
             self.init(
                 .notFound,

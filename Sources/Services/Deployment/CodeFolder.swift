@@ -11,6 +11,8 @@ struct CodeFolder {
     private static let ignored: Set<String> = ["__pycache__", ".git", ".DS_Store", ".msorch"]
 
     let path: String
+    private let function: String
+    private let stateDirectory: String
     /// Relative, sorted.
     let files: [String]
     let sha256: String
@@ -22,6 +24,8 @@ struct CodeFolder {
             throw DeploymentError.noCode(function: function, path: path)
         }
         self.path = path
+        self.function = function
+        self.stateDirectory = stateDirectory
         var found: [String] = []
         func visit(_ folder: String, _ depth: Int) throws {
             for name in try FileSystem.list("\(path)/\(folder)") where !Self.ignored.contains(name)
@@ -54,7 +58,8 @@ struct CodeFolder {
         sha256 = Digest.sha256Hex(list)
     }
 
-    /// Puts a copy at `target`, whole or not at all. Not an error if it is there.
+    /// Puts a copy at `target`, whole and durable or not at all. Not an error if it is there.
+    /// - Throws: `DeploymentError.codeChanged` if the files are not what they were.
     func copy(to target: String) throws {
         guard !FileSystem.isDirectory(target) else { return }
         let temporary = "\(target).new-\(ProcessEnvironment.processID)"
@@ -65,6 +70,12 @@ struct CodeFolder {
             try FileSystem.makeDirectory(FileSystem.parent(of: copy))
             try FileSystem.copyFile("\(path)/\(file)", to: copy)
         }
-        try FileSystem.rename(temporary, to: target)
+        let copied = try CodeFolder(
+            function: function, path: temporary, stateDirectory: stateDirectory)
+        guard copied.sha256 == sha256 else {
+            try FileSystem.removeTree(temporary)
+            throw DeploymentError.codeChanged(function: function)
+        }
+        try FileSystem.settle(temporary, as: target)
     }
 }

@@ -120,6 +120,8 @@ package enum DeploymentError: Error, Sendable {
     case unreadable(String, String)
     case noCode(function: String, path: String)
     case codeTooLarge(function: String, limit: Int)
+    /// Somebody changed it after the deploy had begun.
+    case codeChanged(function: String)
     /// The token issuer's key set cannot be used, and why.
     case noKeySet(String, String)
     case noInterpreter(function: String, runtime: String, programs: [String])

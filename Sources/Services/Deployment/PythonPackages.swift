@@ -34,7 +34,7 @@ struct PythonPackages {
         }
     }
 
-    /// Installs into `target`, whole or not at all. Not an error if it is there.
+    /// Installs into `target`, whole and durable or not at all. Not an error if it is there.
     func install(in target: String, progress: (String) -> Void) throws {
         guard !FileSystem.isDirectory(target) else { return }
         let temporary = "\(target).new-\(ProcessEnvironment.processID)"
@@ -55,7 +55,7 @@ struct PythonPackages {
             throw DeploymentError.packagesFailed(
                 function: function, output: String(decoding: outcome.error, as: UTF8.self))
         }
-        try FileSystem.rename(temporary, to: target)
+        try FileSystem.settle(temporary, as: target)
     }
 
     /// Exits with 0 if every requirement is met, with 3 if not. Lines that are more than a
