@@ -106,11 +106,12 @@ import Testing
         try write("bootstrap", "#!/bin/sh\n")
         #expect(throws: DeploymentError.self) {
             try deploy(
-                functions: ["F": Self.function],
+                queues: ["A": [:]], functions: ["F": Self.function],
                 meanwhile: { try write("bootstrap", "#!/bin/bash\n") })
         }
         #expect(try Deployment.load(state) == nil)
         #expect(try FileSystem.list(state + "/functions/F").isEmpty)
+        #expect(try queues.names().isEmpty, "nothing was changed")
         try deploy(functions: ["F": Self.function])
         let copy = try codeFolder(of: "F") + "/bootstrap"
         #expect(try FileSystem.read(copy) == Array("#!/bin/bash\n".utf8))

@@ -116,7 +116,6 @@ package struct Deployer: ~Copyable {
     ///   got messages after the first look.
     package func apply(_ plan: Plan, force: Bool, progress: (String) -> Void) throws {
         if !force { try refuseLosses(plan) }
-        try createQueues(plan.stack)
         var code: [String: Deployment.Code] = [:]
         for function in plan.stack.functions {
             code[function.key] = try prepare(function, plan, progress)
@@ -138,6 +137,7 @@ package struct Deployer: ~Copyable {
             try reconcileQueues(plan.stack)  // what a cut deploy may have left
             return try forgetRemovals()
         }
+        try createQueues(plan.stack)
         try deployment.save()
         try FileSystem.appendLines(
             Array((deployment.json.serialized() + "\n").utf8),
