@@ -117,6 +117,26 @@ import Testing
         #expect(try FileSystem.read(copy) == Array("#!/bin/bash\n".utf8))
     }
 
+    @Test("the code of a deployment stays while an invocation of it may run")
+    func oldCode() throws {
+        var folders: [String] = []
+        func deploy(_ version: Int) throws {
+            try write("bootstrap", "#!/bin/sh\n# \(version)\n")
+            try self.deploy(functions: ["F": Self.function])
+            folders.append(try codeFolder(of: "F"))
+        }
+        for version in 0..<4 {
+            try deploy(version)
+            clock.step(.seconds(60))
+        }
+        #expect(folders.allSatisfy(FileSystem.isDirectory))
+
+        // 0 and 1 were replaced 16 and 15 minutes before.
+        clock.step(.seconds(13 * 60))
+        try deploy(4)
+        #expect(folders.map(FileSystem.isDirectory) == [false, false, true, true, true])
+    }
+
     /// What a deploy that was killed before its end leaves.
     private func leaveRemoval(of queue: String) throws {
         var deployment = try #require(try Deployment.load(state))

@@ -9,7 +9,7 @@ import StackModel
 package struct Deployer: ~Copyable {
     private static let lockPause: UInt32 = 20_000
 
-    private let stateDirectory: String
+    let stateDirectory: String
     let queues: QueueDirectory
     private let clock: StackClock
     private let lock: FileDescriptor?
@@ -141,7 +141,7 @@ package struct Deployer: ~Copyable {
         try deployment.save()
         try FileSystem.appendLines(
             Array((deployment.json.serialized() + "\n").utf8),
-            to: "\(stateDirectory)/deployments.jsonl")
+            to: historyPath)
         try reconcileQueues(plan.stack)
         let kept = try removeQueues(plan.removing, force: force)
         if !plan.removing.isEmpty {
@@ -221,25 +221,5 @@ package struct Deployer: ~Copyable {
             try packages.install(in: "\(folder)/\(name)") { progress("  \($0)") }
         }
         return Deployment.Code(interpreter: interpreter, packages: name)
-    }
-
-    /// Keeps the code of this deployment and of the one before: it may still run.
-    private func removeOldCode(_ deployment: Deployment) throws {
-        let root = "\(stateDirectory)/functions"
-        var kept: Set<String> = []
-        for deployment in [deployment, current].compactMap({ $0 }) {
-            for function in deployment.stack.functions {
-                kept.insert("\(function.key)/\(function.codeSHA256 ?? "")")
-                let packages = deployment.code[function.key]?.packages
-                if let packages { kept.insert("\(function.key)/\(packages)") }
-            }
-        }
-        guard FileSystem.isDirectory(root) else { return }  // a stack of queues alone
-        for key in try FileSystem.list(root) {
-            for name in try FileSystem.list("\(root)/\(key)") where !kept.contains("\(key)/\(name)")
-            {
-                try FileSystem.removeTree("\(root)/\(key)/\(name)")
-            }
-        }
     }
 }

@@ -38,19 +38,7 @@ package struct Deployment: Sendable {
         guard json["format"]?.intValue == format else {
             throw DeploymentError.unreadable(path, "it is of another version of msorch")
         }
-        let members = json["functions"]?.objectValue?.members ?? []
-        return Deployment(
-            stateDirectory: FileSystem.absolute(stateDirectory),
-            stack: Stack(json: json["stack"] ?? .null),
-            code: Dictionary(members.map { ($0.key, Code(json: $0.value)) }) { $1 },
-            deployedAt: json["deployedAt"]?.stringValue.flatMap { Timestamp(iso8601: $0) }
-                ?? Timestamp(milliseconds: 0),
-            removing: (json["removing"]?.arrayValue ?? []).compactMap(\.stringValue),
-            alarms: Dictionary(
-                (json["alarms"]?.objectValue?.members ?? []).compactMap { name, life in
-                    AlarmLife(json: life).map { (name, $0) }
-                }
-            ) { $1 })
+        return Deployment(json: json, stateDirectory: FileSystem.absolute(stateDirectory))
     }
 
     /// Makes this the deployment, in one step.
@@ -94,6 +82,24 @@ package struct Deployment: Sendable {
                 packages: code?.packages.map { "\(folder)/\($0)" },
                 interpreter: code?.interpreter, credentials: credentials)
         }
+    }
+}
+
+extension Deployment {
+    /// - Parameter json: what `json` gave.
+    init(json: JSONValue, stateDirectory: String) {
+        let members = json["functions"]?.objectValue?.members ?? []
+        self.init(
+            stateDirectory: stateDirectory, stack: Stack(json: json["stack"] ?? .null),
+            code: Dictionary(members.map { ($0.key, Code(json: $0.value)) }) { $1 },
+            deployedAt: json["deployedAt"]?.stringValue.flatMap { Timestamp(iso8601: $0) }
+                ?? Timestamp(milliseconds: 0),
+            removing: (json["removing"]?.arrayValue ?? []).compactMap(\.stringValue),
+            alarms: Dictionary(
+                (json["alarms"]?.objectValue?.members ?? []).compactMap { name, life in
+                    AlarmLife(json: life).map { (name, $0) }
+                }
+            ) { $1 })
     }
 }
 
