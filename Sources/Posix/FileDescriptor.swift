@@ -67,6 +67,14 @@ package struct FileDescriptor: ~Copyable, Sendable {
             links: UInt64(status.st_nlink))
     }
 
+    /// Whether `path` leads to this very file: another may have come in its place, or none.
+    package borrowing func isNamed(_ path: String) -> Bool {
+        var own = stat()
+        var named = stat()
+        return fstat(rawValue, &own) == 0 && stat(path, &named) == 0
+            && own.st_dev == named.st_dev && own.st_ino == named.st_ino
+    }
+
     /// Reads up to `buffer.count` bytes at `offset`; 0 at the end of the file.
     package borrowing func read(
         into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64

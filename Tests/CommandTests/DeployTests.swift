@@ -200,6 +200,18 @@ import Testing
         #expect(try !msorch("deploy").error.contains("installing"), "once per content")
     }
 
+    @Test("destroy removes state folders, however they are spelled, and nothing else")
+    func destroyed() throws {
+        try stack()
+        #expect(try msorch("deploy", "--state-dir", "st/").status == 0)
+        let mistaken = try msorch("destroy", "--yes", "--state-dir", "f")
+        #expect(mistaken.status == 3 && mistaken.error.contains("no deployment"), "\(mistaken)")
+        #expect(try FileSystem.list(folder.path + "/f") == ["handler.py"])
+        let destroyed = try msorch("destroy", "--yes", "--state-dir", "st/")
+        #expect(destroyed.status == 0, "\(destroyed)")
+        #expect(try FileSystem.list(folder.path).filter { $0.hasPrefix("st") } == ["stack.json"])
+    }
+
     @Test("destroy asks, init begins")
     func beginningAndEnd() throws {
         try stack()

@@ -12,10 +12,14 @@ extension Command {
             guard FileSystem.isDirectory(folder) else {
                 throw CommandError(.notFound, "Nothing is deployed: there is no \(folder).")
             }
-            if let record = ServerRecord.running(folder) {
+            guard StackRemoval.isState(folder) else {
                 throw CommandError(
-                    .refused, "Process \(record.process) serves this stack.",
-                    hint: "Nothing was changed. 'kill \(record.process)' stops it.")
+                    .notFound, "\(folder) has no deployment and no queues.",
+                    hint: "Nothing was changed. --state-dir names the state folder.")
+            }
+            let removal = try StackRemoval(stateDirectory: folder) { holder in
+                let who = holder.map { " (process \($0))" } ?? ""
+                invocation.output.note("Waiting for a deploy to end\(who).")
             }
             let queues = invocation.queues()
             let names = try queues.names()
@@ -37,10 +41,7 @@ extension Command {
                     throw CommandError(.refused, "Nothing was removed.")
                 }
             }
-            // Out of sight in one step; a cut leaves only a folder that nobody looks into.
-            let grave = "\(folder).removed-\(ProcessEnvironment.processID)"
-            try FileSystem.rename(folder, to: grave)
-            try FileSystem.removeTree(grave)
+            try removal.carryOut()
             try invocation.output.result([
                 "queues": .int(names.count), "messages": .int(Int64(clamping: messages)),
             ]) { nil }

@@ -69,7 +69,11 @@ extension Command {
             return try ServeSession(
                 deployment, queues: invocation.queues(), options: options,
                 guardExecutable: ProcessEnvironment.executable, monitor: invocation.monitor,
-                warn: invocation.output.note, whenAlone: { try signal.takeBack() })
+                warn: invocation.output.note,
+                whenAlone: {
+                    _ = try invocation.deployment()  // a destroy may have come first
+                    try signal.takeBack()
+                })
         } catch {
             if case .alreadyRunning(let process, _) = error as? ServerError {
                 if let process { try? signal.takeBack(butOf: process) }

@@ -32,19 +32,23 @@ package struct Deployer: ~Copyable {
         self.current = current
     }
 
-    private static func lock(
+    static func lock(
         _ stateDirectory: String, onWait: (_ holder: Int32?) -> Void
     ) throws -> FileDescriptor {
-        try FileSystem.makeDirectory(stateDirectory)
-        let lock = try FileDescriptor(appendingTo: "\(stateDirectory)/deploy.lock")
+        let path = "\(stateDirectory)/deploy.lock"
         var hasToldOfWait = false
-        while try !lock.tryLock() {
-            if !hasToldOfWait { onWait(FileSystem.lockHolder(of: try lock.status())) }
-            hasToldOfWait = true
-            SystemClock.pause(microseconds: lockPause)
-            if Signals.termination != nil { throw DeploymentError.interrupted }
+        while true {
+            try FileSystem.makeDirectory(stateDirectory)
+            let lock = try FileDescriptor(appendingTo: path)
+            while try !lock.tryLock() {
+                if !hasToldOfWait { onWait(FileSystem.lockHolder(of: try lock.status())) }
+                hasToldOfWait = true
+                SystemClock.pause(microseconds: lockPause)
+                if Signals.termination != nil { throw DeploymentError.interrupted }
+            }
+            // A destroy may have taken the folder away meanwhile.
+            if lock.isNamed(path) { return lock }
         }
-        return lock
     }
 
     /// What is to be done.

@@ -68,22 +68,29 @@ struct RunFolder: ~Copyable {
 
     /// - Throws: `ServerError.alreadyRunning`.
     init(_ stateDirectory: String) throws {
-        try FileSystem.makeDirectory("\(stateDirectory)/run")
-        let lock = try FileDescriptor(
-            updating: Self.lockPath(stateDirectory), creating: true)
-        var attempt = 0
-        while try !lock.tryLock() {
-            attempt += 1
-            guard attempt < Self.attempts else {
-                let record = ServerRecord.read(stateDirectory)
-                let holder = FileSystem.lockHolder(of: try lock.status())
-                throw ServerError.alreadyRunning(
-                    process: holder ?? record?.process, url: record?.endpointURL)
-            }
-            SystemClock.pause(microseconds: Self.pause)
-        }
         self.stateDirectory = stateDirectory
-        self.lock = lock
+        lock = try Self.takeLock(stateDirectory)
+    }
+
+    private static func takeLock(_ stateDirectory: String) throws -> FileDescriptor {
+        let path = lockPath(stateDirectory)
+        var attempt = 0
+        while true {
+            try FileSystem.makeDirectory("\(stateDirectory)/run")
+            let lock = try FileDescriptor(updating: path, creating: true)
+            while try !lock.tryLock() {
+                attempt += 1
+                guard attempt < attempts else {
+                    let record = ServerRecord.read(stateDirectory)
+                    let holder = FileSystem.lockHolder(of: try lock.status())
+                    throw ServerError.alreadyRunning(
+                        process: holder ?? record?.process, url: record?.endpointURL)
+                }
+                SystemClock.pause(microseconds: pause)
+            }
+            // A destroy may have taken the folder away meanwhile.
+            if lock.isNamed(path) { return lock }
+        }
     }
 
     /// Tells other commands where this process serves. On a full disk it serves all the same: who

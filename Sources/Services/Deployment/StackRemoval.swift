@@ -1,0 +1,40 @@
+import Posix
+
+/// The right to remove a state directory: while it is held no `serve` runs there and no deploy goes
+/// on, and none begins.
+package struct StackRemoval: ~Copyable {
+    private let path: String
+    private let deployLock: FileDescriptor
+    private let runFolder: RunFolder
+
+    /// - Parameters:
+    ///   - stateDirectory: one that `isState`.
+    ///   - onWait: called once if a deploy goes on.
+    /// - Throws: `ServerError.alreadyRunning`; `DeploymentError.interrupted` when a signal ends the
+    ///   wait.
+    package init(stateDirectory: String, onWait: (_ holder: Int32?) -> Void) throws {
+        let path = FileSystem.absolute(stateDirectory)
+        let deployLock = try Deployer.lock(path, onWait: onWait)
+        let runFolder = try RunFolder(path)
+        self.path = path
+        self.deployLock = deployLock
+        self.runFolder = runFolder
+    }
+
+    /// Whether a folder is msorch's, and not one that was named by mistake.
+    package static func isState(_ path: String) -> Bool {
+        ["deployment.json", "deploy.lock", "queues"].contains { FileSystem.exists("\(path)/\($0)") }
+    }
+
+    /// Removes everything. Out of sight in one step; a cut leaves only a folder that nobody looks
+    /// into.
+    package consuming func carryOut() throws {
+        let grave = "\(path).removed-\(ProcessEnvironment.processID)"
+        try FileSystem.rename(path, to: grave)
+        // Who has a queue open is told, as far as its journal can be ended: nothing more is
+        // acknowledged into it.
+        let queues = QueueDirectory(stateDirectory: grave)
+        for name in (try? queues.names()) ?? [] { _ = try? queues.remove(name, force: true) }
+        try FileSystem.removeTree(grave)
+    }
+}

@@ -1,0 +1,69 @@
+import JSON
+import Journal
+import Posix
+import QueueModel
+import TestSupport
+import Testing
+
+@testable import Services
+
+/// A stack is removed while others use it, or are about to.
+@Suite struct StackRemovalTests {
+    private let folder: TemporaryFolder
+    private let queues: QueueDirectory
+
+    init() throws {
+        folder = try TemporaryFolder("removal")
+        queues = QueueDirectory(stateDirectory: folder.path + "/state")
+        try queues.create("Q", QueueSettings())
+    }
+
+    private var state: String { folder.path + "/state" }
+
+    @Test("a removal waits for a deploy, and goes on when that has ended")
+    func deploying() throws {
+        let lock = try FileDescriptor(appendingTo: state + "/deploy.lock")
+        #expect(try lock.tryLock())
+        var waits = 0
+        let removal = try StackRemoval(stateDirectory: state + "/") { holder in
+            #expect(holder == ProcessEnvironment.processID)
+            waits += 1
+            lock.unlock()
+        }
+        #expect(waits == 1)
+        try removal.carryOut()
+        #expect(try FileSystem.list(folder.path).isEmpty)
+    }
+
+    @Test("a serve that says nowhere that it runs keeps its stack")
+    func served() throws {
+        let server = try RunFolder(state)
+        #expect(throws: ServerError.self) {
+            _ = try StackRemoval(stateDirectory: state) { _ in }
+        }
+        #expect(try queues.names() == ["Q"])
+        withExtendedLifetime(server) {}
+    }
+
+    @Test("a deploy that waited for a removal begins with a folder of its own")
+    func deployedAfter() throws {
+        var removal: StackRemoval? = try StackRemoval(stateDirectory: state) { _ in }
+        let deployer = try Deployer(stateDirectory: state, queues: queues) { _ in
+            try? removal.take()?.carryOut()
+        }
+        let other = try FileDescriptor(appendingTo: state + "/deploy.lock")
+        #expect(try !other.tryLock(), "its lock is the one that others meet")
+        let plan = try deployer.plan(["queues": ["New": [:]]], folder: folder.path)
+        try deployer.apply(plan, force: false) { _ in }
+        #expect(try queues.names() == ["New"])
+    }
+
+    @Test("who has a queue open is told that it is gone")
+    func told() throws {
+        let queue = try queues.queue("Q")
+        try StackRemoval(stateDirectory: state) { _ in }.carryOut()
+        #expect(throws: JournalError.removed) {
+            try queue.send([SendEntry(escapedBody: [0x61], size: 1)])
+        }
+    }
+}
