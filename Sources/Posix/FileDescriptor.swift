@@ -28,6 +28,12 @@ package struct FileDescriptor: ~Copyable, Sendable {
 
     package init(owning rawValue: CInt) { self.rawValue = rawValue }
 
+    /// Another number for what `number` stands for, which stays open.
+    package init(duplicating number: CInt) throws(SystemError) {
+        rawValue = fcntl(number, F_DUPFD_CLOEXEC, 3)
+        guard rawValue >= 0 else { throw .last("dup") }
+    }
+
     /// Whether a number that somebody names stands for something open that can be written to.
     package static func isWritable(_ number: CInt) -> Bool {
         let flags = fcntl(number, F_GETFL)

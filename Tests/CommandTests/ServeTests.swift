@@ -213,6 +213,26 @@ import Testing
         #expect(shell.status == 2 && shell.error.contains("--ready-fd 3 is not open for writing"))
     }
 
+    @Test("standard streams that hear that it is ready stay open", arguments: [1, 2])
+    func readyOnStandardStream(number: Int) throws {
+        try deploy()
+        let ready = "\(folder.path)/ready.json"
+        let result = try BuiltExecutable.run(
+            BuiltExecutable.folder + "/msorch",
+            [
+                "serve", "--port", "0", "--gateway-port", "0", "--ready-file", ready,
+                "--ready-fd", "\(number)",
+            ], in: folder.path, inheritingPath: true,
+            onStart: { process in
+                _ = eventually { FileSystem.exists(ready) }
+                kill(process, SIGTERM)
+            })
+        #expect(result.status == 0, "\(result)")
+        #expect((number == 1 ? result.output : result.error).hasPrefix("{\"pid\":"), "\(result)")
+        #expect(result.output.hasSuffix("\nready\n"), "\(result)")
+        #expect(result.error.hasSuffix("Stopping; a second signal hurries.\n"), "\(result)")
+    }
+
     @Test("what an earlier serve said of its ports is gone as soon as the next one begins")
     func staleReadyFile() throws {
         let ready = folder.path + "/ready.json"

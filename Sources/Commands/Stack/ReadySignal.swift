@@ -61,12 +61,21 @@ struct ReadySignal {
         }
         guard let descriptor else { return }
         do throws(SystemError) {
-            let descriptor = FileDescriptor(owning: descriptor)
-            try line.withBytes { bytes throws(SystemError) in try descriptor.writeAll(bytes) }
+            try Self.write(line, to: descriptor)
         } catch {
             throw CommandError(
                 .inputOutput, "--ready-fd \(descriptor) cannot be written to: \(error.reason).")
         }
+    }
+
+    /// Who waits for the end of what the number stands for hears of it; of the standard streams, at
+    /// the end of the process: the next file that is opened must not get their words.
+    private static func write(_ line: [UInt8], to number: Int32) throws(SystemError) {
+        let isStandard = StandardStream(rawValue: number) != nil
+        let descriptor =
+            isStandard
+            ? try FileDescriptor(duplicating: number) : FileDescriptor(owning: number)
+        try line.withBytes { bytes throws(SystemError) in try descriptor.writeAll(bytes) }
     }
 
     private static func writing(
