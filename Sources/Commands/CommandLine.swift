@@ -48,8 +48,7 @@ package enum CommandLineTool {
             }
             switch try CommandLineParser().parse(arguments) {
             case .version: try output.data("msorch \(version)")
-            case .help(let command):
-                try output.data(command.map(Help.text) ?? Help.overview(commands))
+            case .help(let text): try output.data(text)
             case .run(let command, let invocation):
                 output = invocation.output
                 Signals.deferTermination()

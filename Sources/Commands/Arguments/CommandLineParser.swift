@@ -7,18 +7,23 @@ import StackModel
 struct CommandLineParser {
     enum Parsed {
         case run(Command, Invocation)
-        case help(Command?)
+        /// The text.
+        case help(String)
         case version
     }
 
     func parse(_ typed: [String]) throws(CommandError) -> Parsed {
-        let words = commonOptionsLast(typed)
-        guard let first = words.first else { return .help(nil) }
+        let (common, words) = leadingCommonOptions(typed)
+        guard let first = words.first else { return .help(try help([])) }
         if first == "--version" { return .version }
         if ["--help", "-h", "help"].contains(first) {
-            return .help(words.count > 1 ? try command(Array(words.dropFirst())).command : nil)
+            return .help(try help(Array(words.dropFirst())))
         }
-        let (command, rest) = try command(words)
+        if words.count == 2, ["--help", "-h"].contains(words[1]) {
+            return .help(try help([first]))
+        }
+        let (command, own) = try command(words)
+        let rest = common + own
         var options: [(name: String, value: String)] = []
         var arguments: [String] = []
         var index = 0
@@ -34,7 +39,7 @@ struct CommandLineParser {
                 endsOptions = true
                 continue
             }
-            if word == "-h" || word == "--help" { return .help(command) }
+            if word == "-h" || word == "--help" { return .help(Help.text(command)) }
             let (option, inlined) = try option(word, of: command)
             guard option.value != nil else {
                 guard inlined == nil else {
@@ -101,18 +106,27 @@ struct CommandLineParser {
         #endif
     }
 
+    /// What explains a command, or lists those that begin with a word, or all.
+    private func help(_ words: [String]) throws(CommandError) -> String {
+        let commands = CommandLineTool.commands
+        guard let first = words.first else { return Help.overview(commands) }
+        let group = commands.filter { $0.path.count > 1 && $0.path[0] == first }
+        if words.count == 1, !group.isEmpty { return Help.overview(group) }
+        return Help.text(try command(words).command)
+    }
+
     /// Common options may stand before the command: `msorch -C DIR queue ls`.
-    private func commonOptionsLast(_ words: [String]) -> [String] {
+    private func leadingCommonOptions(_ words: [String]) -> (options: [String], rest: [String]) {
         var rest = words[...]
-        var moved: [String] = []
+        var options: [String] = []
         while let word = rest.first, word.hasPrefix("-"), !["--help", "-h"].contains(word) {
             let name = word.drop { $0 == "-" }.prefix { $0 != "=" }
             guard let option = Command.common.first(where: { $0.name == name }) else { break }
             let length = option.value != nil && !word.contains("=") ? 2 : 1
-            moved += rest.prefix(length)
+            options += rest.prefix(length)
             rest = rest.dropFirst(length)
         }
-        return rest + moved
+        return (options, Array(rest))
     }
 
     /// The longest path that the words begin with.
