@@ -85,10 +85,11 @@ struct CommandLineParser {
         output.format = value("output").flatMap(Output.Format.init) ?? .text
         output.isQuiet = value("quiet") != nil
         let stack = value("stack") ?? "stack.json"
-        let folder = value("C").map { "\($0)/" } ?? ""
-        let stackFile = stack.hasPrefix("/") ? stack : folder + stack
+        let folder = value("C")
+        let stackFile = Self.path(stack, in: folder)
+        let named = value("state-dir") ?? ProcessEnvironment.value("MSORCH_STATE_DIR")
         let state =
-            value("state-dir") ?? ProcessEnvironment.value("MSORCH_STATE_DIR")
+            named.map { Self.path($0, in: folder) }
             ?? "\(FileSystem.parent(of: stackFile))/.msorch"
         let monitor = Monitor(stateDirectory: state)
         return Invocation(
@@ -96,6 +97,12 @@ struct CommandLineParser {
             stateDirectory: state, monitor: monitor,
             queueDirectory: QueueDirectory(
                 stateDirectory: state, options: Self.journalOptions, observe: monitor.observe))
+    }
+
+    /// Where a name leads that is typed in `folder`; `nil` is the current one.
+    static func path(_ name: String, in folder: String?) -> String {
+        guard let folder, !name.hasPrefix("/") else { return name }
+        return "\(folder)/\(name)"
     }
 
     private static var journalOptions: JournalOptions {
@@ -206,6 +213,10 @@ struct CommandLineParser {
                 .usage, "\(required[arguments.count].name) is missing.", hint: hint(command))
         }
         for (argument, value) in zip(command.arguments, arguments) {
+            guard !value.isEmpty || !["FILE", "DIR"].contains(argument.name) else {
+                throw CommandError(
+                    .usage, "\(argument.name) names nothing.", hint: hint(command))
+            }
             guard let choices = argument.choices, !choices.contains(value) else { continue }
             throw CommandError(
                 .usage,

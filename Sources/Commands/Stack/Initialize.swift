@@ -7,8 +7,8 @@ extension Command {
         arguments: [Argument(name: "DIR", help: "Where (default: here).", isOptional: true)],
         examples: ["msorch init shop && cd shop && msorch deploy"],
         run: { invocation in
-            let root = invocation.text("C").map { "\($0)/" } ?? ""
-            let folder = root + (invocation.arguments.first ?? ".")
+            let folder = CommandLineParser.path(
+                invocation.arguments.first ?? ".", in: invocation.text("C"))
             let files = [
                 ("stack.json", stack), ("functions/hello/handler.py", handler),
             ]
