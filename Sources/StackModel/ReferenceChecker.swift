@@ -4,6 +4,9 @@ import JSON
 /// What AWS refuses although each value by itself is fine: names that lead nowhere, and settings
 /// that do not go together. Values of a wrong kind are the schema's business and passed over here.
 struct ReferenceChecker {
+    /// What lies outside, the schema has refused: there is no reckoning with it.
+    private static let reckonable: ClosedRange<Int64> = 0...1_000_000
+
     private(set) var diagnostics: [Diagnostic] = []
     private let root: Node
     private let functions: [(key: String, node: Node)]
@@ -164,6 +167,7 @@ struct ReferenceChecker {
         guard let queue = queues.first(where: { $0.key == name })?.node else { return }
         let visibility = queue["visibilityTimeout"]?.integer ?? 30
         let timeout = function["timeout"]?.integer ?? 3
+        guard [visibility, timeout, window].allSatisfy(Self.reckonable.contains) else { return }
         if visibility < timeout {
             report(
                 trigger,
@@ -244,6 +248,7 @@ struct ReferenceChecker {
         if let node = alarm["period"], ![10, 20, 30].contains(period), period % 60 != 0 {
             report(node, "\(node.path) is \(period); allowed: 10, 20, 30 or a multiple of 60")
         }
+        guard [period, count].allSatisfy(Self.reckonable.contains) else { return }
         let longest: Int64 = period < 3600 ? 86_400 : 604_800
         if let node = alarm["evaluationPeriods"], period * count > longest {
             report(
