@@ -23,7 +23,10 @@ extension SchemaRule {
             return ["type": "array", "items": element.jsonSchema, "maxItems": .int(maximum)]
         case .oneOrMany(let element):
             return [
-                "anyOf": [element.jsonSchema, ["type": "array", "items": element.jsonSchema]]
+                "anyOf": [
+                    element.jsonSchema,
+                    ["type": "array", "items": element.jsonSchema, "minItems": 1],
+                ]
             ]
         case .toggle(let element):
             return ["anyOf": [["type": "boolean"], element.jsonSchema]]

@@ -29,6 +29,7 @@ struct SchemaValidator {
             }
             for (index, item) in elements.enumerated() { check(item, element, "\(path)[\(index)]") }
         case (.oneOrMany(let element), .array(let elements)):
+            if elements.isEmpty { report(value, "\(path) is empty; allowed: \(Self.kind(rule))") }
             for (index, item) in elements.enumerated() { check(item, element, "\(path)[\(index)]") }
         case (.oneOrMany(let element), _): check(value, element, path)
         case (.toggle, .bool): return
