@@ -7,6 +7,9 @@ struct ReferenceChecker {
     /// What lies outside, the schema has refused: there is no reckoning with it.
     private static let reckonable: ClosedRange<Int64> = 0...1_000_000
 
+    /// Its key is the developer's, who may do everything.
+    private static let developer = "developer"
+
     private(set) var diagnostics: [Diagnostic] = []
     private let root: Node
     private let functions: [(key: String, node: Node)]
@@ -31,6 +34,12 @@ struct ReferenceChecker {
                     "\(function.path) has the function name '\(name)' that \(other) has, too")
             }
             names[name] = function.path
+            if name == Self.developer {
+                report(
+                    function["functionName"] ?? function,
+                    "\(function.path) has the function name '\(name)', which stands for whoever "
+                        + "develops the stack")
+            }
             check(function: function)
         }
         for (key, queue) in queues { check(queue: queue, named: key) }

@@ -110,6 +110,10 @@ import Testing
                 function: #""timeout": 6, "triggers": [{"queue": "Q"}]"#,
                 expected: "warning: lambdas.F.triggers[0]: the visibility timeout of 'Q' is 30"),
             Crossing(
+                testDescription: "a function by the developer's name",
+                function: #""functionName": "developer""#,
+                expected: "lambdas.F has the function name 'developer', which stands for whoever"),
+            Crossing(
                 testDescription: "a quota of a standard queue",
                 queues: #""Q": {"enforceQuota": true}"#,
                 expected: "queues.Q.enforceQuota is for FIFO queues only"),
