@@ -113,12 +113,18 @@ package struct EventFilter: Equatable, Sendable {
     private static func matches(_ rule: JSONValue, one value: JSONValue) -> Bool {
         guard let (name, wanted) = rule.objectValue?.members.first else {
             if let lhs = rule.doubleValue, let rhs = value.doubleValue { return lhs == rhs }
+            if let lhs = rule.stringValue, let rhs = value.stringValue {
+                return lhs.utf8.elementsEqual(rhs.utf8)  // else "é" is equal to "e" and an accent
+            }
             return rule == value
         }
         let text = value.stringValue
         switch name {
-        case "prefix": return text?.hasPrefix(wanted.stringValue ?? "") == true
-        case "suffix": return text?.hasSuffix(wanted.stringValue ?? "") == true
+        // By bytes: Swift's own want whole characters, and "\r\n" is one.
+        case "prefix": return text?.utf8.starts(with: (wanted.stringValue ?? "").utf8) == true
+        case "suffix":
+            return text?.utf8.reversed().starts(with: (wanted.stringValue ?? "").utf8.reversed())
+                == true
         case "equals-ignore-case":
             return text?.lowercased() == wanted.stringValue?.lowercased()
         case "numeric":
