@@ -170,7 +170,8 @@ package struct JSONScanner {
             value = sum
             at += 1
         }
-        guard at > digits, !overflow, !isNumberByte(peek) else {
+        let isPlain = at == digits + 1 || at > digits && bytes[digits] != UInt8(ascii: "0")
+        guard isPlain, !overflow, !isNumberByte(peek) else {
             throw failure("expected an integer", at: start)
         }
         return bytes[start] == UInt8(ascii: "-") ? -value : value

@@ -41,7 +41,7 @@ import Testing
         #expect(try scan(text) { (scanner) throws(JSONError) in try scanner.int() } == value)
     }
 
-    @Test(arguments: ["", "-", "1.5", "1e3", "9223372036854775808", "\"1\"", "x"])
+    @Test(arguments: ["", "-", "1.5", "1e3", "9223372036854775808", "\"1\"", "x", "007", "-01"])
     func notIntegers(text: String) {
         #expect(throws: JSONError.self) {
             try scan(text) { (scanner) throws(JSONError) in try scanner.int() }
