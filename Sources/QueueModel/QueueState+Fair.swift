@@ -91,7 +91,7 @@ extension QueueState {
     }
 
     /// Whether a message that came to the stream is still in there.
-    func isInStream(_ entry: StreamEntry) -> Bool {
+    package func isInStream(_ entry: StreamEntry) -> Bool {
         if let due = entry.past?.due {
             if delayed.holds(due, at: entry.position) { return true }
             guard settings.isFIFO, let group = entry.group else { return false }

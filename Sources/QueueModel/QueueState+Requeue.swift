@@ -102,4 +102,16 @@ extension QueueState {
             requeued.add(was, Requeued(place: place, bits: held.bits, sent: sent))
         }
     }
+
+    /// The places of messages that a record is about to end here, whether they are known or not.
+    package func ended(by record: QueueRecord) -> [Place] {
+        switch record {
+        // A handle names the place that its message had before it was put back.
+        case .delete(let places): places + places.compactMap { requeued[$0]?.place }
+        case .transfer(_, _, _, let places): places
+        case .requeue(let messages): messages.compactMap(\.was)
+        case .receive(let receive): receive.gone + receive.over
+        default: []
+        }
+    }
 }

@@ -14,7 +14,10 @@ extension QueueState {
         Timestamp(milliseconds: now.milliseconds - settings.retentionSeconds * 1000)
     }
 
-    func isExpired(_ entry: StreamEntry, _ now: Timestamp) -> Bool { entry.sent <= horizon(now) }
+    /// Whether a message is past the retention period.
+    package func isExpired(_ entry: StreamEntry, _ now: Timestamp) -> Bool {
+        entry.sent <= horizon(now)
+    }
 
     /// Whether messages of the stream may have expired: then, and only then, it is worth a look.
     func mayHaveExpired(at now: Timestamp) -> Bool {

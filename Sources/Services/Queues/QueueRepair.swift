@@ -47,7 +47,8 @@ extension QueueDirectory {
         let aside = hiddenPath("damaged-\(name)-\(environment.clock.now().milliseconds)")
         try storage.removeTree(copy)
         try Salvage.replace(folder: path, with: copy, aside: aside, storage: storage) {
-            let state = try fold(path)
+            let salvaged = try fold(path)
+            let state = salvaged.state
             let queue = try open(name, in: copy, creating: true)
             defer { queue.close() }
             var settings = state.settings
@@ -56,7 +57,7 @@ extension QueueDirectory {
             try queue.set(settings)
             crashPoint("during-repair")
             var messages = SalvagedMessages(
-                state, of: path, storage, at: environment.clock.now())
+                salvaged, of: path, storage, at: environment.clock.now())
             try messages.write(to: queue)
             report.kept = messages.kept
             try queue.commit { try $0.append(state.moved(into: $0.state.queue)) }
@@ -66,17 +67,10 @@ extension QueueDirectory {
         report.original = aside
     }
 
-    /// The state that the good records make; a segment's base record sets it right again.
-    private func fold(_ path: String) throws -> QueueState {
-        var state = QueueState()
-        try Salvage.read(folder: path, storage: storage) { piece in
-            guard case .record(let line) = piece else { return }
-            // What cannot be applied is a damage that the check has told of.
-            try? line.bytes.withUnsafeBytes {
-                try state.apply(
-                    line: $0, n: line.n, time: line.time, at: RecordPlace(line.location))
-            }
-        }
-        return state
+    /// What the good records make; a segment's base record sets it right again.
+    private func fold(_ path: String) throws -> SalvagedState {
+        var salvaged = SalvagedState()
+        try Salvage.read(folder: path, storage: storage) { salvaged.apply($0) }
+        return salvaged
     }
 }

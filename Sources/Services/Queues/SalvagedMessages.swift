@@ -4,7 +4,8 @@ import QueueModel
 
 /// The messages that a damaged journal still tells of, on their way to a new one.
 struct SalvagedMessages {
-    private let state: QueueState
+    private let salvaged: SalvagedState
+    private var state: QueueState { salvaged.state }
     private let folder: String
     private let storage: any JournalStorage
     private let now: Timestamp
@@ -24,17 +25,18 @@ struct SalvagedMessages {
     }
 
     /// - Parameters:
-    ///   - state: what the good records make.
+    ///   - salvaged: what the good records make.
     ///   - folder: the damaged journal's.
     init(
-        _ state: QueueState, of folder: String, _ storage: any JournalStorage, at now: Timestamp
+        _ salvaged: SalvagedState, of folder: String, _ storage: any JournalStorage,
+        at now: Timestamp
     ) {
-        self.state = state
+        self.salvaged = salvaged
         self.folder = folder
         self.storage = storage
         self.now = now
-        held = state.held
-        for transfer in state.transfers {
+        held = salvaged.state.held
+        for transfer in salvaged.state.transfers {
             for message in transfer.messages {
                 held[message.entry.place] = message
                 leaving[message.entry.place] = transfer.number
@@ -119,7 +121,8 @@ struct SalvagedMessages {
         } else {
             let entry = StreamEntry(
                 message, place: place, time: line.time, record: RecordPlace(line.location))
-            guard message.place == nil, state.isWaiting(entry, at: now) else { return nil }
+            guard message.place == nil, held[place] == nil, salvaged.isWaiting(entry, at: now)
+            else { return nil }
             copy.sent = entry.sent
             if let due = copy.due {
                 if due > now { copy.delaySeconds = seconds(until: due) } else { copy.due = nil }

@@ -1,0 +1,119 @@
+import Journal
+import Posix
+import QueueModel
+import TestSupport
+import Testing
+
+@testable import Services
+
+/// What a repair makes of messages whose own records are whole, and others' are not.
+@Suite struct GapRepairTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder("gaps") }
+
+    private func make(_ name: String) throws -> Queue {
+        let queues = QueueDirectory(stateDirectory: folder.path)
+        var settings = QueueSettings()
+        settings.isFIFO = name.hasSuffix(".fifo")
+        try queues.create(name, settings)
+        return try queues.queue(name)
+    }
+
+    private func send(_ queue: Queue, _ bodies: String..., group: String? = nil) throws {
+        let entries = bodies.map { body in
+            var entry = SendEntry(escapedBody: Array(body.utf8), size: body.utf8.count)
+            entry.group = group
+            entry.deduplicationID = queue.name.hasSuffix(".fifo") ? body : nil
+            return entry
+        }
+        for outcome in try queue.send(entries) { _ = try outcome.get() }
+    }
+
+    @discardableResult
+    private func receive(_ queue: Queue, _ limit: Int = 1) throws -> [Queue.Delivery] {
+        let deliveries = try queue.receive(upTo: limit, timeoutSeconds: 600, wait: .zero)
+        #expect(deliveries.count == limit)
+        return deliveries
+    }
+
+    /// Harms the record that holds `text`, and repairs the queue.
+    /// - Returns: the bodies that it then has, in order.
+    private func repair(_ queue: Queue, harming text: String) throws -> [String] {
+        try queue.settle()
+        let path = "\(folder.path)/queues/\(queue.name)/\(SegmentName.file(1))"
+        var bytes = try FileSystem.read(path)
+        let place = try #require(bytes.firstRange(of: Array(text.utf8)))
+        bytes[place.lowerBound] ^= 1
+        try FileSystem.replace(path, with: bytes)
+        let later = QueueDirectory(stateDirectory: folder.path)
+        let report = try later.repair(queue.name)
+        var bodies: [String] = []
+        try later.queue(queue.name).forEachMessage { _, message in
+            bodies.append(String(decoding: message.escapedBody, as: UTF8.self))
+        }
+        #expect(report.kept == bodies.count && report.losses.count == 1)
+        return bodies
+    }
+
+    @Test(
+        "where a send is missing, what waited behind it is kept",
+        arguments: ["Q", "Q.fifo"])
+    func sends(name: String) throws {
+        let queue = try make(name)
+        try send(queue, "a", group: "g")
+        try send(queue, "b", group: "h")
+        // By the records that are left, nothing waits any more: 'c' would begin the line anew.
+        try receive(queue)
+        try send(queue, "c", group: "g")
+        #expect(try repair(queue, harming: #""body":"a""#) == ["b", "c"])
+    }
+
+    @Test("so is what a receive passed over, as its tenant was noisy")
+    func passed() throws {
+        let queue = try make("Q")
+        try send(queue, "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", group: "noisy")
+        for batch in 0..<2 {
+            for number in 0..<10 { try send(queue, "\(batch).\(number)", group: "noisy") }
+        }
+        try send(queue, "p", "q", "r", group: "noisy")
+        for _ in 0..<3 { try receive(queue, 10) }
+        try send(queue, "quiet", group: "other")
+        let quiet = try #require(try receive(queue).first)
+        #expect(String(decoding: quiet.body, as: UTF8.self) == "quiet", "none was passed over")
+        let bodies = try repair(queue, harming: #""body":"1""#)
+        #expect(bodies.count == 24 && bodies.suffix(4) == ["p", "q", "r", "quiet"])
+    }
+
+    @Test("where a receive is missing, its message comes back, though a later one went past it")
+    func receives() throws {
+        let queue = try make("Q")
+        try send(queue, "a", "b")
+        let first = try receive(queue)[0].received.entry.messageID
+        try receive(queue)
+        #expect(try repair(queue, harming: #""id":"\#(first)","sent""#) == ["a", "b"])
+    }
+
+    @Test("unless it was deleted")
+    func deletes() throws {
+        let queue = try make("Q")
+        try send(queue, "a", "b")
+        let first = try receive(queue)[0]
+        _ = try queue.delete([first.received.handle.text])[0].get()
+        try send(queue, "c")
+        let harmed = #""id":"\#(first.received.entry.messageID)","sent""#
+        #expect(try repair(queue, harming: harmed) == ["b", "c"])
+    }
+
+    @Test("what a purge ended before, or after, stays gone")
+    func purges() throws {
+        let queue = try make("Q")
+        try send(queue, "a")
+        try send(queue, "b")
+        try queue.purge()
+        try send(queue, "c")
+        try receive(queue)
+        try send(queue, "d")
+        #expect(try repair(queue, harming: #""body":"a""#) == ["c", "d"])
+    }
+}
