@@ -148,6 +148,26 @@ import Testing
         #expect(try FileSystem.list("\(folder.path)/queues").allSatisfy { !$0.contains("damaged") })
     }
 
+    @Test("a repair deletes what another left behind only when that cannot be at it any more")
+    func leftovers() throws {
+        let folder = try TemporaryFolder("repair")
+        let path = "\(folder.path)/queues"
+        let hadLock = Mutex<[Bool]>([])
+        var environment = QueueEnvironment()
+        environment.storage = ToldStorage { removed in
+            guard removed == "\(path)/.repair-Q" else { return }
+            let isFree = try? FileDescriptor(reading: "\(path)/Q/lock").tryLock()
+            hadLock.withLock { $0.append(isFree == false) }
+        }
+        let queues = QueueDirectory(stateDirectory: folder.path, environment: environment)
+        try queues.create("Q", QueueSettings())
+        for number in 0..<3 { _ = try queues.queue("Q").send([entry("m\(number)")]) }
+        try harm("send", in: folder.path, "Q")
+        try FileSystem.makeDirectory("\(path)/.repair-Q")
+        #expect(try queues.repair("Q").kept == 2)
+        #expect(hadLock.withLock { $0 } == [true])
+    }
+
     @Test("another journal that is in the place by now is not replaced")
     func replaced() throws {
         let folder = try TemporaryFolder("repair")

@@ -45,8 +45,9 @@ extension QueueDirectory {
         let path = folderPath(of: name)
         let copy = hiddenPath("repair-\(name)")
         let aside = hiddenPath("damaged-\(name)-\(environment.clock.now().milliseconds)")
-        try storage.removeTree(copy)
         try Salvage.replace(folder: path, with: copy, aside: aside, storage: storage) {
+            // A dead repair's; under the lock, as another may be at it.
+            try storage.removeTree(copy)
             let salvaged = try fold(path)
             let state = salvaged.state
             let queue = try open(name, in: copy, creating: true)
