@@ -1,13 +1,15 @@
 import Journal
 import Posix
 
-/// The real files; tells when a folder is about to be deleted.
+/// The real files; tells when a folder is about to be deleted, or a file opened.
 struct ToldStorage: JournalStorage {
     let disk = DiskStorage()
     let willRemove: @Sendable (String) -> Void
+    var willOpen: @Sendable (String) -> Void = { _ in }
 
     func open(_ path: String, creating: Bool) throws(SystemError) -> any JournalFile {
-        try disk.open(path, creating: creating)
+        willOpen(path)
+        return try disk.open(path, creating: creating)
     }
     func list(_ folder: String) throws(SystemError) -> [String] { try disk.list(folder) }
     func isDirectory(_ path: String) throws(SystemError) -> Bool { try disk.isDirectory(path) }

@@ -31,19 +31,21 @@ struct MessageSearch {
             start = line.location
         }
         var records = history.journal.records(from: start)
-        var isFirst = true
+        var next: UInt64 = 0
         while let line = try records.next() {
+            // All that is known of what is not retained, or was deleted meanwhile.
+            let isFirst = line.n != next
             if isFirst { oldest = line.n }
             if isFirst || concerns(line) {
                 let record = try line.bytes.withUnsafeBytes { try QueueRecord(line: $0) }
                 if case .base(_, let held) = record {
-                    if isFirst { begin(with: held, line) }
+                    if isFirst { begin(with: held, line, missing: line.n - next) }
                 } else {
                     for index in tracks.indices { tracks[index].apply(record, line) }
                     try begin(with: record, line)
                 }
             }
-            isFirst = false
+            next = line.n + 1
         }
         for index in tracks.indices { tracks[index].settle(at: now) }
         return tracks
@@ -65,9 +67,15 @@ struct MessageSearch {
         }
     }
 
-    /// Takes up what the oldest record already knows of.
-    private mutating func begin(with held: [HeldMessage], _ line: RecordLine) {
-        for message in held where isSought(message.entry) {
+    /// Takes up what a record already knows of, before which others are not there.
+    private mutating func begin(
+        with held: [HeldMessage], _ line: RecordLine, missing: UInt64
+    ) {
+        for index in tracks.indices {
+            let id = tracks[index].messageID
+            tracks[index].skip(missing, to: line, held.first { $0.entry.messageID == id })
+        }
+        for message in held where isSought(message.entry) && !isKnown(message.entry.place) {
             tracks.append(
                 MessageTrack(
                     message.entry, receiveCount: message.receiveCount,

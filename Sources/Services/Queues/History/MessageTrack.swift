@@ -127,6 +127,21 @@ struct MessageTrack {
         end(.expired(count: 1), line)
     }
 
+    /// Records before `line` were deleted before they could be read.
+    ///
+    /// - Parameter held: the message as `line` has it; `nil` if it is in the stream, or gone.
+    mutating func skip(_ records: UInt64, to line: RecordLine, _ held: HeldMessage?) {
+        guard !isGone else { return }
+        append(QueueEvent(.notRetained(records: records), at: line.time, place: place))
+        attempt = nil
+        hiddenUntil = nil
+        guard let held else { return }
+        place = held.entry.place
+        receiveCount = held.receiveCount
+        hiddenUntil = held.lastReceived == nil ? nil : held.visibleAt
+        waiting = nil
+    }
+
     /// As of `time`: says that it is visible again, if it is.
     mutating func settle(at time: Timestamp) {
         guard !isGone, let due = hiddenUntil, due <= time else { return }

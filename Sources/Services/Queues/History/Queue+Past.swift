@@ -1,5 +1,6 @@
 import JSON
 import Journal
+import Posix
 import QueueModel
 
 extension Queue {
@@ -16,29 +17,40 @@ extension Queue {
             start = base.location
             break
         }
-        var records = history.journal.records(from: start)
         var state = QueueState()
         var isFirst = true
-        while let line = try records.next() {
+        try history.forEachRecord(from: start, in: name) { line in
             guard line.time <= time else {
                 guard !isFirst else {
                     throw QueueError.notRetained(name, oldest: line.time, n: line.n)
                 }
-                break
+                return false
             }
             isFirst = false
             let place = RecordPlace(line.location)
             try line.bytes.withUnsafeBytes {
                 try state.apply(line: $0, n: line.n, time: line.time, at: place)
             }
+            return true
         }
-        let isRetained = history.journal.segments.contains(state.streamStart.segment)
-        let (counts, oldest) = try JournalSession.liveCounts(
-            of: state, at: time, isRetained ? history.stream(from: state.head) : nil)
+        let (counts, oldest) = try Self.liveCounts(of: state, at: time, history)
         return Statistics(
             counts: counts, counters: state.counters, settings: state.settings,
             oldestSent: oldest, created: state.created, journalBytes: 0, tornFiles: 0,
             leaving: Self.leaving(state))
+    }
+
+    private static func liveCounts(
+        of state: QueueState, at time: Timestamp, _ history: QueueHistory
+    ) throws -> (counts: QueueState.Counts, oldest: Timestamp?) {
+        let isRetained = history.journal.segments.contains(state.streamStart.segment)
+        do {
+            return try JournalSession.liveCounts(
+                of: state, at: time, isRetained ? history.stream(from: state.head) : nil)
+        } catch JournalError.storage(let error) where error.isNotFound {
+            // Deleted meanwhile.
+            return try JournalSession.liveCounts(of: state, at: time, nil)
+        }
     }
 
     /// One send, as it was.
@@ -52,19 +64,21 @@ extension Queue {
     /// and before this call. What other queues' redrives brought was not sent here.
     ///
     /// - Parameter visit: whether to go on.
-    /// - Throws: `QueueError.notRetained` if `start` is too long ago.
+    /// - Throws: `QueueError.notRetained` if `start` is too long ago, or where records were deleted
+    ///   meanwhile.
     package func forEachSend(
         from start: JournalPoint, to end: JournalPoint?, _ visit: (SentRecord) throws -> Bool
     ) throws {
         let history = try QueueHistory(self)
-        var records = history.journal.records(from: try history.location(of: start, in: name))
-        while let line = try records.next(), end?.isBefore(line.n, line.time) != true {
+        let location = try history.location(of: start, in: name)
+        try history.forEachRecord(from: location, in: name) { line in
+            guard end?.isBefore(line.n, line.time) != true else { return false }
             let record = try line.bytes.withUnsafeBytes { bytes in
                 try QueueRecord.isArrival(bytes) ? QueueRecord(line: bytes) : nil
             }
-            guard case .send(let messages) = record else { continue }
+            guard case .send(let messages) = record else { return true }
             let plain = try messages.map { try $0.unpacked() }
-            guard try visit(SentRecord(n: line.n, time: line.time, messages: plain)) else { return }
+            return try visit(SentRecord(n: line.n, time: line.time, messages: plain))
         }
     }
 }

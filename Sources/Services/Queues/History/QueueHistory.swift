@@ -1,5 +1,6 @@
 import JSON
 import Journal
+import Posix
 import QueueModel
 
 /// What one queue's journal still tells, as it stood at one moment; read without the lock.
@@ -31,8 +32,13 @@ struct QueueHistory {
         }
         let messages = known[place.n] ?? []
         if Int(place.index) < messages.count { return messages[Int(place.index)] }
-        // Its segment may be gone, and compaction has carried it on.
-        return try state.held[place].map { try Queue.messages([$0.entry], session)[0] }
+        // Its segment may be gone, and compaction has carried it on; once more since, it may be.
+        guard let held = state.held[place] else { return nil }
+        do {
+            return try Queue.messages([held.entry], session)[0]
+        } catch JournalError.storage(let error) where error.isNotFound {
+            return nil
+        }
     }
 
     private func messages(of place: Place) throws -> [QueueRecord.NewMessage] {
@@ -44,21 +50,47 @@ struct QueueHistory {
     ///
     /// - Throws: `QueueError.notRetained` if records from there on are gone.
     func location(of point: JournalPoint, in queue: String) throws -> RecordLocation {
-        guard let oldest = try journal.oldest() else { return journal.end }
+        if point == .oldest { return try journal.oldest()?.location ?? journal.end }
+        let location = try journal.first { n, time in point.isReached(n, time) }
+        var records = journal.records(from: location)
+        guard let line = try records.next() else { return journal.end }
+        let before = line.n == 1 ? nil : try journal.record(line.n - 1)
         let isRetained =
             switch point {
-            case .record(let n): n >= oldest.n
-            case .time(let time): oldest.n == 1 || time >= oldest.time
+            case .oldest: true
+            case .record(let n): line.n == n
+            case .time(let time): line.n == 1 || line.time == time || before != nil
             }
         guard isRetained else {
-            throw QueueError.notRetained(queue, oldest: oldest.time, n: oldest.n)
+            throw QueueError.notRetained(queue, oldest: line.time, n: line.n)
         }
-        return try journal.first { n, time in point.isReached(n, time) }
+        return location
+    }
+
+    /// Visits every record from `location` on.
+    ///
+    /// - Parameter visit: whether to go on.
+    /// - Throws: `QueueError.notRetained` at the first one behind records that were deleted
+    ///   meanwhile.
+    func forEachRecord(
+        from location: RecordLocation, in queue: String, _ visit: (RecordLine) throws -> Bool
+    ) throws {
+        var records = journal.records(from: location)
+        var next: UInt64?
+        while let line = try records.next() {
+            guard next.map({ line.n == $0 }) ?? (line.location.segment == location.segment) else {
+                throw QueueError.notRetained(queue, oldest: line.time, n: line.n)
+            }
+            next = line.n + 1
+            guard try visit(line) else { return }
+        }
     }
 }
 
 /// A place in a journal, as people name it.
 package enum JournalPoint: Equatable, Sendable {
+    /// The first record that is retained.
+    case oldest
     /// The record of that number.
     case record(UInt64)
     /// The first record of that moment or later.
@@ -67,6 +99,7 @@ package enum JournalPoint: Equatable, Sendable {
     /// Whether a record stands behind it.
     func isBefore(_ n: UInt64, _ time: Timestamp) -> Bool {
         switch self {
+        case .oldest: false
         case .record(let wanted): n > wanted
         case .time(let wanted): time > wanted
         }
@@ -75,6 +108,7 @@ package enum JournalPoint: Equatable, Sendable {
     /// Whether a record is the point or stands behind it.
     func isReached(_ n: UInt64, _ time: Timestamp) -> Bool {
         switch self {
+        case .oldest: true
         case .record(let wanted): n >= wanted
         case .time(let wanted): time >= wanted
         }

@@ -1,0 +1,168 @@
+import JSON
+import Journal
+import Posix
+import QueueModel
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Services
+
+/// Looking back while segments are deleted: nothing is left out in silence.
+@Suite struct DeletedMeanwhileTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder("meanwhile") }
+
+    private func directory(
+        history: UInt64 = 10_000_000, _ environment: QueueEnvironment = QueueEnvironment()
+    ) -> QueueDirectory {
+        var options = JournalOptions()
+        options.segmentBytes = 4000
+        options.historyBytes = history
+        return QueueDirectory(
+            stateDirectory: folder.path, environment: environment, options: options)
+    }
+
+    private func make(_ directory: QueueDirectory) throws -> Queue {
+        var settings = QueueSettings()
+        settings.durability = .os
+        try directory.create("Q", settings)
+        return try directory.queue("Q")
+    }
+
+    private func entry(_ body: String) -> SendEntry {
+        let body = body + String(repeating: ".", count: 300)
+        return SendEntry(escapedBody: Array(body.utf8), size: body.utf8.count)
+    }
+
+    private func path(_ segment: UInt64) -> String {
+        "\(folder.path)/queues/Q/\(SegmentName.file(segment))"
+    }
+
+    private func segments() throws -> [UInt64] {
+        try FileSystem.list("\(folder.path)/queues/Q").compactMap(SegmentName.parse)
+    }
+
+    /// The error's record.
+    private func notRetained(_ body: () throws -> Void) throws -> UInt64? {
+        do {
+            try body()
+            return nil
+        } catch QueueError.notRetained(_, _, let n) {
+            return n
+        }
+    }
+
+    @Test("a replay ends where what it comes to was deleted, and names what is there")
+    func replay() throws {
+        let queue = try make(directory())
+        for number in 0..<60 { _ = try queue.send([entry("m\(number)")])[0].get() }
+        let names = try segments()
+        #expect(names.count > 4)
+        var seen: [UInt64] = []
+        let stop = try notRetained {
+            try queue.forEachSend(from: .oldest, to: nil) { record in
+                if seen.isEmpty { for name in names[1...2] { try FileSystem.remove(path(name)) } }
+                seen.append(record.n)
+                return true
+            }
+        }
+        #expect(stop == names[3])
+        #expect(seen.last == names[1] - 1)
+        // Nor does one begin behind what it was to begin with.
+        for start in [.record(names[1]), .record(names[3] - 1)] as [JournalPoint] {
+            #expect(
+                try notRetained { try queue.forEachSend(from: start, to: nil) { _ in true } }
+                    == names[3])
+        }
+        var count = 0
+        #expect(
+            try notRetained {
+                try queue.forEachSend(from: .record(names[3]), to: nil) { _ in
+                    count += 1
+                    return true
+                }
+            } == nil)
+        #expect(count > 0)
+    }
+
+    @Test("all that is retained begins with what is")
+    func oldest() throws {
+        let queue = try make(directory())
+        for number in 0..<60 { _ = try queue.send([entry("m\(number)")])[0].get() }
+        let names = try segments()
+        try FileSystem.remove(path(names[0]))
+        #expect(
+            try notRetained { try queue.forEachSend(from: .record(1), to: nil) { _ in true } }
+                == names[1])
+        var first: UInt64?
+        try queue.forEachSend(from: .oldest, to: nil) { record in
+            first = first ?? record.n
+            return true
+        }
+        #expect(first.map { $0 > names[1] && $0 < names[2] } == true)
+    }
+
+    @Test("the counts of a past moment need no file that is gone")
+    func counts() throws {
+        let path = self.path(1)
+        let removes = Atomic(false)
+        let gone = Mutex<[String]>([])
+        var environment = QueueEnvironment()
+        environment.storage = ToldStorage(
+            willRemove: { _ in },
+            willOpen: { opened in
+                guard opened == path, removes.load(ordering: .relaxed) else { return }
+                gone.withLock { $0.append(opened) }
+                try? FileSystem.remove(path)
+            })
+        let queue = try make(directory(environment))
+        for number in 0..<60 { _ = try queue.send([entry("m\(number)")])[0].get() }
+        let now = StackClock().now()
+        removes.store(true, ordering: .relaxed)
+        #expect(try queue.statistics(at: now).counts.visible == 60)
+        #expect(gone.withLock { !$0.isEmpty })
+    }
+
+    @Test("a message's history says what is missing, and makes nothing of it")
+    func search() throws {
+        let queue = try make(directory())
+        let id = try queue.send([entry("followed")])[0].get().messageID
+        let delivery = try queue.receive(upTo: 1, timeoutSeconds: 1, wait: .zero)[0]
+        func pass() throws {
+            for number in 0..<20 { _ = try queue.send([entry("m\(number)")])[0].get() }
+        }
+        try pass()
+        try queue.changeVisibility(of: delivery.received.handle.text, toSeconds: 3600)
+        try pass()
+        let names = try segments()
+        var history = MessageSearch(.id(id), in: "Q", try QueueHistory(queue))
+        for name in names[1..<(names.count - 1)] { try FileSystem.remove(path(name)) }
+        let later = StackClock().now() + .seconds(60)
+        let events = try #require(try history.run(now: later).first).events
+        #expect(events.map(\.name) == ["sent", "received", "notRetained"])
+        let missing = try #require(names.last) - names[1]
+        #expect(events.last?.kind == .notRetained(records: missing))
+    }
+
+    @Test("who follows a queue does without a body that was carried on meanwhile")
+    func carried() throws {
+        let queue = try make(directory(history: 12_000))
+        _ = try queue.send([entry("held")])[0].get()
+        let held = try queue.receive(upTo: 1, timeoutSeconds: 40_000, wait: .zero)[0]
+        func pass() throws {
+            _ = try queue.send([entry("passes")])[0].get()
+            let handles = try queue.receive(upTo: 1, wait: .zero).map(\.received.handle.text)
+            _ = try queue.delete(handles)
+        }
+        while try segments() == [1] { try pass() }
+        #expect(try segments().contains(1))
+        var history = try QueueHistory(queue)
+        for _ in 0..<1000 where try segments().contains(1) { try pass() }
+        #expect(try !segments().contains(1), "it was not carried on")
+        #expect(try history.message(at: held.received.entry.place) == nil)
+        var newer = try QueueHistory(queue)
+        #expect(try newer.message(at: held.received.entry.place) != nil)
+    }
+}
