@@ -39,7 +39,8 @@ package struct Verification: Equatable, Sendable {
 extension Journal {
     /// Reads every record of every segment: checksums, numbers without gaps, that each base record
     /// is the state that the records before it make, and that nothing is missing which was there.
-    /// Changes nothing, and needs no healthy journal: it does not open one.
+    /// Changes nothing, and needs no healthy journal: it does not open one. Others wait while it
+    /// reads the newest segment, and not for the others.
     /// - Throws: `newerFormat`: what cannot be understood is not damaged. `removed`: once it was
     ///   this one's turn, another journal was in the place.
     package static func verify(
@@ -48,6 +49,11 @@ extension Journal {
         let lockFile = try storing { () throws(SystemError) in
             try storage.open("\(folder)/lock", creating: true)
         }
+        var check = JournalCheck<State>(folder: folder, storage: storage)
+        // Others work on meanwhile: what is sealed never changes, and is deleted at most.
+        let sealed = try storing { () throws(SystemError) in try storage.list(folder) }
+            .compactMap(SegmentName.parse).dropLast()
+        for name in sealed { try check.read(name, isNewest: false) }
         try lockFile.lock(JournalOptions())
         defer { lockFile.unlock() }
         let isThere = try storing { () throws(SystemError) in
@@ -59,11 +65,13 @@ extension Journal {
             try storing { () throws(SystemError) in
                 try lockFile.bytes(at: 0, count: LockWords.length)
             })
-        var check = JournalCheck<State>(folder: folder, storage: storage)
-        check.durable = words.durable ?? 0
+        check.durable = max(check.durable, words.durable ?? 0)
+        check.report.problems.removeAll { !names.contains($0.file) }
         check.report.tornFiles = names.filter { $0.hasPrefix("torn-") }
         let segments = names.compactMap(SegmentName.parse)
-        for name in segments { try check.read(name, isNewest: name == segments.last) }
+        for name in segments where sealed.last.map({ $0 < name }) ?? true {
+            try check.read(name, isNewest: name == segments.last)
+        }
         check.finish(segments)
         if words.isBlank {
             check.ignore("lock", "it does not say what it should; written again by the next use")
@@ -101,8 +109,17 @@ private struct JournalCheck<State: JournaledState> {
 
     mutating func read(_ name: UInt64, isNewest: Bool) throws(JournalError) {
         let fileName = SegmentName.file(name)
-        let file = try storing { () throws(SystemError) in
-            try storage.open("\(folder)/\(fileName)", creating: false)
+        let file: any JournalFile
+        do throws(SystemError) {
+            file = try storage.open("\(folder)/\(fileName)", creating: false)
+        } catch  where error.isNotFound {
+            // Consumed and deleted since its name was read, as is all before it.
+            state = nil
+            expected = nil
+            open = nil
+            return
+        } catch {
+            throw .storage(error)
         }
         report.segments += 1
         closeProblem(before: name, in: fileName)

@@ -165,4 +165,53 @@ import Testing
         var newer = try QueueHistory(queue)
         #expect(try newer.message(at: held.received.entry.place) != nil)
     }
+
+    @Test("a check keeps nobody out while it reads what is sealed")
+    func check() throws {
+        let folder = self.folder.path
+        let isFree = Mutex<[String: Bool]>([:])
+        var environment = QueueEnvironment()
+        environment.storage = ToldStorage(
+            willRemove: { _ in },
+            willOpen: { opened in
+                guard opened.hasSuffix(".jsonl") else { return }
+                let lock = try? FileDescriptor(reading: "\(folder)/queues/Q/lock")
+                let taken = (try? lock?.tryLock()) ?? false
+                lock?.unlock()
+                isFree.withLock { $0[opened] = taken }
+            })
+        let queue = try make(directory())
+        for number in 0..<60 { _ = try queue.send([entry("m\(number)")])[0].get() }
+        let names = try segments()
+        let report = try directory(environment).verify("Q")
+        #expect(report.problems.isEmpty && report.segments == names.count)
+        for name in names {
+            #expect(isFree.withLock { $0[path(name)] } == (name != names.last), "\(name)")
+        }
+    }
+
+    @Test("nor is it damage that segments were consumed and deleted meanwhile", arguments: [1, 2])
+    func reclaimed(remaining: Int) throws {
+        let queue = try make(directory())
+        for number in 0..<60 { _ = try queue.send([entry("m\(number)")])[0].get() }
+        while case let received = try queue.receive(upTo: 10, wait: .zero), !received.isEmpty {
+            _ = try queue.delete(received.map(\.received.handle.text))
+        }
+        let names = try segments()
+        let paths = names.map(path)
+        // One of them is harmed, too.
+        var bytes = try FileSystem.read(paths[0])
+        bytes[bytes.count - 30] ^= 1
+        try FileSystem.replace(paths[0], with: bytes)
+        var environment = QueueEnvironment()
+        environment.storage = ToldStorage(
+            willRemove: { _ in },
+            willOpen: { opened in
+                guard opened == paths[2] else { return }
+                for path in paths.dropLast(remaining) { try? FileSystem.remove(path) }
+            })
+        let found = try directory(environment).examine("Q")
+        #expect(found.damages.isEmpty && found.journal.ignored.isEmpty, "\(found)")
+        #expect(try segments().count == remaining)
+    }
 }

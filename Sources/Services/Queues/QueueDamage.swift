@@ -58,7 +58,11 @@ extension QueueDirectory {
         found.torn = try TornFile.all(in: folder, storage)
         found.damages = try found.journal.problems.map { try describe($0, in: folder) }
         if found.damages.contains(where: { $0.problem.records != nil }) {
-            try addMentioned(&found.damages, in: folder)
+            do {
+                try addMentioned(&found.damages, in: folder)
+            } catch let error as SystemError where error.isNotFound {
+                // A segment was consumed, and deleted meanwhile: what was found till then.
+            }
         }
         return found
     }
@@ -69,7 +73,13 @@ extension QueueDirectory {
     ) throws -> QueueDamage {
         var damage = QueueDamage(problem: problem)
         guard problem.bytes > 0 else { return damage }
-        let file = try storage.open("\(folder)/\(problem.file)", creating: false)
+        let file: any JournalFile
+        do throws(SystemError) {
+            file = try storage.open("\(folder)/\(problem.file)", creating: false)
+        } catch {
+            if error.isNotFound { return damage }  // consumed, and deleted since
+            throw error
+        }
         let bytes = try file.bytes(
             at: problem.offset, count: Int(min(problem.bytes, UInt64(Self.searchedBytes))))
         var kinds: [String: Int] = [:]

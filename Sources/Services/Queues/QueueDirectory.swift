@@ -213,7 +213,9 @@ package final class QueueDirectory: Sendable {
             try Journal<QueueJournalState>.verify(folder: path, storage: storage)
         }
         for file in try storage.list(path) where DeduplicationRun.range(ofName: file) != nil {
-            guard try DeduplicationRun.open(file, in: path, storage)?.all() == nil else { continue }
+            guard try DeduplicationRun.open(file, in: path, storage)?.all() == nil,
+                try storage.list(path).contains(file)
+            else { continue }
             report.ignored.append(
                 Verification.Note(
                     file: file, message: "it is harmed; passed over, the records have it all"))
