@@ -1,3 +1,4 @@
+import Crypto
 import JSON
 import Posix
 import QueueModel
@@ -29,39 +30,47 @@ extension Command {
         arguments: [Argument(name: "QUEUE", help: "The queue's name.")],
         examples: ["msorch queue import OrderQueue < orders.jsonl"],
         run: { invocation in
-            _ = try invocation.queues().queue(invocation.arguments[0])
-            var lines = LineSplitter()
+            let isFIFO = try invocation.withQueue { try $0.settings.isFIFO }
             var tally = SendTally()
-            while Signals.termination == nil {
-                let bytes = try StandardStream.input.read(upTo: chunkBytes)
-                let ready = bytes.isEmpty ? lines.finish() : lines.append(bytes)
-                var entries: [SendEntry] = []
-                var numbers: [Int] = []
-                var mistake: (any Error)?
-                for line in ready where mistake == nil {
-                    do {
-                        entries.append(try SendEntry(exported: line))
-                        numbers.append(line.number)
-                    } catch {
-                        mistake = error
-                    }
-                }
-                for start in stride(from: 0, to: entries.count, by: 1000) {
-                    let group = Array(entries[start..<min(start + 1000, entries.count)])
-                    var lines = numbers[start...].makeIterator()
-                    try invocation.withQueue { queue in
-                        try queue.sendBulk(group) { tally.count($0, line: lines.next() ?? 0) }
-                    }
-                }
-                if let mistake {
-                    try tally.report(invocation.output)
-                    throw mistake
-                }
-                if bytes.isEmpty { break }
+            do {
+                try importLines(invocation, isFIFO: isFIFO, &tally)
+            } catch {
+                try tally.report(invocation.output)
+                throw error
             }
             try tally.report(invocation.output)
             try tally.check()
         })
+
+    private static func importLines(
+        _ invocation: Invocation, isFIFO: Bool, _ tally: inout SendTally
+    ) throws {
+        var lines = LineSplitter()
+        while Signals.termination == nil {
+            let bytes = try StandardStream.input.read(upTo: chunkBytes)
+            let ready = bytes.isEmpty ? lines.finish() : lines.append(bytes)
+            var entries: [SendEntry] = []
+            var numbers: [Int] = []
+            var mistake: (any Error)?
+            for line in ready where mistake == nil {
+                do {
+                    entries.append(try SendEntry(exported: line, isFIFO: isFIFO))
+                    numbers.append(line.number)
+                } catch {
+                    mistake = error
+                }
+            }
+            for start in stride(from: 0, to: entries.count, by: 1000) {
+                let group = Array(entries[start..<min(start + 1000, entries.count)])
+                var lines = numbers[start...].makeIterator()
+                try invocation.withQueue { queue in
+                    try queue.sendBulk(group) { tally.count($0, line: lines.next() ?? 0) }
+                }
+            }
+            if let mistake { throw mistake }
+            if bytes.isEmpty { return }
+        }
+    }
 
     private static let chunkBytes = 256 * 1024
 }
@@ -81,7 +90,9 @@ extension QueueRecord.NewMessage {
 }
 
 extension SendEntry {
-    fileprivate init(exported line: LineSplitter.Line) throws {
+    /// A new message: in a FIFO queue with a deduplication id of its own, so that none is taken for
+    /// one that was sent before.
+    fileprivate init(exported line: LineSplitter.Line, isFIFO: Bool) throws {
         func refusal(_ reason: String) -> CommandError {
             CommandError(
                 .usage, "Line \(line.number) is not a message: \(reason)",
@@ -105,6 +116,7 @@ extension SendEntry {
         self.init(
             body: Array(body.utf8), attributes: attributes,
             group: json["MessageGroupId"]?.stringValue,
-            deduplicationID: json["MessageDeduplicationId"]?.stringValue)
+            deduplicationID: isFIFO
+                ? RandomBytes.uuid() : json["MessageDeduplicationId"]?.stringValue)
     }
 }
