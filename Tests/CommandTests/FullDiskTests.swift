@@ -172,6 +172,42 @@ private enum Bash {
                 """)
     }
 
+    @Test("what was sent before the disk was full is told, and a replay goes on behind it")
+    func begun() throws {
+        let result = try shell(
+            """
+            for q in q into; do msorch queue create $q --quiet; done
+            yes "$(printf 'x%.0s' {1..1000})" | head -900 | msorch send q - --quiet
+            visible() { msorch queue stats $1 --output json | grep -o '"visible":[0-9]*'; }
+            (ulimit -f 600; msorch queue replay q --from oldest --into into --output json --quiet)
+            echo "replay $?"; visible into
+            """)
+        let lines = result.output.split(separator: "\n").map(String.init)
+        try #require(lines.count == 3 && lines[1] == "replay 74", "\(result)")
+        #expect(result.error.hasPrefix("error: File too large"), "\(result)")
+        let told = try JSONValue.parse(lines[0])
+        let sent = try #require(told["sent"]?.intValue)
+        let last = try #require(told["last"]?.intValue)
+        #expect(sent > 0 && sent < 900 && told["failed"]?.intValue == 0, "\(told)")
+        #expect(lines[2] == "\"visible\":\(sent)")
+        let more = try shell(
+            """
+            msorch queue replay q --from \(last + 1) --into into --quiet; visible() { \
+            msorch queue stats $1 --output json | grep -o '"visible":[0-9]*'; }; visible into
+            msorch queue create other --quiet; msorch queue export q > lines
+            (ulimit -f 600; msorch queue import other --output json --quiet < lines)
+            echo "import $?"; visible other
+            """)
+        let rest = more.output.split(separator: "\n").map(String.init)
+        try #require(rest.count == 4, "\(more)")
+        // What was sent of half a record, before the end, comes again.
+        let visible = try #require(Int(rest[0].filter(\.isNumber)))
+        #expect((900..<910).contains(visible), "\(more)")
+        let imported = try #require(try JSONValue.parse(rest[1])["sent"]?.intValue)
+        #expect(imported > 0 && imported < 900)
+        #expect(rest[2...] == ["import 74", "\"visible\":\(imported)"])
+    }
+
     @Test("a message whose id cannot be written out was sent, and the hint says so")
     func sent() throws {
         let result = try shell(

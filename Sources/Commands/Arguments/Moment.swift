@@ -18,11 +18,13 @@ enum Moment {
 }
 
 extension JournalPoint {
-    /// A moment, or the number of a record (`n` in the journal and in `queue tail --output json`).
+    /// A moment, or the number of a record (`n` in the journal and in `queue tail --output json`);
+    /// for a beginning also `oldest`, all that is retained.
     static func parse(
         _ text: String, _ option: String, now: Timestamp
     ) throws(CommandError) -> JournalPoint {
         if let n = UInt64(text), n > 0 { return .record(n) }
+        if text == "oldest", option == "from" { return .oldest }
         do throws(CommandError) {
             return .time(try Moment.parse(text, option, now: now))
         } catch {

@@ -11,8 +11,8 @@ extension Command {
         arguments: [Argument(name: "QUEUE", help: "Whose journal is read.")],
         options: [
             .text(
-                "from", "TIME|N",
-                "The first: a time, a span such as 10m, or a record's number. Required."),
+                "from", "TIME|N|oldest",
+                "The first: a time, a span such as 10m, a record's number, or all. Required."),
             .text("to", "TIME|N", "The last, itself included (default: all until now)."),
             .text("into", "QUEUE", "Where to send them (default: the same queue)."),
             .number("limit", "COUNT", 1...1_000_000_000, "So many messages at most."),
@@ -29,7 +29,7 @@ extension Command {
             guard let from = invocation.text("from") else {
                 throw CommandError(
                     .usage, "--from is missing.",
-                    hint: "For example --from 10m, or --from 1 for all that is retained.")
+                    hint: "For example --from 10m, or --from oldest for all that is retained.")
             }
             let start = try JournalPoint.parse(from, "from", now: now)
             let end = try invocation.text("to").map { try JournalPoint.parse($0, "to", now: now) }
@@ -57,6 +57,7 @@ extension Command {
                 throw error
             }
             try replay.report(invocation.output)
+            try replay.check()
         })
 
     private static func show(
@@ -82,7 +83,8 @@ private struct Replay {
     let isFIFO: Bool
     private var waiting: [SendEntry] = []
     private var waitingBytes = 0
-    private var waitingN: UInt64?
+    /// For each that waits: its record, if it is the last of all that record's.
+    private var ends: [UInt64?] = []
     private(set) var count = 0
     private var sent = 0
     private var refused: SQSError?
@@ -99,42 +101,56 @@ private struct Replay {
     }
 
     mutating func add(_ record: Queue.SentRecord, upTo room: Int) throws {
-        for message in record.messages.prefix(room) {
+        for (index, message) in record.messages.prefix(room).enumerated() {
             let entry = try SendEntry(again: message, isFIFO: isFIFO)
             waiting.append(entry)
+            // Half a record does not count: who goes on behind the last one must miss nothing.
+            ends.append(index == record.messages.count - 1 ? record.n : nil)
             waitingBytes += entry.escapedBody.count
             count += 1
         }
-        // Half a record does not count: who goes on behind the last one must miss nothing.
-        if record.messages.count <= room { waitingN = record.n }
         guard waiting.count >= Self.groupCount || waitingBytes >= Self.groupBytes else { return }
         try flush()
     }
 
     mutating func flush() throws {
         guard !waiting.isEmpty else { return }
+        var settled = 0
+        // The journal may refuse in the middle: what it took before is sent.
+        defer {
+            waiting.removeFirst(settled)
+            ends.removeFirst(settled)
+            waitingBytes = 0
+        }
         try target.sendBulk(waiting) { outcome in
             switch outcome {
             case .success: sent += 1
             case .failure(let error): refused = refused ?? error
             }
+            last = ends[settled] ?? last
+            settled += 1
         }
-        last = waitingN
-        waiting = []
-        waitingBytes = 0
     }
 
+    private var settledCount: Int { count - waiting.count }
+
     func report(_ output: Output) throws {
-        let done = count - waiting.count
         var json: JSONObject = [
-            "into": .string(target.name), "sent": .int(sent), "failed": .int(done - sent),
+            "into": .string(target.name), "sent": .int(sent),
+            "failed": .int(settledCount - sent),
         ]
         json["last"] = last.map { .int(Int64(clamping: $0)) }
         try output.result(.object(json)) { nil }
         output.note("\(sent) sent to \(target.name).")
+    }
+
+    /// - Throws: what was refused first.
+    func check() throws(CommandError) {
         guard let refused else { return }
         throw CommandError(
-            .failure, "\(done - sent) of \(done) messages were refused: \(refused.message)")
+            .failure,
+            "\(settledCount - sent) of \(settledCount) messages were refused: "
+                + "\(refused.message)")
     }
 }
 
