@@ -208,6 +208,26 @@ private enum Bash {
         #expect(rest[2...] == ["import 74", "\"visible\":\(imported)"])
     }
 
+    @Test("an export from under which messages are taken says so, and how far it came")
+    func taken() throws {
+        let result = try shell(
+            """
+            export MSORCH_SEGMENT_BYTES=100000
+            msorch queue create q --quiet --history 0
+            yes "$(printf 'x%.0s' {1..1000})" | head -2000 | msorch send q - --quiet
+            # It waits for its reader: a pipe holds 64 KiB.
+            msorch queue export q | (head -c 100 > /dev/null; msorch queue purge q --quiet; wc -l)
+            echo "export ${PIPESTATUS[0]}"
+            """)
+        let lines = result.output.split(separator: "\n").map(String.init)
+        try #require(lines.count == 2 && lines[1] == "export 1", "\(result)")
+        let count = try #require(Int(lines[0].filter(\.isNumber)))
+        #expect(count > 0 && count < 2000)
+        #expect(
+            result.error.hasPrefix(
+                "error: Messages of 'q' were taken out while they were exported; "), "\(result)")
+    }
+
     @Test("a message whose id cannot be written out was sent, and the hint says so")
     func sent() throws {
         let result = try shell(

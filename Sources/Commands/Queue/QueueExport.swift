@@ -1,5 +1,6 @@
 import Crypto
 import JSON
+import Journal
 import Posix
 import QueueModel
 import Services
@@ -14,12 +15,23 @@ extension Command {
             let queue = try directory.queue(invocation.arguments[0])
             directory.finishArrivals(at: queue.name)
             var lines: [UInt8] = []
-            try queue.forEachMessage { entry, message in
-                try message.exported(entry).append(to: &lines)
-                lines.append(0x0A)
-                guard lines.count > chunkBytes else { return }
+            var count = 0
+            do {
+                try queue.forEachMessage { entry, message in
+                    try message.exported(entry).append(to: &lines)
+                    lines.append(0x0A)
+                    count += 1
+                    guard lines.count > chunkBytes else { return }
+                    try invocation.output.data(lines)
+                    lines.removeAll(keepingCapacity: true)
+                }
+            } catch JournalError.storage(let error) where error.isNotFound {
                 try invocation.output.data(lines)
-                lines.removeAll(keepingCapacity: true)
+                throw CommandError(
+                    .failure,
+                    "Messages of '\(queue.name)' were taken out while they were exported; "
+                        + "\(count) lines are written, and others may be missing.",
+                    hint: "Export it once more, while nobody works on it.")
             }
             try invocation.output.data(lines)
         })
