@@ -71,6 +71,13 @@ package struct Output: Sendable {
         StandardStream.error.write(text.utf8)
     }
 
+    /// What went wrong with some of many, after the others were shown.
+    /// - Throws: the last one; those before it are said.
+    package func check(_ failures: [any Error]) throws {
+        for failure in failures.dropLast() { error(CommandError(failure)) }
+        if let last = failures.last { throw last }
+    }
+
     /// Columns, the first to the left and numbers to the right.
     package static func table(_ header: [String], _ rows: [[String]]) -> String {
         let widths = header.indices.map { column in

@@ -28,6 +28,7 @@ extension Command {
             if history.isCut {
                 invocation.output.note("There is more than could be kept in memory.")
             }
+            try invocation.output.check(history.failures)
         })
 }
 

@@ -27,7 +27,7 @@ extension Command {
             let name = invocation.arguments[0]
             let queues = invocation.queues()
             // Another queue's damage must not keep this one.
-            let sources = ((try? queues.sources(of: name)) ?? []).filter { $0 != name }
+            let sources = try queues.sources(of: name).names.filter { $0 != name }
             let count = try queues.remove(name, force: invocation.has("force"))
             try invocation.output.result(
                 [

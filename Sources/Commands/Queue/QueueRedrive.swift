@@ -46,6 +46,11 @@ extension Command {
     private static func run(
         _ queues: QueueDirectory, _ name: String, _ invocation: Invocation
     ) throws {
+        if invocation.text("to") == nil {
+            for failure in try queues.sources(of: name).failures {
+                invocation.output.note(CommandError(failure).message)
+            }
+        }
         let showsProgress = StandardStream.error.isTerminal && !invocation.output.isQuiet
         let task = try queues.redrive(
             name, to: invocation.text("to"), rate: invocation.number("rate"),

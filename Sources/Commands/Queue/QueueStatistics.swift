@@ -23,10 +23,16 @@ extension Command {
             let now = StackClock().now()
             let past = try moment(invocation, now)
             // What was cut on its way is counted where it belongs, in every row.
+            let isNamed = !invocation.arguments.isEmpty
             for name in names {
-                let queue = try directory.queue(name)
-                directory.finishArrivals(at: name)
-                try? directory.finishTransfers(of: queue)
+                do {
+                    try directory.withQueue(name) { queue in
+                        directory.finishArrivals(at: name)
+                        try? directory.finishTransfers(of: queue)
+                    }
+                } catch  where !isNamed {
+                    continue  // told of below
+                }
             }
             let existing = try directory.names()
             let givers =
@@ -34,14 +40,19 @@ extension Command {
             var rows: [[String]] = []
             var notes: [String] = []
             var list: [JSONValue] = []
+            var failures: [any Error] = []
             for name in names {
-                let queue = try directory.queue(name)
                 let statistics: Queue.Statistics
                 do {
-                    statistics = try past.map { try queue.statistics(at: $0) } ?? queue.statistics()
-                } catch let error as QueueError where invocation.arguments.isEmpty {
-                    guard case .notRetained = error else { throw error }
-                    invocation.output.note(CommandError(error).message)
+                    statistics = try directory.withQueue(name) { queue in
+                        try past.map { try queue.statistics(at: $0) } ?? queue.statistics()
+                    }
+                } catch  where !isNamed {
+                    if case QueueError.notRetained = error {
+                        invocation.output.note(CommandError(error).message)
+                    } else if !QueueDirectory.isRemoval(error) {
+                        failures.append(error)
+                    }
                     continue
                 }
                 notes += Self.notes(name, statistics, among: existing)
@@ -54,6 +65,7 @@ extension Command {
             ]
             try invocation.output.table(.array(list), header, rows)
             for note in notes { invocation.output.note(note) }
+            try invocation.output.check(failures)
         })
 
     /// Which queues' dead letters go to a queue: also those that are not shown. Of one that cannot

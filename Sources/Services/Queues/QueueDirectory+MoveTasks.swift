@@ -45,7 +45,7 @@ extension QueueDirectory {
                 throw SQSError.invalidParameter(
                     "The source queue and destination queue must be of the same queue type.")
             }
-        } else if try sources(of: name).isEmpty {
+        } else if try sources(of: name).isKnownEmpty {
             throw QueueError.unclearSource(name)
         }
         return try withQueue(name) { source in
@@ -131,16 +131,51 @@ extension QueueDirectory {
         }
     }
 
-    /// The queues whose dead letters go to `name`.
-    package func sources(of name: String) throws -> [String] {
-        try names().filter { source in
-            do {
-                return try withQueue(source) {
-                    try $0.settings.redrivePolicy?.deadLetterQueue == name
-                }
-            } catch QueueError.noSuchQueue {
-                return false  // removed meanwhile
+    /// The queues whose dead letters go to a queue.
+    package struct Sources: Sendable {
+        package var names: [String] = []
+        /// Why others could not be asked.
+        package var failures: [any Error] = []
+
+        /// - Throws: why it is not known, if none is, whether there are any.
+        package var isKnownEmpty: Bool {
+            get throws {
+                if names.isEmpty, let failure = failures.first { throw failure }
+                return names.isEmpty
             }
+        }
+
+        /// All there are.
+        /// - Throws: why it is not known whether there are more.
+        package func all() throws -> [String] {
+            if let failure = failures.first { throw failure }
+            return names
+        }
+    }
+
+    /// The queues whose dead letters go to `name`: one that cannot be read keeps no other back.
+    package func sources(of name: String) throws -> Sources {
+        var sources = Sources()
+        for source in try names() {
+            do {
+                let target = try withQueue(source) {
+                    try $0.settings.redrivePolicy?.deadLetterQueue
+                }
+                if target == name { sources.names.append(source) }
+            } catch  where Self.isRemoval(error) {
+                continue
+            } catch {
+                sources.failures.append(error)
+            }
+        }
+        return sources
+    }
+
+    /// Whether an error says that a queue is not there any more.
+    package static func isRemoval(_ error: any Error) -> Bool {
+        switch error {
+        case QueueError.noSuchQueue, JournalError.removed: true
+        default: false
         }
     }
 
@@ -160,7 +195,8 @@ extension QueueDirectory {
 
     /// Sends a batch on its way, or ends the task.
     private func moveBatch(_ task: MoveTask, _ source: Queue) throws -> Int {
-        let known = try task.target == nil ? sources(of: source.name) : []
+        // Unless all can be asked, it is not clear that there is only one.
+        let known = task.target == nil ? (try? sources(of: source.name).all()) ?? [] : []
         // Looked up before: a transaction on one queue must not lock another.
         let isFIFO = source.name.hasSuffix(".fifo")
         let candidates = Set(try names().filter { $0.hasSuffix(".fifo") == isFIFO })

@@ -13,7 +13,7 @@ extension SQSEndpoint {
         try SQSInput.check(
             rate, of: "MaxNumberOfMessagesPerSecond", in: QueueLimits.moveRate,
             reason: "Must be >= 1 and <= 500, if provided.")
-        guard try !queues.sources(of: source).isEmpty else {
+        guard try !queues.sources(of: source).isKnownEmpty else {
             throw SQSError.invalidParameter(
                 "Source queue must be configured as a Dead Letter Queue.")
         }

@@ -92,7 +92,7 @@ extension SQSEndpoint {
     }
 
     func listDeadLetterSourceQueues(_ call: SQSCall) throws -> SQSReply {
-        let names = try queues.sources(of: try queue(call).name)
+        let names = try queues.sources(of: try queue(call).name).all()
         let (page, next) = try page(of: names, call.input)
         return .deadLetterSources(page.map { url($0, call.host) }, next: next)
     }

@@ -7,6 +7,8 @@ package struct MessageHistory: Sendable {
     package var events: [(queue: String, event: QueueEvent)] = []
     /// There were more than are kept in memory.
     package var isCut = false
+    /// Why some queues that nobody named could not be searched.
+    package var failures: [any Error] = []
 }
 
 extension QueueDirectory {
@@ -17,25 +19,33 @@ extension QueueDirectory {
     /// messages are new ones. One pass over each queue concerned; memory is bounded.
     ///
     /// - Parameter queue: where to look first; `nil` is everywhere.
-    /// - Throws: `QueueError.noSuchMessage` if no record tells of it.
+    /// - Throws: `QueueError.noSuchMessage` if no record tells of it; where a queue cannot be read
+    ///   that may know more, that instead.
     package func history(of messageID: String, in queue: String?) throws -> MessageHistory {
         let now = environment.clock.now()
+        var history = MessageHistory()
         var tracks: [MessageTrack] = []
-        for name in try queue.map({ [$0] }) ?? names() {
-            tracks += try search(.id(messageID), in: name, now)
+        if let queue {
+            tracks = try search(.id(messageID), in: queue, now)
+        } else {
+            for name in try names() {
+                tracks += unlessUnreadable(&history) {
+                    try search(.id(messageID), in: name, now)
+                }
+            }
         }
         guard !tracks.isEmpty else {
-            let oldest = try (queue.map { [$0] } ?? names()).compactMap {
-                try QueueHistory(self.queue($0)).journal.oldest()?.time
+            if let failure = history.failures.first { throw failure }
+            let oldest = try (queue.map { [$0] } ?? names()).compactMap { name in
+                try? withQueue(name) { try QueueHistory($0).journal.oldest()?.time }
             }.min()
             throw QueueError.noSuchMessage(messageID, oldest: oldest)
         }
         for _ in 0..<Self.passageLimit {
-            let more = try follow(tracks, now)
+            let more = try follow(tracks, now, &history)
             if more.isEmpty { break }
             tracks += more
         }
-        var history = MessageHistory()
         for track in Self.ordered(tracks) {
             history.isCut = history.isCut || track.isCut
             history.events += track.events.map { (track.queue, $0) }
@@ -50,27 +60,50 @@ extension QueueDirectory {
     private func search(
         _ sought: MessageSearch.Sought, in name: String, _ now: Timestamp
     ) throws -> [MessageTrack] {
-        var search = MessageSearch(sought, in: name, try QueueHistory(queue(name)))
-        return try search.run(now: now)
+        try withQueue(name) { queue in
+            var search = MessageSearch(sought, in: name, try QueueHistory(queue))
+            return try search.run(now: now)
+        }
+    }
+
+    /// What was found in a queue that nobody named: one that is removed meanwhile is passed over,
+    /// and one that cannot be read is noted.
+    private func unlessUnreadable(
+        _ history: inout MessageHistory, _ search: () throws -> [MessageTrack]
+    ) -> [MessageTrack] {
+        do {
+            return try search()
+        } catch  where Self.isRemoval(error) {
+            return []
+        } catch {
+            history.failures.append(error)
+            return []
+        }
     }
 
     /// The other ends of passages that have been seen at one end only.
-    private func follow(_ tracks: [MessageTrack], _ now: Timestamp) throws -> [MessageTrack] {
+    private func follow(
+        _ tracks: [MessageTrack], _ now: Timestamp, _ history: inout MessageHistory
+    ) throws -> [MessageTrack] {
         let known = Set(try names())
         var more: [MessageTrack] = []
         for track in tracks {
             if let (passage, target) = track.leftBy, known.contains(target),
                 !(tracks + more).contains(where: { $0.cameBy == passage })
             {
-                more += try search(.passage(passage), in: target, now)
+                more += unlessUnreadable(&history) {
+                    try search(.passage(passage), in: target, now)
+                }
             }
             if let passage = track.cameBy {
                 let giver = String(passage.giver.prefix { $0 != "@" })
                 guard known.contains(giver),
-                    !(tracks + more).contains(where: { $0.leftBy?.passage == passage }),
-                    let place = try place(of: passage, in: giver)
+                    !(tracks + more).contains(where: { $0.leftBy?.passage == passage })
                 else { continue }
-                more += try search(.place(place), in: giver, now)
+                more += unlessUnreadable(&history) {
+                    guard let place = try place(of: passage, in: giver) else { return [] }
+                    return try search(.place(place), in: giver, now)
+                }
             }
         }
         return more
@@ -79,7 +112,7 @@ extension QueueDirectory {
     /// Where a message stood that left by a transfer; `nil` if that is not retained, or of an
     /// earlier queue of that name.
     private func place(of passage: MessageTrack.Passage, in giver: String) throws -> Place? {
-        let history = try QueueHistory(queue(giver))
+        let history = try withQueue(giver) { try QueueHistory($0) }
         guard history.origin(giver) == passage.giver else { return nil }
         var records = history.journal.records(from: history.journal.start)
         let needle = Array("\"op\":\"transfer\"".utf8)
