@@ -77,4 +77,27 @@ import Testing
         #expect(result.output == "[\"COMPLETED\",3]\n3\nZ 5\n", "\(result)")
         #expect(result.error.contains("queues/A/"), "it is not named: \(result)")
     }
+
+    @Test("who follows a queue goes on after its repair, and ends where another has its name")
+    func tail() throws {
+        let result = try shell(
+            """
+            msorch queue create Q --quiet; for n in 1 2; do msorch send Q m$n > /dev/null; done
+            (msorch queue tail Q -f > seen 2> words; echo "tail $?" >> words) & pid=$!
+            soon grep -q m2 seen
+            harm Q; msorch queue verify Q --repair > /dev/null 2>&1; msorch send Q later > /dev/null
+            soon grep -q later seen
+            msorch queue rm Q --force --quiet; msorch queue create Q --force --quiet
+            wait $pid; grep -c m2 seen; grep -c later seen; cat words
+            """)
+        #expect(
+            result.output == """
+                1
+                1
+                The queue 'Q' was repaired; what is in it has new records.
+                error: The queue 'Q' was removed.
+                tail 3
+
+                """, "\(result)")
+    }
 }

@@ -19,19 +19,31 @@ extension Command {
         run: { invocation in
             let name = invocation.arguments[0]
             let directory = invocation.queues()
-            let queue = try directory.queue(name)
+            var queue = try directory.queue(name)
+            let created = try queue.created
             directory.finishArrivals(at: name)
-            do {
-                try queue.tail(
-                    last: Int(invocation.number("n") ?? 10), isFollowing: invocation.has("f"),
-                    isCancelled: {
-                        Signals.termination != nil || !StandardStream.output.hasReader
+            var count: Int? = Int(invocation.number("n") ?? 10)
+            while true {
+                do {
+                    return try queue.tail(
+                        last: count, isFollowing: invocation.has("f"),
+                        isCancelled: {
+                            Signals.termination != nil || !StandardStream.output.hasReader
+                        }
+                    ) { event in
+                        try invocation.output.result(event.json()) { event.text }
                     }
-                ) { event in
-                    try invocation.output.result(event.json()) { event.text }
+                } catch JournalError.removed {
+                    directory.forget(name)
+                    // A repaired queue was made when it was; another one of its name was not.
+                    guard let next = try? directory.queue(name), try next.created == created else {
+                        throw CommandError(.notFound, "The queue '\(name)' was removed.")
+                    }
+                    queue = next
+                    if invocation.has("f") { count = nil }
+                    invocation.output.note(
+                        "The queue '\(name)' was repaired; what is in it has new records.")
                 }
-            } catch JournalError.removed {
-                throw CommandError(.notFound, "The queue '\(name)' was removed.")
             }
         })
 }

@@ -94,6 +94,11 @@ package final class Queue: Sendable {
         get throws { try journal.read { $0.state.queue.settings } }
     }
 
+    /// When it was made; a repair does not change that.
+    package var created: Timestamp? {
+        get throws { try journal.read { $0.state.queue.created } }
+    }
+
     package func set(_ settings: QueueSettings) throws {
         try commit { session in
             if session.state.queue.settings != settings {

@@ -12,17 +12,19 @@ extension Queue {
     /// until `isCancelled` says so. Holds the lock for a look only, and one record in memory.
     ///
     /// - Parameters:
-    ///   - count: how many of those that are there already.
+    ///   - count: how many of those that are there already; `nil`: all since the last repair.
     ///   - isCancelled: asked after each wait.
     /// - Throws: `JournalError.removed` once the queue is.
     package func tail(
-        last count: Int, isFollowing: Bool, isCancelled: () -> Bool,
+        last count: Int?, isFollowing: Bool, isCancelled: () -> Bool,
         _ visit: (QueueEvent) throws -> Void
     ) throws {
         // The watch stands before the first look, so nothing slips between look and wait.
         let watch = isFollowing ? try? DirectoryWatch(journal.folder) : nil
         var history = try QueueHistory(self)
-        var (location, passed) = try Self.start(of: count, history)
+        var (location, passed) =
+            try count.map { try Self.start(of: $0, history) }
+            ?? (Self.startBehindRepair(history), 0)
         var next: UInt64?
         while !isCancelled() {
             try Self.visit(&history, from: location, passing: passed, &next, visit)
@@ -53,6 +55,21 @@ extension Queue {
             }
         }
         return (location, max(0, found - count))
+    }
+
+    /// A repair is over with a base record, where no other stands: not at a segment's beginning.
+    private static func startBehindRepair(_ history: QueueHistory) throws -> RecordLocation {
+        var location = history.journal.end
+        try history.journal.backwards { line in
+            if line.location.offset > 0,
+                case .base = try line.bytes.withUnsafeBytes({ try QueueRecord(line: $0) })
+            {
+                return false
+            }
+            location = line.location
+            return true
+        }
+        return location
     }
 
     /// - Parameter next: the number that the next record should have.
