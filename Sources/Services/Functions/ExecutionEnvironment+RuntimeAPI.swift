@@ -38,8 +38,10 @@ extension ExecutionEnvironment {
     private func next(
         _ request: HTTPRequest, _ responder: HTTPResponder
     ) throws(RuntimeAPIError) {
+        let isWaiting = runtime.phase == .ready
         try runtime.call(.next)
-        becomeReady(responder)
+        // One that has lost its connection asks again; it still waits for one invocation.
+        if isWaiting { waiting = responder } else { becomeReady(responder) }
     }
 
     private func response(
