@@ -121,6 +121,12 @@ package enum Sockets {
         return count < 0 && errno == EAGAIN ? .wouldBlock : .closed
     }
 
+    /// What a pipe or socket holds that could be read now, in bytes.
+    package static func readableBytes(_ descriptor: borrowing FileDescriptor) -> Int {
+        var count: CInt = 0
+        return ioctl(descriptor.rawValue, UInt(FIONREAD), &count) == 0 ? Int(count) : 0
+    }
+
     package static func write(
         _ socket: borrowing FileDescriptor, _ bytes: UnsafeRawBufferPointer
     ) -> Transfer {

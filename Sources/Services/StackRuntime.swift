@@ -51,7 +51,7 @@ package final class StackRuntime: Sendable {
             loop: host.loop, region: deployment.stack.region, endpointURL: host.endpointURL,
             guardExecutable: host.guardExecutable, runtimeFolder: runtimes,
             temporaryFolder: "\(state)/run/environments", clock: host.clock,
-            log: host.monitor.log)
+            log: host.monitor.log, hasRoomForLog: { [monitor = host.monitor] in monitor.hasRoom })
         let isSameRegion = previous?.deployment.stack.region == deployment.stack.region
         functions = Dictionary(
             uniqueKeysWithValues: try deployment.functions().map { function in

@@ -36,6 +36,8 @@ import Testing
         let loop: EventLoop
         let pool: FunctionPool
         let lines = ThreadCondition<[String]>([])
+        /// Whether what it prints can be written.
+        let hasRoom = ThreadCondition(true)
 
         init(_ script: String, _ more: JSONObject = [:]) throws {
             folder = try TemporaryFolder("pool")
@@ -56,11 +58,11 @@ import Testing
             let host = FunctionHost(
                 loop: loop, region: stack.region, endpointURL: "http://h",
                 guardExecutable: BuiltExecutable.folder + "/msorch", runtimeFolder: folder.path,
-                temporaryFolder: folder.path + "/run", clock: clock.clock
-            ) { [lines] line in
-                lines.withLock { if $0.count < 10_000 { $0.append(line.text) } }
-                lines.signal()
-            }
+                temporaryFolder: folder.path + "/run", clock: clock.clock,
+                log: { [lines] line in
+                    lines.withLock { if $0.count < 100_000 { $0.append(line.text) } }
+                    lines.signal()
+                }, hasRoomForLog: { [hasRoom] in hasRoom.withLock { $0 } })
             pool = FunctionPool(
                 DeployedFunction(
                     definition: try #require(stack.function("F")), arn: "arn", taskRoot: code,
@@ -126,5 +128,50 @@ import Testing
         try #require(hasAsked)
         let outcomes = (1...3).map { fixture.begin("\($0)") }
         #expect(try outcomes.map(Fixture.text) == ["1", "2", "3"])
+    }
+
+    @Test("a function that prints without pause stops nobody, and its timeout holds")
+    func printsWithoutPause() throws {
+        let fixture = try Fixture(
+            """
+            take(ask())
+            while True: os.write(1, b'\\n' * 65536)
+            """, ["timeout": 1])
+        let outcome = fixture.begin("0")
+        let hasBegun = fixture.lines.wait(upTo: .seconds(30)) { $0.contains("") ? true : nil }
+        try #require(hasBegun == true)
+        let isRunning = ThreadCondition(false)
+        fixture.loop.execute {
+            isRunning.withLock { $0 = true }
+            isRunning.signal()
+        }
+        #expect(isRunning.wait(upTo: .seconds(30)) { $0 ? true : nil } == true)
+        #expect(try Fixture.result(outcome).failure == .timeout(seconds: 1))
+    }
+
+    @Test("who prints more than can be written waits, and nothing of it is lost")
+    func waitsForRoom() throws {
+        let fixture = try Fixture(
+            """
+            id, body = take(ask())
+            for _ in range(64): os.write(1, b'x' * 65535 + b'\\n')
+            open(os.environ['FOLDER'] + '/printed', 'w').close()
+            respond(id, body)
+            ask().getresponse()
+            """)
+        fixture.hasRoom.withLock { $0 = false }
+        let outcome = fixture.begin("0")
+        func waits(upTo limit: Duration, forLines count: Int) -> Bool {
+            fixture.lines.wait(upTo: limit) {
+                $0.count { $0.hasPrefix("x") } >= count ? true : nil
+            } ?? false
+        }
+        try #require(waits(upTo: .seconds(30), forLines: 1))
+        #expect(!waits(upTo: .seconds(1), forLines: 4))
+        #expect(!FileSystem.exists(fixture.folder.path + "/printed"))
+        fixture.hasRoom.withLock { $0 = true }
+        #expect(try Fixture.text(outcome) == "0")
+        let printed = fixture.lines.withLock { $0.filter { $0.hasPrefix("x") } }
+        #expect(printed.count == 64 && printed.allSatisfy { $0.utf8.count == 65_535 })
     }
 }

@@ -95,6 +95,8 @@ package struct FunctionHost: Sendable {
     package var clock: StackClock
     /// Gets each log line as it comes; on the loop.
     package var log: @Sendable (FunctionLogLine) -> Void
+    /// Whether `log` may get more now; who prints waits otherwise.
+    package var hasRoomForLog: @Sendable () -> Bool
 }
 
 package struct FunctionLogLine: Equatable, Sendable {

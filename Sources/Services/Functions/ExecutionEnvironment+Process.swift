@@ -7,6 +7,8 @@ import StackModel
 /// What is seen of the process: what it prints, how much memory it takes, how it ends.
 extension ExecutionEnvironment {
     private static let memoryInterval = Duration.milliseconds(50)
+    /// How often it looks for room for its output while too many log lines wait to be written.
+    private static let crowdedPause = Duration.milliseconds(10)
     /// What an invocation's caller gets of its log.
     private static let capturedLimit = 1024 * 1024
 
@@ -21,38 +23,74 @@ extension ExecutionEnvironment {
         host.log(line)
     }
 
+    /// Takes one buffer of what the process prints: a process that prints without pause must not
+    /// keep the loop from its other work.
     func read(_ index: Int) {
-        guard let process, outputs[index].isOpen else { return }
-        withUnsafeTemporaryAllocation(byteCount: 65_536, alignment: 1) { buffer in
-            while true {
-                let transfer =
-                    index == 0
-                    ? Sockets.read(process.output, into: buffer)
-                    : Sockets.read(process.error, into: buffer)
-                switch transfer {
-                case .bytes(let count):
-                    let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
-                    outputs[index].buffer.append(bytes).forEach(log)
-                case .wouldBlock: return
-                case .closed:
-                    outputs[index].isOpen = false
-                    outputs[index].buffer.finish().forEach(log)
-                    host.loop.unwatch(index == 0 ? process.output.rawValue : process.error.rawValue)
-                    return
-                }
+        _ = take(index)
+        guard outputs[index].isOpen, !host.hasRoomForLog(), let process else { return }
+        // What the disk does not keep up with waits in the pipe, and so does who prints it.
+        let descriptor = index == 0 ? process.output.rawValue : process.error.rawValue
+        host.loop.change(descriptor, [])
+        goOnReading(index, descriptor)
+    }
+
+    /// Once there is room.
+    private func goOnReading(_ index: Int, _ descriptor: CInt) {
+        host.loop.schedule(after: Self.crowdedPause) { [weak self] in
+            guard let self, outputs[index].isOpen else { return }
+            if host.hasRoomForLog() {
+                host.loop.change(descriptor, .read)
+            } else {
+                goOnReading(index, descriptor)
             }
         }
     }
 
+    /// Takes all that the process has printed so far.
+    func readPresent() {
+        guard let process else { return }
+        for index in outputs.indices {
+            var left =
+                index == 0
+                ? Sockets.readableBytes(process.output) : Sockets.readableBytes(process.error)
+            while left > 0, let count = take(index) { left -= count }
+        }
+    }
+
+    /// - Returns: how many bytes there were; `nil` if there is nothing now, or will be ever.
+    private func take(_ index: Int) -> Int? {
+        guard let process, outputs[index].isOpen else { return nil }
+        return withUnsafeTemporaryAllocation(byteCount: 65_536, alignment: 1) { buffer in
+            let transfer =
+                index == 0
+                ? Sockets.read(process.output, into: buffer)
+                : Sockets.read(process.error, into: buffer)
+            switch transfer {
+            case .bytes(let count):
+                let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+                outputs[index].buffer.append(bytes).forEach(log)
+                return count
+            case .wouldBlock: return nil
+            case .closed:
+                close(index)
+                return nil
+            }
+        }
+    }
+
+    /// Nothing more comes.
+    private func close(_ index: Int) {
+        guard let process, outputs[index].isOpen else { return }
+        outputs[index].isOpen = false
+        outputs[index].buffer.finish().forEach(log)
+        host.loop.unwatch(index == 0 ? process.output.rawValue : process.error.rawValue)
+    }
+
     func hasEnded() {
         guard let process, let status = process.reap() else { return }
-        read(0)
-        read(1)
-        for descriptor in [
-            process.output.rawValue, process.error.rawValue, process.exit.rawValue,
-        ] {
-            host.loop.unwatch(descriptor)
-        }
+        readPresent()
+        for index in outputs.indices { close(index) }
+        host.loop.unwatch(process.exit.rawValue)
         for timer in [initTimer, memoryTimer] {
             if let timer { host.loop.cancel(timer) }
         }

@@ -193,8 +193,7 @@ final class ExecutionEnvironment: @unchecked Sendable {
 
     /// Ends the invocation that runs, if one does.
     func finish(_ outcome: Outcome) {
-        read(0)
-        read(1)
+        readPresent()
         guard let running else { return }
         self.running = nil
         if let deadline = running.deadline { host.loop.cancel(deadline) }

@@ -18,10 +18,16 @@ package final class Monitor: Sendable {
         /// The minute in which all queues were looked at.
         var lookMinute: Int64?
         var lines: [FunctionLogLine] = []
+        /// What `lines` hold, about.
+        var lineBytes = 0
+        /// The disk did not take the last ones.
+        var isFailing = false
         var lastFlush: UInt64 = 0
         var schedule: Schedule?
         /// A flush is on its way.
         var isScheduled = false
+
+        var hasRoom: Bool { isFailing || lineBytes < Monitor.waitingLineBytes }
 
         mutating func settleTally() {
             guard let tally else { return }
@@ -39,6 +45,9 @@ package final class Monitor: Sendable {
     private static let logInterval = Duration.milliseconds(200)
     /// SQS tells of a queue for so long after its last use.
     private static let activeTime = Duration.seconds(6 * 3600)
+
+    /// While so many bytes of them wait, functions wait with what they print.
+    private static let waitingLineBytes = 32 * 1024 * 1024
 
     /// Lines that wait for a disk that is full; the oldest go first.
     static let waitingLines = 10_000
@@ -136,8 +145,10 @@ package final class Monitor: Sendable {
         let now = SystemClock.monotonicNanoseconds()
         let (isDue, schedule) = state.withLock { state -> (Bool, Schedule?) in
             state.lines.append(line)
+            state.lineBytes += line.text.utf8.count + MemoryLayout<FunctionLogLine>.stride
             guard let schedule = state.schedule else {
-                return (now > state.lastFlush + Self.logInterval.nanoseconds, nil)
+                let isLate = now > state.lastFlush + Self.logInterval.nanoseconds
+                return (isLate || !state.hasRoom, nil)
             }
             defer { state.isScheduled = true }
             return (false, state.isScheduled ? nil : schedule)
@@ -146,6 +157,10 @@ package final class Monitor: Sendable {
         if isDue { try? flushLogs() }
         schedule?(Self.logInterval) { [self] in try? flushLogs() }
     }
+
+    /// Whether there is room for more that functions say. A disk that is full must not stop them:
+    /// there is, then; and also where whoever brings a line writes it.
+    var hasRoom: Bool { state.withLock { $0.schedule == nil || $0.hasRoom } }
 
     /// Writes everything, and how deep the queues are that something happened to.
     ///
@@ -231,14 +246,17 @@ package final class Monitor: Sendable {
     private func flushLogs() throws(SystemError) {
         var lines = state.withLock { state in
             defer { state.lines = [] }
+            state.lineBytes = 0
             state.isScheduled = false
             state.lastFlush = SystemClock.monotonicNanoseconds()
             return state.lines
         }
         do throws(SystemError) {
             try logStore.append(&lines)
+            state.withLock { $0.isFailing = false }
         } catch {
             state.withLock { [lines] in
+                $0.isFailing = true
                 $0.lines = Array((lines + $0.lines).suffix(Self.waitingLines))
             }
             throw error
