@@ -174,4 +174,24 @@ import Testing
         let printed = fixture.lines.withLock { $0.filter { $0.hasPrefix("x") } }
         #expect(printed.count == 64 && printed.allSatisfy { $0.utf8.count == 65_535 })
     }
+
+    @Test(
+        "of a long log the caller gets the end, with what the invocation took",
+        arguments: ["'x' * 1000", "''"])
+    func longLog(line: String) throws {
+        let fixture = try Fixture(
+            """
+            while True:
+                id, body = take(ask())
+                print('first')
+                for _ in range(40_000): print(\(line))
+                print('last', flush=True)
+                respond(id, body)
+            """)
+        let log = try fixture.invoke("0").log.map(\.text)
+        #expect(log.suffix(3).map { $0.prefix(6) } == ["last", "END Re", "REPORT"])
+        #expect(!log.contains("first"))
+        #expect(log.reduce(0) { $0 + $1.utf8.count } <= 1_048_576)
+        #expect(log.count < 40_000)
+    }
 }

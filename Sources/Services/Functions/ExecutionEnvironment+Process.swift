@@ -9,18 +9,24 @@ extension ExecutionEnvironment {
     private static let memoryInterval = Duration.milliseconds(50)
     /// How often it looks for room for its output while too many log lines wait to be written.
     private static let crowdedPause = Duration.milliseconds(10)
-    /// What an invocation's caller gets of its log.
+    /// What an invocation's caller gets of its log, in bytes: the last lines.
     private static let capturedLimit = 1024 * 1024
 
     func log(_ text: String) {
         let line = FunctionLogLine(
             functionName: function.definition.functionName, stream: logStream,
             time: host.clock.now(), text: text)
-        if capturedBytes < Self.capturedLimit {
-            captured.append(line)
-            capturedBytes += text.utf8.count
+        captured.append(line)
+        capturedBytes += Self.size(line)
+        while capturedBytes > Self.capturedLimit, let first = captured.popFirst() {
+            capturedBytes -= Self.size(first)
         }
         host.log(line)
+    }
+
+    /// What a line holds, about.
+    private static func size(_ line: FunctionLogLine) -> Int {
+        line.text.utf8.count + MemoryLayout<FunctionLogLine>.stride
     }
 
     /// Takes one buffer of what the process prints: a process that prints without pause must not

@@ -58,7 +58,7 @@ final class ExecutionEnvironment: @unchecked Sendable {
     var memoryTimer: EventLoop.TimerID?
     var maxResidentBytes: UInt64 = 0
     var endReason: EndReason?
-    var captured: [FunctionLogLine] = []
+    var captured = WaitingLine<FunctionLogLine>()
     var capturedBytes = 0
 
     /// - Parameter previous: an environment whose init phase failed, and whose log goes on.
@@ -70,7 +70,8 @@ final class ExecutionEnvironment: @unchecked Sendable {
         self.host = host
         self.onEvent = onEvent
         logStream = previous?.logStream ?? Self.logStreamName(host.clock.now())
-        captured = previous?.captured ?? []
+        captured = previous?.captured ?? captured
+        capturedBytes = previous?.capturedBytes ?? 0
     }
 
     private static func logStreamName(_ now: Timestamp) -> String {
@@ -219,9 +220,8 @@ final class ExecutionEnvironment: @unchecked Sendable {
         log(report.reportLine)
         let result = InvocationResult(
             functionName: function.definition.functionName, payload: payload, report: report,
-            started: running.started, log: captured,
+            started: running.started, log: captured.drain(),
             concurrentExecutions: running.concurrentExecutions)
-        captured = []
         capturedBytes = 0
         running.pending.completion(.success(result))
         onEvent(self, .finished)

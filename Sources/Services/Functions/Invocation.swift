@@ -25,7 +25,8 @@ package struct InvocationResult: Sendable {
     package var payload: [UInt8]
     package var report: InvocationReport
     package var started: Timestamp
-    /// From the first line of the init phase, if it belongs to this invocation, to REPORT.
+    /// From the first line of the init phase, if it belongs to this invocation, to REPORT; the last
+    /// MiB of it.
     package var log: [FunctionLogLine]
     /// Invocations of the function that ran when this one began, itself included.
     package var concurrentExecutions: Int
