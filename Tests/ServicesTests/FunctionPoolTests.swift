@@ -34,6 +34,7 @@ import Testing
         let folder: TemporaryFolder
         let clock = SteppedClock()
         let loop: EventLoop
+        let host: FunctionHost
         let pool: FunctionPool
         let lines = ThreadCondition<[String]>([])
         /// Whether what it prints can be written.
@@ -55,7 +56,7 @@ import Testing
             for (name, value) in more.members { function[name] = value }
             let stack = Stack(json: ["lambdas": ["F": .object(function)]])
             loop = try EventLoop(name: "test")
-            let host = FunctionHost(
+            host = FunctionHost(
                 loop: loop, region: stack.region, endpointURL: "http://h",
                 guardExecutable: BuiltExecutable.folder + "/msorch", runtimeFolder: folder.path,
                 temporaryFolder: folder.path + "/run", clock: clock.clock,
@@ -193,5 +194,18 @@ import Testing
         #expect(!log.contains("first"))
         #expect(log.reduce(0) { $0 + $1.utf8.count } <= 1_048_576)
         #expect(log.count < 40_000)
+    }
+
+    @Test("a PYTHONPATH of the function's own leaves it its packages", arguments: ["", "/own"])
+    func pythonPath(own: String) throws {
+        let fixture = try Fixture("", ["environment": ["PYTHONPATH": .string(own)]])
+        var function = fixture.pool.function
+        func path() -> String? {
+            function.environment(
+                fixture.host, port: 1, logStream: "l", temporaryFolder: "/t")["PYTHONPATH"]
+        }
+        #expect(path() == own)
+        function.packages = "/packages"
+        #expect(path() == (own.isEmpty ? "/packages" : "/own:/packages"))
     }
 }

@@ -63,8 +63,13 @@ package struct DeployedFunction: Equatable, Sendable {
         if interpreter != nil {
             variables["AWS_EXECUTION_ENV"] = "AWS_Lambda_\(definition.runtime)"
         }
-        if let packages { variables["PYTHONPATH"] = packages }
-        return variables.merging(definition.environment) { $1 }
+        variables.merge(definition.environment) { $1 }
+        if let packages {
+            // Beside those that it names itself: they must be found, as in a folder's own on AWS.
+            let own = definition.environment["PYTHONPATH"] ?? ""
+            variables["PYTHONPATH"] = own.isEmpty ? packages : "\(own):\(packages)"
+        }
+        return variables
     }
 }
 
