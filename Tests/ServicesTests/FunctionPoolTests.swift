@@ -208,4 +208,21 @@ import Testing
         function.packages = "/packages"
         #expect(path() == (own.isEmpty ? "/packages" : "/own:/packages"))
     }
+
+    @Test("an error whose cause AWS's client tells at length in a header arrives")
+    func longHeader() throws {
+        let fixture = try Fixture(
+            """
+            id, body = take(ask())
+            server = http.client.HTTPConnection(os.environ['AWS_LAMBDA_RUNTIME_API'])
+            server.request('POST', f'/2018-06-01/runtime/invocation/{id}/error', '{}', {
+                'Lambda-Runtime-Function-Error-Type': 'RecursionError',
+                'Lambda-Runtime-Function-XRay-Error-Cause': 'x' * (1024 * 1024 - 1)})
+            server.getresponse()
+            ask().getresponse()
+            """)
+        #expect(
+            try fixture.invoke("0").failure
+                == .reported(type: "RecursionError", body: Array("{}".utf8)))
+    }
 }

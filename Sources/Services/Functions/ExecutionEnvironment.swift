@@ -41,6 +41,9 @@ final class ExecutionEnvironment: @unchecked Sendable {
     /// refused in its words.
     private static let bodyLimit = 64 * 1024 * 1024
 
+    /// AWS's Python client tells of an error's cause in a header of up to 1 MiB.
+    private static let headerLimit = 1024 * 1024 + 65_536
+
     let function: DeployedFunction
     let host: FunctionHost
     let logStream: String
@@ -89,6 +92,7 @@ final class ExecutionEnvironment: @unchecked Sendable {
         }
         var limits = HTTPLimits()
         limits.bodyBytes = Self.bodyLimit
+        limits.headerBytes = Self.headerLimit
         // The runtime asks nothing while its function runs, on a connection that it uses again.
         limits.idleTimeout += .seconds(function.definition.timeoutSeconds)
         let server = try HTTPServer(loop: host.loop, limits: limits) {
