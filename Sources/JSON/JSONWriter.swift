@@ -91,6 +91,20 @@ extension JSONValue {
         return String(decoding: output, as: UTF8.self)
     }
 
+    /// Compact JSON on one line of ASCII, for a header: what is not printed in ASCII stands
+    /// escaped.
+    package func serializedASCII() -> String {
+        // It occurs within strings alone.
+        serialized().utf16.reduce(into: "") { text, unit in
+            if (0x20..<0x7F).contains(unit), let scalar = Unicode.Scalar(unit) {
+                text.unicodeScalars.append(scalar)
+            } else {
+                let digits = String(unit, radix: 16)
+                text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            }
+        }
+    }
+
     package func append(
         to output: inout [UInt8], pretty: Bool = false, sortedKeys: Bool = false, level: Int = 0
     ) {

@@ -51,10 +51,10 @@ def refusal(call, **parameters):
 
 
 def test_request_and_response(stack):
-    context = base64.b64encode(json.dumps({'custom': {'a': 'b'}}).encode()).decode()
+    context = base64.b64encode(json.dumps({'custom': {'a': 'ñ 😀'}}, indent=1, ensure_ascii=False).encode()).decode()
     answer = client(stack).invoke(FunctionName='EchoService', Payload=b'{"n": 1}', LogType='Tail', ClientContext=context)
     assert answer['StatusCode'] == 200 and answer['ExecutedVersion'] == '$LATEST'
-    assert json.loads(answer['Payload'].read()) == {'event': {'n': 1}, 'context': {'a': 'b'}}
+    assert json.loads(answer['Payload'].read()) == {'event': {'n': 1}, 'context': {'a': 'ñ 😀'}}
     log = base64.b64decode(answer['LogResult']).decode()
     request_id = answer['ResponseMetadata']['RequestId']
     assert 'got {"n": 1}\n' in log and f'END RequestId: {request_id}\n' in log and 'REPORT' in log

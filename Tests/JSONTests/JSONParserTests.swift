@@ -147,4 +147,12 @@ struct BadText: Sendable, CustomTestStringConvertible {
         #expect(
             value.serialized(pretty: true) == "{\n  \"a\": [\n    1,\n    []\n  ],\n  \"b\": {}\n}")
     }
+
+    @Test("for a header: one line of ASCII that says the same")
+    func ascii() throws {
+        let value = try JSONValue.parse("{\n \"ñ\": [\"😀\", 1.50, \"a\\n\u{7F}\"]\n}")
+        let text = value.serializedASCII()
+        #expect(text == #"{"\u00f1":["\ud83d\ude00",1.50,"a\n\u007f"]}"#)
+        #expect(try JSONValue.parse(text) == value)
+    }
 }

@@ -94,9 +94,9 @@ final class LambdaEndpoint: Sendable {
     private func clientContext(_ request: HTTPRequest) throws(LambdaError) -> String? {
         guard let field = request.headers["X-Amz-Client-Context"] else { return nil }
         guard field.utf8.count <= Self.clientContextBytes, let bytes = Base64.decode(field),
-            (try? JSONValue.parse(bytes)) != nil
+            let json = try? JSONValue.parse(bytes)
         else { throw .invalid("The client context is not JSON in Base64 of up to 3583 bytes.") }
-        return String(decoding: bytes, as: UTF8.self)
+        return json.serializedASCII()
     }
 
     private func perform(

@@ -7,6 +7,7 @@ package struct InvocationRequest: Sendable {
     /// JSON.
     package var payload: [UInt8]
     package var traceID: String
+    /// JSON, in ASCII: it goes into a header.
     package var clientContext: String?
 
     package init(requestID: String, payload: [UInt8], traceID: String, clientContext: String? = nil)
