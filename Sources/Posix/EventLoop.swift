@@ -32,6 +32,9 @@ package final class EventLoop: Sendable {
     typealias Work = @Sendable () -> Void
     typealias Handler = @Sendable (Readiness) -> Void
 
+    /// So many cancelled timers may wait for their time, or as many as there are others.
+    private static let cancelledTimers = 1000
+
     private struct Shared {
         var work: [Work] = []
         var timers = TimerHeap()
@@ -125,10 +128,20 @@ package final class EventLoop: Sendable {
 
     /// The timer will not run, unless it is running already. Unknown timers are no error.
     package func cancel(_ timer: TimerID) {
-        shared.withLock { shared in
-            guard timer.time > 0, shared.timers.contains(timer.number) else { return }
+        let before = shared.withLock { shared -> TimerHeap? in
+            guard timer.time > 0, shared.timers.contains(timer.number) else { return nil }
             shared.cancelled.insert(timer.number)
+            guard shared.cancelled.count > Self.cancelledTimers,
+                shared.cancelled.count * 2 > shared.timers.count
+            else { return nil }
+            defer {
+                shared.timers.remove(shared.cancelled)
+                shared.cancelled = []
+            }
+            return shared.timers
         }
+        // Whoever is released with them may come back into the loop: not under its lock.
+        withExtendedLifetime(before) {}
     }
 
     /// Calls `event` whenever `descriptor` is ready (level triggered) until `unwatch`. The loop

@@ -14,7 +14,15 @@ struct TimerHeap {
     private var numbers: Set<UInt64> = []
 
     var first: Entry? { entries.first }
+    var count: Int { entries.count }
     func contains(_ number: UInt64) -> Bool { numbers.contains(number) }
+
+    /// Those that stay stay in their order.
+    mutating func remove(_ gone: Set<UInt64>) {
+        let left = entries.filter { !gone.contains($0.number) }
+        self = TimerHeap()
+        for entry in left { insert(entry) }
+    }
 
     mutating func insert(_ entry: Entry) {
         numbers.insert(entry.number)

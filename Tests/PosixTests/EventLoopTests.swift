@@ -54,6 +54,39 @@ import Testing
         #expect(watching == nil && planned == nil)
     }
 
+    @Test("timers that were cancelled long before their time are forgotten, the others run")
+    func cancelledTimers() throws {
+        final class Owner: Sendable {}
+        let loop = try EventLoop(name: "test")
+        defer { loop.shutdown() }
+        weak var owner: Owner?
+        let seen = ThreadCondition<[Int]>([])
+        for number in 0..<5 {
+            loop.schedule(after: .milliseconds(Int64(500 - number * 50))) {
+                seen.withLock { $0.append(number) }
+                seen.signal()
+            }
+        }
+        do {
+            let strong = Owner()
+            owner = strong
+            let timers = (0..<5000).map { number in
+                loop.schedule(after: .seconds(300 + Int64(number))) {
+                    withExtendedLifetime(strong) {}
+                }
+            }
+            for timer in timers { loop.cancel(timer) }
+            // Cancelled twice is cancelled once.
+            for timer in timers { loop.cancel(timer) }
+        }
+        // The last thousand may stay; they hold another.
+        #expect(owner != nil)
+        for _ in 0..<2000 { loop.cancel(loop.schedule(after: .seconds(300)) {}) }
+        #expect(owner == nil)
+        let order = seen.wait(upTo: .seconds(20)) { $0.count == 5 ? $0 : nil }
+        #expect(order == [4, 3, 2, 1, 0])
+    }
+
     @Test("what is for the end of a round runs after all else of it, and before the loop ends")
     func endOfRound() throws {
         let loop = try EventLoop(name: "test")
