@@ -36,14 +36,22 @@ package final class GuardedProcess: Sendable {
         guarded.program = guardExecutable
         guarded.arguments =
             [Self.command, temporaryFolder, description.program] + description.arguments
-        guardID = try Spawn.start(
+        let started = try Spawn.start(
             guarded,
             descriptors: [
                 (0, null.rawValue), (1, output.write.rawValue), (2, error.write.rawValue),
                 (Self.lifeline, safe.rawValue),
             ])
-        let exit = msorch_pidfd_open(guardID)
-        guard exit >= 0 else { throw .last("pidfd_open") }
+        let exit = msorch_pidfd_open(started)
+        guard exit >= 0 else {
+            let failure = SystemError.last("pidfd_open")
+            Self.close(lifeline.write)
+            // It ends with that, and nobody else would wait for it.
+            var status: CInt = 0
+            _ = retrying { waitpid(started, &status, 0) }
+            throw failure
+        }
+        guardID = started
         self.exit = FileDescriptor(owning: exit)
         for end in [output.read.rawValue, error.read.rawValue] {
             _ = fcntl(end, F_SETFL, O_NONBLOCK)
@@ -52,6 +60,8 @@ package final class GuardedProcess: Sendable {
         self.error = error.read
         lifelineEnd = Mutex(lifeline.write)
     }
+
+    private static func close(_ end: consuming FileDescriptor) {}
 
     /// Ends process and descendants soon; `exit` tells when. So does the end of this object.
     package func end() { lifelineEnd.withLock { $0 = nil } }

@@ -68,17 +68,27 @@ package final class EventSourceMapping: Sendable {
     /// - Parameter onFailure: gets what ended it, if it was not stopped.
     func start(onFailure: @escaping @Sendable (any Error) -> Void = { _ in }) throws {
         state.withLock { $0.isPolling = true }
-        let thread = try Thread(name: "mapping") { [self] in
-            do {
-                try poll()
-            } catch {
-                state.withLock { $0.error = error }
-                onFailure(error)
+        let thread: Thread
+        do throws(SystemError) {
+            thread = try Thread(name: "mapping") { [self] in
+                do {
+                    try poll()
+                } catch {
+                    state.withLock { $0.error = error }
+                    onFailure(error)
+                }
+                hasStoppedPolling()
             }
-            state.withLock { $0.isPolling = false }
-            state.signal()
+        } catch {
+            hasStoppedPolling()
+            throw error
         }
         thread.detach()
+    }
+
+    private func hasStoppedPolling() {
+        state.withLock { $0.isPolling = false }
+        state.signal()
     }
 
     /// Begins no further batch; when this returns it holds no message but those of batches that

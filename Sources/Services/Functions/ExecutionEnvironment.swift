@@ -41,6 +41,8 @@ final class ExecutionEnvironment: @unchecked Sendable {
     /// refused in its words.
     private static let bodyLimit = 64 * 1024 * 1024
 
+    /// How long a process that cannot be watched is waited for.
+    private static let patience = Duration.seconds(5)
     /// AWS's Python client tells of an error's cause in a header of up to 1 MiB.
     private static let headerLimit = 1024 * 1024 + 65_536
 
@@ -120,9 +122,12 @@ final class ExecutionEnvironment: @unchecked Sendable {
         self.process = process
         initStarted = SystemClock.monotonicNanoseconds()
         outputs = [(LineBuffer(), true), (LineBuffer(), true)]
-        try host.loop.watch(process.output.rawValue, .read) { [weak self] _ in self?.read(0) }
-        try host.loop.watch(process.error.rawValue, .read) { [weak self] _ in self?.read(1) }
-        try host.loop.watch(process.exit.rawValue, .read) { [weak self] _ in self?.hasEnded() }
+        do throws(SystemError) {
+            try watch(process)
+        } catch {
+            abandon(process)
+            throw error
+        }
         if let pending {
             begin(pending, concurrency: concurrency)
         } else {
@@ -131,6 +136,24 @@ final class ExecutionEnvironment: @unchecked Sendable {
             }
         }
         watchMemory()
+    }
+
+    private func watch(_ process: GuardedProcess) throws(SystemError) {
+        try host.loop.watch(process.output.rawValue, .read) { [weak self] _ in self?.read(0) }
+        try host.loop.watch(process.error.rawValue, .read) { [weak self] _ in self?.read(1) }
+        try host.loop.watch(process.exit.rawValue, .read) { [weak self] _ in self?.hasEnded() }
+    }
+
+    /// A process that cannot be watched has hardly begun: it ends at once.
+    private func abandon(_ process: GuardedProcess) {
+        for descriptor in [
+            process.output.rawValue, process.error.rawValue, process.exit.rawValue,
+        ] {
+            host.loop.unwatch(descriptor)
+        }
+        process.end()
+        _ = process.wait(timeout: Self.patience)
+        self.process = nil
     }
 
     /// Runs an invocation; the environment must be ready.
