@@ -40,6 +40,20 @@ import Testing
         #expect(try queue.statistics().counters.deadLettered == 1)
     }
 
+    @Test("who receives knows until when the messages are its own")
+    func hiddenUntil() throws {
+        let fixture = try HostFixture("hidden")
+        var settings = QueueSettings()
+        settings.visibilityTimeoutSeconds = 7
+        try fixture.queues.create("Q", settings)
+        let queue = try fixture.queues.queue("Q")
+        _ = try queue.send([entry("a"), entry("b")])
+        let now = fixture.clock.clock.now()
+        #expect(try queue.receive(upTo: 1).map(\.hiddenUntil) == [now + .seconds(7)])
+        let own = try queue.receive(upTo: 1, timeoutSeconds: 9)
+        #expect(own.map(\.hiddenUntil) == [now + .seconds(9)])
+    }
+
     @Test("who closes its queues leaves no prepared room behind their records")
     func closed() throws {
         let folder = try TemporaryFolder("closed")

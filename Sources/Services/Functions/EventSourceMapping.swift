@@ -127,9 +127,8 @@ package final class EventSourceMapping: Sendable {
                 wait = windowEnd > now ? min(wait, .nanoseconds(Int64(windowEnd - now))) : .zero
             }
             let deliveries = try receive(upTo: trigger.batchSize - messages.count, wait)
-            let now = runtime.clock.now()
             let received = try deliveries.map {
-                try SQSEvent.Message($0, at: now, arn: arn, region: runtime.deployment.stack.region)
+                try SQSEvent.Message($0, arn: arn, region: runtime.deployment.stack.region)
             }
             // One that became visible within the window has come again.
             messages.removeAll { old in received.contains { $0.id == old.id } }
@@ -213,10 +212,8 @@ package final class EventSourceMapping: Sendable {
 
     /// Whether the batch is still this mapping's alone.
     private func isHidden(_ messages: [SQSEvent.Message]) -> Bool {
-        let timeout = (try? queue.settings.visibilityTimeoutSeconds) ?? 0
-        let received = messages.map(\.received).min()
-        guard let received else { return false }
-        return runtime.clock.now() < received + .seconds(timeout)
+        let end = messages.map(\.delivery.hiddenUntil).min()
+        return end.map { runtime.clock.now() < $0 } ?? false
     }
 
     private func settle(

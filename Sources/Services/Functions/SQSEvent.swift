@@ -7,16 +7,11 @@ package struct SQSEvent {
     package struct Message: Sendable {
         package var delivery: Queue.Delivery
         package var record: JSONValue
-        /// About when it was received.
-        package var received: Timestamp
 
         package var id: String { delivery.received.entry.messageID }
         package var handle: String { delivery.receiptHandle }
 
-        init(
-            _ delivery: Queue.Delivery, at now: Timestamp, arn: String, region: String
-        ) throws {
-            received = now
+        init(_ delivery: Queue.Delivery, arn: String, region: String) throws {
             self.delivery = delivery
             let attributes = try delivery.attributes
             var record: JSONObject = [

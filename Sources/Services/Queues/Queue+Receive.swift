@@ -46,6 +46,9 @@ extension Queue {
         // Other walks than the one from the head do not tell whether they came to an end.
         if !session.state.queue.isReadInOrder { try session.flush() }
         var isChange = false
+        let hiddenSeconds =
+            timeoutSeconds ?? session.state.queue.settings.visibilityTimeoutSeconds
+        let hiddenUntil = session.now + .seconds(hiddenSeconds)
         // The next receive goes on where this one ends.
         let deliveries = try stream.withLock { known in
             try JournalStream.goOn(with: &known, &session) { stream, session in
@@ -56,7 +59,7 @@ extension Queue {
                     try session.append(receive)
                     isChange = true
                 }
-                return try self.deliveries(of: messages, &session, &stream)
+                return try self.deliveries(of: messages, hiddenUntil, &session, &stream)
             }
         }
         return Received(
@@ -92,7 +95,10 @@ extension Queue {
                 attempt, timeoutSeconds: timeoutSeconds, at: session.now)
         else { return nil }
         var stream = JournalStream(session)
-        let deliveries = try self.deliveries(of: messages, &session, &stream)
+        let hiddenSeconds =
+            timeoutSeconds ?? session.state.queue.settings.visibilityTimeoutSeconds
+        let hiddenUntil = session.now + .seconds(hiddenSeconds)
+        let deliveries = try self.deliveries(of: messages, hiddenUntil, &session, &stream)
         try session.append(record)
         return Received(
             deliveries: deliveries, hasTransfers: !session.state.queue.transfers.isEmpty,
@@ -101,8 +107,8 @@ extension Queue {
 
     /// - Parameter stream: knows what was read just now. Not changed, and so not copied.
     private func deliveries(
-        of messages: [ReceivedMessage], _ session: inout JournalSession<QueueJournalState>,
-        _ stream: inout JournalStream
+        of messages: [ReceivedMessage], _ hiddenUntil: Timestamp,
+        _ session: inout JournalSession<QueueJournalState>, _ stream: inout JournalStream
     ) throws -> [Delivery] {
         var records = StoredRecords()
         var deliveries: [Delivery] = []
@@ -114,7 +120,10 @@ extension Queue {
                     try session.flush()
                     return try session.read(place)
                 }
-            deliveries.append(Delivery(received: messages[index], message: message, mark: mark))
+            deliveries.append(
+                Delivery(
+                    received: messages[index], message: message, hiddenUntil: hiddenUntil,
+                    mark: mark))
         }
         return deliveries
     }

@@ -55,6 +55,8 @@ package final class Queue: Sendable {
     package struct Delivery: Sendable {
         package var received: ReceivedMessage
         package var message: QueueRecord.NewMessage
+        /// From then on others may receive it.
+        package var hiddenUntil: Timestamp
         /// That of the queue.
         let mark: UInt32
 
