@@ -11,6 +11,9 @@ package struct WaitingLine<Element> {
     package var count: Int { elements.count - head }
     package var isEmpty: Bool { head == elements.count }
 
+    /// Whoever has waited longest.
+    package var first: Element? { isEmpty ? nil : elements[head] }
+
     package mutating func append(_ element: Element) { elements.append(element) }
 
     /// - Returns: whoever has waited longest; `nil` if nobody waits.

@@ -74,13 +74,15 @@ package final class StackRuntime: Sendable {
     }
 
     /// Runs a function once; `completion` runs on the loop and must not block.
+    ///
+    /// - Parameter notAfter: if it has not begun by then, it is throttled; `nil` waits.
     package func invoke(
-        _ function: FunctionDefinition, payload: [UInt8],
+        _ function: FunctionDefinition, payload: [UInt8], notAfter: Timestamp?,
         completion: @escaping @Sendable (Result<InvocationResult, InvocationError>) -> Void
     ) {
         invoke(
             function, payload: payload, requestID: RandomBytes.uuid(), clientContext: nil,
-            completion: completion)
+            notAfter: notAfter, completion: completion)
     }
 
     /// As above, under a request ID that is known already.
@@ -88,7 +90,7 @@ package final class StackRuntime: Sendable {
     /// - Parameter clientContext: JSON.
     package func invoke(
         _ function: FunctionDefinition, payload: [UInt8], requestID: String,
-        clientContext: String?,
+        clientContext: String?, notAfter: Timestamp?,
         completion: @escaping @Sendable (Result<InvocationResult, InvocationError>) -> Void
     ) {
         guard payload.count <= FunctionLimits.payloadBytes else {
@@ -103,7 +105,8 @@ package final class StackRuntime: Sendable {
             "Root=1-\(root)-\(Digest.hex(RandomBytes.make(count: 12)));"
             + "Parent=\(Digest.hex(RandomBytes.make(count: 8)));Sampled=0"
         let request = InvocationRequest(
-            requestID: requestID, payload: payload, traceID: trace, clientContext: clientContext)
+            requestID: requestID, payload: payload, traceID: trace, clientContext: clientContext,
+            notAfter: notAfter)
         pool.invoke(request) { [monitor = host.monitor] outcome in
             monitor.observe(outcome, function: function.functionName)
             completion(outcome)
@@ -116,7 +119,7 @@ package final class StackRuntime: Sendable {
         _ function: FunctionDefinition, payload: [UInt8]
     ) throws(InvocationError) -> InvocationResult {
         let outcome = ThreadCondition<Result<InvocationResult, InvocationError>?>(nil)
-        invoke(function, payload: payload) { result in
+        invoke(function, payload: payload, notAfter: nil) { result in
             outcome.withLock { $0 = result }
             outcome.signal()
         }

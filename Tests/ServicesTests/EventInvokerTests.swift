@@ -24,6 +24,8 @@ import Testing
         var function: String
         var requestID: String
         var payload: JSONValue
+        /// Until when it must have begun.
+        var notAfter: Timestamp?
     }
 
     /// Functions that answer at once, as the test says, and remember.
@@ -36,11 +38,13 @@ import Testing
 
         func invoke(
             _ function: FunctionDefinition, payload: [UInt8], requestID: String,
-            clientContext: String?,
+            clientContext: String?, notAfter: Timestamp?,
             completion: @escaping @Sendable (Result<InvocationResult, InvocationError>) -> Void
         ) {
             let json = (try? JSONValue.parse(payload)) ?? .null
-            let run = Run(function: function.functionName, requestID: requestID, payload: json)
+            let run = Run(
+                function: function.functionName, requestID: requestID, payload: json,
+                notAfter: notAfter)
             let number = runs.withLock { runs in
                 runs.append(run)
                 return runs.count { $0.requestID == requestID }
@@ -205,8 +209,14 @@ import Testing
             run.function == "Next" ? .success : number <= 3 ? .throttled : .failure
         }
         _ = try fixture.accept(#"{"n":1}"#)
+        let start = fixture.base.clock.clock.now()
         for (attempt, seconds) in [(1, 1), (2, 2), (3, 4)] {
             #expect(fixture.hasRun(attempt))
+            // It may wait for room as long as it stays hidden for its function's timeout then.
+            if attempt == 1 {
+                let end = fixture.functions.runs.withLock { $0[0].notAfter }
+                #expect(end == start + .seconds(30))
+            }
             #expect(fixture.comesBack(afterSeconds: seconds))
             if attempt == 2 { try fixture.restart() }
             fixture.base.clock.step(.seconds(seconds))

@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import FunctionModel
 import JSON
@@ -44,9 +45,11 @@ import Testing
             folder = try TemporaryFolder("pool")
             let code = folder.path + "/code"
             try FileSystem.makeDirectory(code)
+            let prelude = FunctionPoolTests.prelude
             let bootstrap = code + "/bootstrap"
             try FileSystem.replace(
-                bootstrap, with: Array((FunctionPoolTests.prelude + script).utf8))
+                bootstrap,
+                with: Array((script.hasPrefix("#!") ? script : prelude + script).utf8))
             try FileManager.default.setAttributes(
                 [.posixPermissions: 0o755], ofItemAtPath: bootstrap)
             var function: JSONObject = [
@@ -84,13 +87,14 @@ import Testing
         }
 
         /// Begins an invocation; `result` waits for it.
-        func begin(
-            _ payload: String, clientContext: String? = nil
-        ) -> ThreadCondition<Outcome?> {
+        func begin(_ payload: String, notAfter: Timestamp? = nil) -> ThreadCondition<Outcome?> {
+            begin(Array(payload.utf8), notAfter: notAfter)
+        }
+
+        func begin(_ payload: [UInt8], notAfter: Timestamp? = nil) -> ThreadCondition<Outcome?> {
             let outcome = ThreadCondition<Outcome?>(nil)
             let request = InvocationRequest(
-                requestID: payload, payload: Array(payload.utf8), traceID: "t",
-                clientContext: clientContext)
+                requestID: RandomBytes.uuid(), payload: payload, traceID: "t", notAfter: notAfter)
             pool.invoke(request) { result in
                 outcome.withLock { $0 = result }
                 outcome.signal()
@@ -98,8 +102,8 @@ import Testing
             return outcome
         }
 
-        func invoke(_ payload: String, clientContext: String? = nil) throws -> InvocationResult {
-            try Self.result(begin(payload, clientContext: clientContext))
+        func invoke(_ payload: String) throws -> InvocationResult {
+            try Self.result(begin(payload))
         }
 
         static func result(_ outcome: ThreadCondition<Outcome?>) throws -> InvocationResult {
@@ -224,5 +228,31 @@ import Testing
         #expect(
             try fixture.invoke("0").failure
                 == .reported(type: "RecursionError", body: Array("{}".utf8)))
+    }
+
+    @Test("who has waited too long to begin is throttled, the others run")
+    func waitsTooLong() throws {
+        let fixture = try Fixture(
+            """
+            import time
+            while not os.path.exists(os.environ['FOLDER'] + '/go'): time.sleep(0.005)
+            while True: respond(*take(ask()))
+            """)
+        let now = fixture.clock.clock.now()
+        let late = fixture.begin("1", notAfter: now + .seconds(5))
+        let outcomes = [fixture.begin("2", notAfter: now + .seconds(6)), fixture.begin("3")]
+        // What was handed over before is in the line behind this.
+        let isThere = ThreadCondition(false)
+        fixture.loop.execute {
+            isThere.withLock { $0 = true }
+            isThere.signal()
+        }
+        try #require(isThere.wait(upTo: .seconds(20)) { $0 ? true : nil } == true)
+        fixture.clock.step(.seconds(6))
+        try FileSystem.replace(fixture.folder.path + "/go", with: [])
+        #expect(throws: InvocationError.throttled(functionName: "F")) {
+            try Fixture.result(late)
+        }
+        #expect(try outcomes.map(Fixture.text) == ["2", "3"])
     }
 }

@@ -31,14 +31,17 @@ final class GatewayFixture: Sendable {
 
         final class Events: Sendable {
             let all = Mutex<[JSONValue]>([])
+            /// Until when they must have begun.
+            let limits = Mutex<[Timestamp?]>([])
         }
 
         func invoke(
-            _ definition: FunctionDefinition, payload: [UInt8],
+            _ definition: FunctionDefinition, payload: [UInt8], notAfter: Timestamp?,
             completion: @escaping @Sendable (Result<InvocationResult, InvocationError>) -> Void
         ) {
             let event = (try? JSONValue.parse(payload)) ?? .null
             events.all.withLock { $0.append(event) }
+            events.limits.withLock { $0.append(notAfter) }
             var report = InvocationReport(
                 requestID: "r", durationMilliseconds: 1, initMilliseconds: nil, memorySize: 128,
                 maxMemoryUsed: 1, failure: nil)
@@ -154,6 +157,8 @@ final class GatewayFixture: Sendable {
     }
 
     var events: [JSONValue] { functions.events.all.withLock { $0 } }
+    /// Until when each function must have begun.
+    var limits: [Timestamp?] { functions.events.limits.withLock { $0 } }
 
     func key(_ owner: String) throws -> AccessKey {
         let own = try #require(

@@ -46,6 +46,9 @@ import Testing
         #expect(answer.text == "made")
         #expect(answer.headers["X-One"] == "1")
         #expect(answer.headers.all("set-cookie") == ["a=1", "b=2"])
+        // Nobody waits for what begins after the route's time-out.
+        let end = fixture.clock.clock.now() + .seconds(29)
+        #expect(fixture.limits == [end])
         let event = try #require(fixture.events.first)
         #expect(event["httpMethod"] == "PUT")
         #expect(event["path"] == "/shops/caf%C3%A9/a/b")

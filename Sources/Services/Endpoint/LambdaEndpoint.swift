@@ -115,7 +115,7 @@ final class LambdaEndpoint: Sendable {
             let isReserved = call.function.reservedConcurrency != nil
             runtime.invoke(
                 call.function, payload: call.payload, requestID: id,
-                clientContext: call.clientContext
+                clientContext: call.clientContext, notAfter: nil
             ) { outcome in
                 switch outcome {
                 case .success(let result):

@@ -18,6 +18,8 @@ struct AsynchronousEvent: Sendable {
     /// How often it was received since it was last sent.
     var receiveCount: Int64
     var handle: String
+    /// From then on somebody else may run it.
+    var hiddenUntil: Timestamp
 
     init(_ delivery: Queue.Delivery) {
         let attributes = delivery.message.attributes.flatMap { try? JSONValue.parse($0) }
@@ -31,6 +33,7 @@ struct AsynchronousEvent: Sendable {
         failures = text(Self.failuresName).flatMap { Int($0) } ?? 0
         receiveCount = delivery.received.receiveCount
         handle = delivery.receiptHandle
+        hiddenUntil = delivery.hiddenUntil
     }
 
     /// Not a client's message: neither its characters nor its size are SQS's business.

@@ -1,3 +1,4 @@
+import JSON
 import StackModel
 
 /// What runs asynchronous events: the deployment of the moment.
@@ -8,9 +9,11 @@ package protocol EventBackend: Sendable {
     func environmentLimit(of function: FunctionDefinition) -> Int
 
     /// Runs a function once; `completion` runs once, from any thread, and must not block.
+    ///
+    /// - Parameter notAfter: if it has not begun by then, it is throttled; `nil` waits.
     func invoke(
         _ function: FunctionDefinition, payload: [UInt8], requestID: String,
-        clientContext: String?,
+        clientContext: String?, notAfter: Timestamp?,
         completion: @escaping @Sendable (Result<InvocationResult, InvocationError>) -> Void)
 }
 

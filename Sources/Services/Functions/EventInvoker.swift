@@ -152,8 +152,11 @@ package final class EventInvoker: Sendable {
             LambdaMetrics.event(
                 "AsyncEventAge", Double((now - event.accepted) / .milliseconds(1)),
                 unit: .milliseconds, function: function.functionName, time: now))
+        // It must have come to its end before somebody else may run it.
+        let end = event.hiddenUntil - .seconds(function.timeoutSeconds)
         backend.invoke(
-            function, payload: event.payload, requestID: event.id, clientContext: nil
+            function, payload: event.payload, requestID: event.id, clientContext: nil,
+            notAfter: end
         ) { [self] outcome in
             host.pool.execute { [self] in conclude(event, function, outcome) }
         }

@@ -201,7 +201,8 @@ package final class EventSourceMapping: Sendable {
     }
 
     private func invoke(_ messages: [SQSEvent.Message], _ payload: [UInt8]) {
-        runtime.invoke(function, payload: payload) { [self] result in
+        let end = messages.map(\.delivery.hiddenUntil).min()
+        runtime.invoke(function, payload: payload, notAfter: end) { [self] result in
             if case .failure(.throttled) = result, !isStopping, isHidden(messages) {
                 runtime.schedule(after: Self.throttlePause) { [self] in invoke(messages, payload) }
                 return

@@ -68,13 +68,32 @@ package final class FunctionPool: @unchecked Sendable {
 
     private func accept(_ pending: PendingInvocation) {
         guard onStopped == nil else { return pending.completion(.failure(.stopped)) }
-        let name = function.definition.functionName
+        throttleLate()
         let reserved = function.definition.reservedConcurrency.map { Int($0) } ?? Int.max
         guard runningCount + waiting.count < reserved, waiting.count < Self.waitingLimit else {
-            return pending.completion(.failure(.throttled(functionName: name)))
+            return throttle(pending)
         }
         waiting.append(pending)
         distribute()
+    }
+
+    private func throttle(_ pending: PendingInvocation) {
+        let name = function.definition.functionName
+        pending.completion(.failure(.throttled(functionName: name)))
+    }
+
+    /// Those in front that have waited too long go.
+    private func throttleLate() {
+        while let limit = waiting.first?.request.notAfter, limit < host.clock.now(),
+            let late = waiting.popFirst()
+        {
+            throttle(late)
+        }
+    }
+
+    private func nextWaiting() -> PendingInvocation? {
+        throttleLate()
+        return waiting.popFirst()
     }
 
     /// Gives what waits to environments that are idle, and starts more where there are too few.
@@ -83,7 +102,7 @@ package final class FunctionPool: @unchecked Sendable {
         for index in idle.indices.reversed() where idle[index].environment.endReason != nil {
             host.loop.cancel(idle.remove(at: index).reaper)
         }
-        while let (environment, reaper) = idle.last, let pending = waiting.popFirst() {
+        while let (environment, reaper) = idle.last, let pending = nextWaiting() {
             idle.removeLast()
             host.loop.cancel(reaper)
             runningCount += 1
@@ -117,7 +136,7 @@ package final class FunctionPool: @unchecked Sendable {
             environments[id] = nil
             starting.remove(id)
             if pending != nil { runningCount -= 1 }
-            let victim = pending ?? waiting.popFirst()
+            let victim = pending ?? nextWaiting()
             victim?.completion(
                 .failure(
                     .cannotStart(
@@ -140,7 +159,7 @@ package final class FunctionPool: @unchecked Sendable {
             environments[id] = nil
             idle.removeAll { $0.environment === environment }
             // As on AWS, the init phase gets a second chance as part of an invocation.
-            if starting.remove(id) != nil, hasFailedInInit, let pending = waiting.popFirst() {
+            if starting.remove(id) != nil, hasFailedInInit, let pending = nextWaiting() {
                 start(for: pending, after: environment)
             }
         }

@@ -10,12 +10,18 @@ package struct InvocationRequest: Sendable {
     /// JSON, in ASCII: it goes into a header.
     package var clientContext: String?
 
-    package init(requestID: String, payload: [UInt8], traceID: String, clientContext: String? = nil)
-    {
+    /// Later it is of no use to who asks: if it has not begun by then, it is throttled.
+    package var notAfter: Timestamp?
+
+    package init(
+        requestID: String, payload: [UInt8], traceID: String, clientContext: String? = nil,
+        notAfter: Timestamp? = nil
+    ) {
         self.requestID = requestID
         self.payload = payload
         self.traceID = traceID
         self.clientContext = clientContext
+        self.notAfter = notAfter
     }
 }
 
@@ -39,7 +45,7 @@ package struct InvocationResult: Sendable {
 package enum InvocationError: Error, Equatable, Sendable {
     case noSuchFunction(String, existing: [String])
     case payloadTooLarge(bytes: Int)
-    /// `reservedConcurrency` is used up, or too many wait already.
+    /// `reservedConcurrency` is used up, too many wait already, or it has waited too long.
     case throttled(functionName: String)
     case cannotStart(functionName: String, reason: String)
     case stopped

@@ -14,10 +14,12 @@ extension Gateway {
         exchange.note { $0.integrationStarted = SystemClock.monotonicNanoseconds() }
         // Weak: a timer that was cancelled keeps what it holds until its time.
         let timer = host.loop.schedule(after: route.timeout) { [self, weak exchange] in
-            // The function runs on, as on AWS; its answer goes nowhere.
+            // The function runs on, as on AWS; its answer goes nowhere. One that has not begun by
+            // then does not begin any more.
             if let exchange { answer(exchange, GatewayFailure.timeout.response(api.kind)) }
         }
-        backend.invoke(function, payload: payload) { [self] outcome in
+        let end = host.clock.now() + route.timeout
+        backend.invoke(function, payload: payload, notAfter: end) { [self] outcome in
             host.loop.cancel(timer)
             host.pool.execute { [self] in
                 do throws(GatewayFailure) {

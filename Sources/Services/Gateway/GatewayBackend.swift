@@ -6,8 +6,10 @@ import StackModel
 /// What a gateway needs of the stack that it stands before.
 package protocol GatewayBackend: Sendable {
     /// Runs a function once; `completion` runs once, from any thread, and must not block.
+    ///
+    /// - Parameter notAfter: if it has not begun by then, it is throttled; `nil` waits.
     func invoke(
-        _ function: FunctionDefinition, payload: [UInt8],
+        _ function: FunctionDefinition, payload: [UInt8], notAfter: Timestamp?,
         completion: @escaping @Sendable (Result<InvocationResult, InvocationError>) -> Void)
 }
 

@@ -42,7 +42,7 @@ package final class InvokeEndpoint: Sendable {
                     name, existing: stack.functions.map(\.key))
                 return responder.respond(.json(404, error.json))
             }
-            runtime.invoke(function, payload: request.body) { outcome in
+            runtime.invoke(function, payload: request.body, notAfter: nil) { outcome in
                 var response: HTTPResponse =
                     switch outcome {
                     case .success(let result): .json(200, InvocationSummary(result).json)
