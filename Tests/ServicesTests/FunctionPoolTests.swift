@@ -255,4 +255,25 @@ import Testing
         }
         #expect(try outcomes.map(Fixture.text) == ["2", "3"])
     }
+
+    @Test("what waits may hold 256 MiB; beyond that an invocation is throttled")
+    func waitingBytes() throws {
+        let fixture = try Fixture("#!/bin/sh\nexec sleep 300")
+        let payload = [UInt8](repeating: UInt8(ascii: " "), count: 6 * 1024 * 1024)
+        let end = fixture.clock.clock.now()
+        let waiting = (0..<42).map { _ in fixture.begin(payload, notAfter: end) }
+        #expect(throws: InvocationError.throttled(functionName: "F")) {
+            try Fixture.result(fixture.begin(payload))
+        }
+        #expect(waiting.allSatisfy { $0.withLock { $0 == nil } })
+        // Those that have waited too long make room.
+        fixture.clock.step(.seconds(1))
+        let last = fixture.begin(payload)
+        for outcome in waiting {
+            #expect(throws: InvocationError.throttled(functionName: "F")) {
+                try Fixture.result(outcome)
+            }
+        }
+        #expect(last.withLock { $0 == nil })
+    }
 }

@@ -8,6 +8,8 @@ package final class FunctionPool: @unchecked Sendable {
 
     /// Invocations that may wait for an environment; further ones are throttled.
     private static let waitingLimit = 10_000
+    /// What their payloads may hold, in bytes.
+    private static let waitingBytesLimit = 256 * 1024 * 1024
     /// How long an environment stays warm.
     private static let idleLimit = Duration.seconds(300)
 
@@ -20,6 +22,7 @@ package final class FunctionPool: @unchecked Sendable {
     /// The warmest last.
     private var idle: [(environment: ExecutionEnvironment, reaper: EventLoop.TimerID)] = []
     private var waiting = WaitingLine<PendingInvocation>()
+    private var waitingBytes = 0
     private var runningCount = 0
     private var onStopped: (@Sendable () -> Void)?
     /// Wanted as soon as nothing runs: `stop` with this completion.
@@ -45,6 +48,7 @@ package final class FunctionPool: @unchecked Sendable {
     package func stop(completion: @escaping @Sendable () -> Void) {
         host.loop.execute { [self] in
             onStopped = completion
+            waitingBytes = 0
             for pending in waiting.drain() { pending.completion(.failure(.stopped)) }
             for environment in environments.values { environment.end(.stopped) }
             reportIfStopped()
@@ -70,10 +74,12 @@ package final class FunctionPool: @unchecked Sendable {
         guard onStopped == nil else { return pending.completion(.failure(.stopped)) }
         throttleLate()
         let reserved = function.definition.reservedConcurrency.map { Int($0) } ?? Int.max
-        guard runningCount + waiting.count < reserved, waiting.count < Self.waitingLimit else {
-            return throttle(pending)
-        }
+        let bytes = pending.request.payload.count
+        guard runningCount + waiting.count < reserved, waiting.count < Self.waitingLimit,
+            waitingBytes + bytes <= Self.waitingBytesLimit
+        else { return throttle(pending) }
         waiting.append(pending)
+        waitingBytes += bytes
         distribute()
     }
 
@@ -85,7 +91,7 @@ package final class FunctionPool: @unchecked Sendable {
     /// Those in front that have waited too long go.
     private func throttleLate() {
         while let limit = waiting.first?.request.notAfter, limit < host.clock.now(),
-            let late = waiting.popFirst()
+            let late = popWaiting()
         {
             throttle(late)
         }
@@ -93,7 +99,13 @@ package final class FunctionPool: @unchecked Sendable {
 
     private func nextWaiting() -> PendingInvocation? {
         throttleLate()
-        return waiting.popFirst()
+        return popWaiting()
+    }
+
+    private func popWaiting() -> PendingInvocation? {
+        let first = waiting.popFirst()
+        waitingBytes -= first?.request.payload.count ?? 0
+        return first
     }
 
     /// Gives what waits to environments that are idle, and starts more where there are too few.
