@@ -111,6 +111,35 @@ import Testing
         #expect(batches.count == 2 && batches.flatMap { $0 }.sorted() == Array(1...10))
     }
 
+    @Test("a batch is full at 6 MB, and does not wait for the end of its window")
+    func fullInBytes() throws {
+        try deploy(trigger: #", "batchSize": 10000, "batchWindow": 300"#, comesBack: false)
+        let padding = String(repeating: "x", count: 700_000)
+        try send((1...10).map { #"{"id": \#($0), "padding": "\#(padding)"}"# })
+        let (status, summary) = try drain(["--timeout", "120"])
+        #expect(status == 0 && summary["succeeded"] == 10, "\(summary)")
+        #expect(summary["batches"] == 2, "\(summary)")
+    }
+
+    @Test("what of a group does not fit into one event comes once that is done, not received again")
+    func largeGroup() throws {
+        try deploy(
+            queue: "Work.fifo",
+            settings: #"""
+                , "contentBasedDeduplication": true,
+                "redrive": {"deadLetterQueue": "Dead.fifo", "maxReceiveCount": 1}
+                """#, comesBack: false)
+        let padding = String(repeating: "x", count: 700_000)
+        try send(
+            (1...10).map { #"{"id": \#($0), "padding": "\#(padding)"}"# }, ["--group", "a"],
+            to: "Work.fifo")
+        let (status, summary) = try drain()
+        #expect(status == 0 && summary["succeeded"] == 10, "\(summary)")
+        #expect(summary["failed"] == 0 && summary["deadLetters"] == 0, "\(summary)")
+        let batches = try batches()
+        #expect(batches.count == 2 && batches.flatMap { $0 } == Array(1...10), "\(batches)")
+    }
+
     @Test("without reports, what a function returns does not matter")
     func withoutReports() throws {
         try deploy(handler: "strange", comesBack: false)

@@ -3,6 +3,7 @@ import JSON
 import Posix
 import QueueModel
 import StackModel
+import Synchronization
 
 /// Delivers one queue's messages to one function: batches, as many at once as the function's limits
 /// allow (Lambda guide, *services-sqs-scaling*).
@@ -21,6 +22,19 @@ package final class EventSourceMapping: Sendable {
         /// Why the last failed batch failed.
         package var lastFailure: String?
         package var running = 0
+    }
+
+    /// What one invocation gets.
+    private final class Batch: Sendable {
+        let messages: [SQSEvent.Message]
+        let payload: [UInt8]
+        /// Whether all of it is done; `nil` while it runs.
+        let isDone = Mutex<Bool?>(nil)
+
+        init(_ messages: [SQSEvent.Message], _ payload: [UInt8]) {
+            self.messages = messages
+            self.payload = payload
+        }
     }
 
     private struct State {
@@ -116,11 +130,13 @@ package final class EventSourceMapping: Sendable {
         }
     }
 
-    /// Receives a batch: until it is full, or the window has passed.
+    /// Receives a batch: until it is full, in messages or in bytes, or the window has passed.
     private func collect() throws -> [SQSEvent.Message] {
         var messages: [SQSEvent.Message] = []
         var windowEnd: UInt64?
-        while messages.count < trigger.batchSize, !isStopping {
+        while messages.count < trigger.batchSize, !isStopping,
+            SQSEvent.size(of: messages) < FunctionLimits.payloadBytes
+        {
             var wait = Self.receiveWait
             if let windowEnd {
                 let now = SystemClock.monotonicNanoseconds()
@@ -165,19 +181,28 @@ package final class EventSourceMapping: Sendable {
     }
 
     /// What does not fit into one event comes with another: at once, lest it use up its receives
-    /// unseen. A FIFO queue's must wait until the first is settled, and is received again.
+    /// unseen; of a FIFO queue, once all before it is done.
     private func deliver(_ messages: [SQSEvent.Message]) throws {
         var rest = messages[...]
         while !rest.isEmpty {
             let (payload, count) = SQSEvent.make(Array(rest), limit: FunctionLimits.payloadBytes)
+            let batch = Batch(Array(rest.prefix(count)), payload)
             state.withLock { $0.tally.running += 1 }
-            invoke(Array(rest.prefix(count)), payload)
+            invoke(batch)
             rest = rest.dropFirst(count)
-            guard !rest.isEmpty, !queue.name.hasSuffix(".fifo"), hasRoom() else {
-                return try release(rest)
-            }
+            guard !rest.isEmpty else { return }
+            guard !isFIFO || isDone(batch), hasRoom() else { return try release(rest) }
             // Waiting took too long: they are others' by now.
             guard isHidden(Array(rest)) else { return }
+        }
+    }
+
+    private var isFIFO: Bool { queue.name.hasSuffix(".fifo") }
+
+    /// Waits for a batch to end; `false` as well if no other may run any more.
+    private func isDone(_ batch: Batch) -> Bool {
+        state.wait { state -> Bool? in
+            state.isStopping ? false : batch.isDone.withLock { $0 }
         }
     }
 
@@ -200,14 +225,14 @@ package final class EventSourceMapping: Sendable {
         }
     }
 
-    private func invoke(_ messages: [SQSEvent.Message], _ payload: [UInt8]) {
-        let end = messages.map(\.delivery.hiddenUntil).min()
-        runtime.invoke(function, payload: payload, notAfter: end) { [self] result in
-            if case .failure(.throttled) = result, !isStopping, isHidden(messages) {
-                runtime.schedule(after: Self.throttlePause) { [self] in invoke(messages, payload) }
+    private func invoke(_ batch: Batch) {
+        let end = batch.messages.map(\.delivery.hiddenUntil).min()
+        runtime.invoke(function, payload: batch.payload, notAfter: end) { [self] result in
+            if case .failure(.throttled) = result, !isStopping, isHidden(batch.messages) {
+                runtime.schedule(after: Self.throttlePause) { [self] in invoke(batch) }
                 return
             }
-            runtime.perform { [self] in settle(messages, result) }
+            runtime.perform { [self] in settle(batch, result) }
         }
     }
 
@@ -217,9 +242,8 @@ package final class EventSourceMapping: Sendable {
         return end.map { runtime.clock.now() < $0 } ?? false
     }
 
-    private func settle(
-        _ messages: [SQSEvent.Message], _ result: Result<InvocationResult, InvocationError>
-    ) {
+    private func settle(_ batch: Batch, _ result: Result<InvocationResult, InvocationError>) {
+        let messages = batch.messages
         var failed = messages
         var reason: String?
         switch result {
@@ -236,11 +260,14 @@ package final class EventSourceMapping: Sendable {
         case .failure(let error): reason = "\(error)"
         }
         let done = messages.filter { message in !failed.contains { $0.id == message.id } }
+        var isDone = failed.isEmpty
         do {
             try delete(done)
         } catch {
+            isDone = false
             state.withLock { $0.error = error }
         }
+        batch.isDone.withLock { [isDone] in $0 = isDone }
         state.withLock { state in
             state.tally.running -= 1
             state.tally.batches += 1

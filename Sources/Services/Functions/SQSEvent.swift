@@ -7,6 +7,8 @@ package struct SQSEvent {
     package struct Message: Sendable {
         package var delivery: Queue.Delivery
         package var record: JSONValue
+        /// As it stands in the event.
+        package var text: [UInt8]
 
         package var id: String { delivery.received.entry.messageID }
         package var handle: String { delivery.receiptHandle }
@@ -28,6 +30,8 @@ package struct SQSEvent {
             record["eventSourceARN"] = .string(arn)
             record["awsRegion"] = .string(region)
             self.record = .object(record)
+            text = []
+            self.record.append(to: &text)
         }
 
         private static func attribute(_ json: JSONValue) -> JSONValue {
@@ -41,6 +45,11 @@ package struct SQSEvent {
         }
     }
 
+    /// How long an event of these messages would be, or a little less.
+    static func size(of messages: [Message]) -> Int {
+        messages.reduce(0) { $0 + $1.text.count + 1 }
+    }
+
     /// As many of the messages as an event may hold, at least one; and the event.
     package static func make(
         _ messages: [Message], limit: Int
@@ -48,10 +57,9 @@ package struct SQSEvent {
         var payload = Array("{\"Records\":[".utf8)
         var count = 0
         for message in messages {
-            let record = Array(message.record.serialized().utf8)
-            guard count == 0 || payload.count + record.count + 3 <= limit else { break }
+            guard count == 0 || payload.count + message.text.count + 3 <= limit else { break }
             if count > 0 { payload.append(0x2C) }
-            payload += record
+            payload += message.text
             count += 1
         }
         payload += "]}".utf8
