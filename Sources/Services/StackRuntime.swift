@@ -11,6 +11,8 @@ import Synchronization
 package final class StackRuntime: Sendable {
     /// How long stopping waits for processes to be gone.
     private static let patience = Duration.seconds(15)
+    /// How long it may take to write what became of the last batches, once nothing runs any more.
+    private static let farewell = Duration.seconds(5)
 
     package let deployment: Deployment
     package let authorizer: Authorizer
@@ -151,7 +153,12 @@ package final class StackRuntime: Sendable {
     func beginToStopDelivery() { delivery.withLock { _ = $0?.beginToStop() } }
 
     /// Begins no further batch.
-    private func stopDelivery() { delivery.withLock { $0.take() }?.stop() }
+    @discardableResult
+    private func stopDelivery() -> Delivery? {
+        let delivery = delivery.withLock { $0.take() }
+        delivery?.stop()
+        return delivery
+    }
 
     /// Lets what runs come to its end, up to `limit`, and ends all processes but those of functions
     /// that go on in `successor`. Blocks.
@@ -163,7 +170,7 @@ package final class StackRuntime: Sendable {
         upTo limit: Duration, grace: Duration = .zero, for successor: StackRuntime? = nil,
         isHurried: () -> Bool = { false }
     ) {
-        stopDelivery()
+        let delivery = stopDelivery()
         let leaving = functions.values.filter { pool in
             successor?.functions[pool.function.definition.key] !== pool
         }
@@ -176,7 +183,11 @@ package final class StackRuntime: Sendable {
             }
         }
         while !isHurried(), SystemClock.monotonicNanoseconds() < end {
-            if left.wait(upTo: .milliseconds(100), { $0 == 0 ? true : nil }) == true { return }
+            if left.wait(upTo: .milliseconds(100), { $0 == 0 ? true : nil }) == true {
+                // A message whose batch went well must not come again.
+                delivery?.waitForBatches(upTo: Self.farewell)
+                return
+            }
         }
         stop(leaving)
     }

@@ -127,6 +127,14 @@ import Testing
             invoker.start()
         }
 
+        /// The server ends, and waits for what runs.
+        func ends(within limit: Duration) -> Bool {
+            invoker.stop()
+            return invoker.waitForEvents(upTo: limit)
+        }
+
+        func counts() throws -> QueueState.Counts { try events.queue("F").statistics().counts }
+
         /// Waits until so many runs have begun.
         func hasRun(_ count: Int) -> Bool {
             functions.runs.wait(upTo: .seconds(30)) { $0.count >= count ? true : nil } ?? false
@@ -224,6 +232,18 @@ import Testing
         let record = try fixture.failure()
         #expect(record["requestContext"]?["approximateInvokeCount"] == 1)
         #expect(fixture.holds())
+    }
+
+    @Test("who waits for the last events waits until it is written what became of them")
+    func lastEvents() throws {
+        let fixture = try Fixture { _, _ in .nothing }
+        _ = try fixture.accept(#"{"n":1}"#)
+        #expect(fixture.hasRun(1) && !fixture.ends(within: .milliseconds(200)))
+        let other = try Fixture { _, _ in .failure }
+        _ = try other.accept(#"{"n":1}"#)
+        #expect(other.hasRun(1) && other.ends(within: .seconds(30)))
+        #expect(try other.counts().delayed == 1)
+        #expect(try other.counts().inFlight == 0)
     }
 
     @Test("a run that its server did not live to see comes again, and was no failure")

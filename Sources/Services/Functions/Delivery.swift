@@ -28,6 +28,15 @@ final class Delivery: Sendable {
         for mapping in beginToStop() { mapping.stop() }
     }
 
+    /// After `stop`: waits until what became of every batch is written.
+    func waitForBatches(upTo limit: Duration) {
+        let end = SystemClock.monotonicNanoseconds() + limit.nanoseconds
+        for mapping in state.withLock({ Array($0.mappings.values) }) {
+            let now = SystemClock.monotonicNanoseconds()
+            mapping.waitForBatches(upTo: .nanoseconds(Int64(end) - Int64(min(now, end))))
+        }
+    }
+
     /// The same, but does not wait.
     func beginToStop() -> [EventSourceMapping] {
         let mappings = state.withLock { state in

@@ -70,6 +70,13 @@ package final class EventInvoker: Sendable {
         interruption.signal()
     }
 
+    /// After `stop`, and once no function runs: waits until what became of every event is written.
+    /// - Returns: whether it is.
+    @discardableResult
+    func waitForEvents(upTo limit: Duration) -> Bool {
+        state.wait(upTo: limit) { $0.running.values.allSatisfy { $0 == 0 } ? true : nil } ?? false
+    }
+
     /// After `stop`.
     func close() { events.close() }
 

@@ -112,6 +112,11 @@ package final class EventSourceMapping: Sendable {
         state.wait { $0.isPolling ? nil : () }
     }
 
+    /// After `stop`: waits until what became of every batch is written.
+    func waitForBatches(upTo limit: Duration) {
+        _ = state.wait(upTo: limit) { $0.tally.running == 0 ? () : nil }
+    }
+
     /// Begins no further batch; `stop` waits.
     func beginToStop() {
         state.withLock { $0.isStopping = true }

@@ -205,6 +205,7 @@ package final class StackServer: Sendable {
         let spent = Duration.nanoseconds(Int64(SystemClock.monotonicNanoseconds() - start))
         runtime.retire(
             upTo: max(.zero, options.finishLimit - spent), isHurried: isHurried)
+        if !isHurried() { events.waitForEvents(upTo: Self.farewell) }
         control.hurry()
         _ = retiring.wait(upTo: Self.farewell) { $0 == 0 ? true : nil }
         Self.wait(for: endpointServer, Self.farewell, isHurried)

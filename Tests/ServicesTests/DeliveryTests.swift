@@ -1,0 +1,83 @@
+import Foundation
+import JSON
+import Posix
+import QueueModel
+import StackModel
+import TestSupport
+import Testing
+
+@testable import Services
+
+/// Triggers of a runtime that is retired.
+@Suite struct DeliveryTests {
+    /// Answers its first event once the test says so.
+    private static let bootstrap = """
+        #!/usr/bin/env python3
+        import http.client, os, time
+        folder = os.environ['FOLDER']
+        def call(method, path, body=None):
+            server = http.client.HTTPConnection(os.environ['AWS_LAMBDA_RUNTIME_API'])
+            server.request(method, '/2018-06-01/runtime/invocation/' + path, body)
+            return server.getresponse()
+        event = call('GET', 'next')
+        open(folder + '/begun', 'w').close()
+        while not os.path.exists(folder + '/go'): time.sleep(0.005)
+        call('POST', event.headers['Lambda-Runtime-Aws-Request-Id'] + '/response', '{}')
+        call('GET', 'next')
+        """
+
+    private static func runtime(_ fixture: HostFixture) throws -> StackRuntime {
+        let state = fixture.folder.path
+        let code = state + "/functions/F/code"
+        try FileSystem.makeDirectory(code)
+        try FileSystem.replace(code + "/bootstrap", with: Array(bootstrap.utf8))
+        try FileManager.default.setAttributes(
+            [.posixPermissions: 0o755], ofItemAtPath: code + "/bootstrap")
+        try CredentialStore(stateDirectory: state).ensure(["developer", "F"])
+        let stack = Stack(json: [
+            "lambdas": [
+                "F": [
+                    "runtime": "provided", "handler": "h", "code": "c", "codeSha256": "code",
+                    "timeout": 30, "environment": ["FOLDER": .string(state)],
+                    "triggers": [["queue": "Q"]],
+                ]
+            ], "queues": ["Q": [:]],
+        ])
+        var host = fixture.host
+        host.guardExecutable = BuiltExecutable.folder + "/msorch"
+        return try StackRuntime(
+            Deployment(
+                stateDirectory: state, stack: stack, code: [:],
+                deployedAt: Timestamp(milliseconds: 0), removing: []), on: host)
+    }
+
+    @Test("a runtime is not gone before it is written what became of its last batch")
+    func settles() throws {
+        let fixture = try HostFixture("delivery")
+        try fixture.queues.create("Q", QueueSettings())
+        let queue = try fixture.queues.queue("Q")
+        let runtime = try Self.runtime(fixture)
+        defer { runtime.stop() }
+        runtime.startDelivery()
+        _ = try queue.send([SendEntry(escapedBody: Array("a".utf8), size: 1)])
+        let hasBegun = eventually { FileSystem.exists(fixture.folder.path + "/begun") }
+        try #require(hasBegun)
+        // Who is to delete the message has to wait.
+        let lock = try FileDescriptor(
+            updating: fixture.folder.path + "/queues/Q/lock", creating: false)
+        let isLocked = try lock.lock(milliseconds: 10_000)
+        try #require(isLocked)
+        try FileSystem.replace(fixture.folder.path + "/go", with: [])
+        let isRetired = ThreadCondition(false)
+        let thread = try Thread(name: "retire") {
+            runtime.retire(upTo: .seconds(20))
+            isRetired.withLock { $0 = true }
+            isRetired.signal()
+        }
+        #expect(isRetired.wait(upTo: .seconds(1)) { $0 ? true : nil } == nil)
+        lock.unlock()
+        thread.join()
+        let counts = try queue.statistics().counts
+        #expect(counts.visible == 0 && counts.inFlight == 0)
+    }
+}
