@@ -80,8 +80,11 @@ package final class GuardedProcess: Sendable {
         return reap()
     }
 
-    /// Memory that process and descendants hold now, in bytes.
+    /// Memory that process and descendants hold now, in bytes. What they share counts for each.
     package func residentBytes() -> UInt64 { ProcessTree.residentBytes(below: guardID) }
+
+    /// The same, but what they share counts once. Takes as long as they are large.
+    package func proportionalBytes() -> UInt64 { ProcessTree.proportionalBytes(below: guardID) }
 }
 
 /// The guard's own life.

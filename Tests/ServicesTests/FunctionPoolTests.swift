@@ -276,4 +276,25 @@ import Testing
         }
         #expect(last.withLock { $0 == nil })
     }
+
+    @Test("memory that a function shares with its children counts once")
+    func sharedMemory() throws {
+        let fixture = try Fixture(
+            """
+            import time
+            id, body = take(ask())
+            shared = bytearray(b'x') * (60 << 20)
+            for _ in range(3):
+                if os.fork() == 0:
+                    while True: time.sleep(1)
+            respond(id, body)
+            id, body = take(ask())
+            more = bytearray(b'x') * (128 << 20)
+            while True: time.sleep(1)
+            """, ["memorySize": 128])
+        let report = try fixture.invoke("0").report
+        #expect(report.failure == nil)
+        #expect((1..<128).contains(report.maxMemoryUsed))
+        #expect(try fixture.invoke("1").failure == .outOfMemory)
+    }
 }
