@@ -58,7 +58,7 @@ package enum InvocationFailure: Equatable, Sendable {
         case .outOfMemory: "Runtime exited with error: signal: killed"
         case .responseTooLarge:
             "Response payload size exceeded maximum allowed payload size "
-                + "(\(FunctionLimits.payloadBytes) bytes)."
+                + "(\(FunctionLimits.responseBytes) bytes)."
         case .noBootstrap: "Couldn't find valid bootstrap(s): [bootstrap]"
         case .reported(let type, _): type
         }

@@ -73,7 +73,7 @@ package struct RuntimeAPIError: Error, Equatable, Sendable {
 
     package static let tooLarge = RuntimeAPIError(
         status: 413, type: "RequestEntityTooLarge",
-        message: "Exceeded maximum allowed payload size (\(FunctionLimits.payloadBytes) bytes).")
+        message: "Exceeded maximum allowed payload size (\(FunctionLimits.responseBytes) bytes).")
 
     package var json: JSONValue {
         ["errorMessage": .string(message), "errorType": .string(type)]

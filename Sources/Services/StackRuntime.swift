@@ -95,7 +95,7 @@ package final class StackRuntime: Sendable {
         clientContext: String?, notAfter: Timestamp?,
         completion: @escaping @Sendable (Result<InvocationResult, InvocationError>) -> Void
     ) {
-        guard payload.count <= FunctionLimits.payloadBytes else {
+        guard payload.count <= FunctionLimits.requestBytes else {
             return completion(.failure(.payloadTooLarge(bytes: payload.count)))
         }
         guard let pool = functions[function.key] else {

@@ -93,10 +93,11 @@ def test_bad_requests(stack):
     status, code, message = refusal(client(stack).invoke, FunctionName='EchoService', Payload=b'{')
     assert (status, code) == (400, 'InvalidRequestContentException')
     assert message.startswith('Could not parse request body into json: ')
-    large = b'"' + b'x' * 6_291_556 + b'"'
-    assert refusal(client(stack).invoke, FunctionName='EchoService', Payload=large)[:2] == (413, 'RequestTooLargeException')
-    assert refusal(client(stack).invoke, FunctionName='EchoService', InvocationType='Event',
-                   Payload=large[:1_048_577] + b'"')[:2] == (413, 'RequestTooLargeException')
+    large = b'"' + b'x' * 6_291_455 + b'"'
+    assert refusal(client(stack).invoke, FunctionName='EchoService', Payload=large) == (
+        413, 'RequestEntityTooLargeException', 'Request must be smaller than 6291456 bytes for the InvokeFunction operation')
+    assert refusal(client(stack).invoke, FunctionName='EchoService', InvocationType='Event', Payload=large[:1_048_576] + b'"') == (
+        413, 'RequestEntityTooLargeException', '1048577 byte payload is too large for the Event invocation type (limit 1048576 bytes)')
 
 
 def test_who_may(stack):

@@ -195,7 +195,7 @@ extension CommandError {
             self.init(
                 .usage,
                 "The payload has \(bytes) bytes; Lambda takes up to "
-                    + "\(FunctionLimits.payloadBytes).")
+                    + "\(FunctionLimits.requestBytes).")
         case .throttled(let name):
             self.init(
                 .failure, "TooManyRequestsException: Rate Exceeded.",

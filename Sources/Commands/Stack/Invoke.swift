@@ -65,7 +65,7 @@ extension Command {
             bytes = []
             while case let more = try StandardStream.input.read(upTo: 65_536), !more.isEmpty {
                 bytes += more
-                guard bytes.count <= FunctionLimits.payloadBytes else {
+                guard bytes.count <= FunctionLimits.requestBytes else {
                     throw InvocationError.payloadTooLarge(bytes: bytes.count)
                 }
             }
@@ -81,7 +81,7 @@ extension Command {
         } else {
             bytes = Array(text.utf8)
         }
-        guard bytes.count <= FunctionLimits.payloadBytes else {
+        guard bytes.count <= FunctionLimits.requestBytes else {
             throw InvocationError.payloadTooLarge(bytes: bytes.count)
         }
         do throws(JSONError) {

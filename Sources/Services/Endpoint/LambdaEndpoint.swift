@@ -75,9 +75,11 @@ final class LambdaEndpoint: Sendable {
             let kind = InvocationType(
                 rawValue: request.headers["X-Amz-Invocation-Type"] ?? "RequestResponse")
         else { throw .invalid("The invocation type is not known.") }
-        let limit =
-            kind == .event ? EventInvoker.payloadBytes : FunctionLimits.payloadBytes
-        guard request.body.count <= limit else { throw .tooLarge(limit: limit) }
+        let bytes = request.body.count
+        guard bytes <= FunctionLimits.requestBytes else { throw .tooLarge }
+        guard kind != .event || bytes <= EventInvoker.payloadBytes else {
+            throw .eventTooLarge(bytes: bytes, limit: EventInvoker.payloadBytes)
+        }
         let payload = request.body.isEmpty ? Array("{}".utf8) : request.body
         do throws(JSONError) {
             _ = try JSONValue.parse(payload)
@@ -166,7 +168,7 @@ extension LambdaError {
         self =
             switch error {
             case .noSuchFunction(let name, _): .notFound(name)
-            case .payloadTooLarge: .tooLarge(limit: FunctionLimits.payloadBytes)
+            case .payloadTooLarge: .tooLarge
             case .throttled: .throttled(isReserved: isReserved)
             case .cannotStart(_, let reason): .service(reason)
             case .stopped: .unavailable

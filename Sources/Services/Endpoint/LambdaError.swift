@@ -44,14 +44,19 @@ struct LambdaError: Error, Equatable {
             400, "InvalidParameterValueException", ["Type": "User", "message": .string(message)])
     }
 
-    static func tooLarge(limit: Int) -> LambdaError {
-        LambdaError(
-            413, "RequestTooLargeException",
-            [
-                "Type": "User",
-                "message": .string(
-                    "Request must be smaller than \(limit) bytes for the InvokeFunction operation"),
-            ])
+    static let tooLarge = entityTooLarge(
+        "Request must be smaller than \(FunctionLimits.requestBytes) bytes for the "
+            + "InvokeFunction operation")
+
+    static func eventTooLarge(bytes: Int, limit: Int) -> LambdaError {
+        entityTooLarge(
+            "\(bytes) byte payload is too large for the Event invocation type "
+                + "(limit \(limit) bytes)")
+    }
+
+    /// Not botocore's RequestTooLargeException: that is what its model says, this is what is seen.
+    private static func entityTooLarge(_ message: String) -> LambdaError {
+        LambdaError(413, "RequestEntityTooLargeException", ["Message": .string(message)])
     }
 
     /// - Parameter isReserved: whether the function's own concurrency is used up.

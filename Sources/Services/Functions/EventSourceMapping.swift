@@ -140,7 +140,7 @@ package final class EventSourceMapping: Sendable {
         var messages: [SQSEvent.Message] = []
         var windowEnd: UInt64?
         while messages.count < trigger.batchSize, !isStopping,
-            SQSEvent.size(of: messages) < FunctionLimits.payloadBytes
+            SQSEvent.size(of: messages) < FunctionLimits.requestBytes
         {
             var wait = Self.receiveWait
             if let windowEnd {
@@ -190,7 +190,7 @@ package final class EventSourceMapping: Sendable {
     private func deliver(_ messages: [SQSEvent.Message]) throws {
         var rest = messages[...]
         while !rest.isEmpty {
-            let (payload, count) = SQSEvent.make(Array(rest), limit: FunctionLimits.payloadBytes)
+            let (payload, count) = SQSEvent.make(Array(rest), limit: FunctionLimits.requestBytes)
             let batch = Batch(Array(rest.prefix(count)), payload)
             state.withLock { $0.tally.running += 1 }
             invoke(batch)

@@ -63,7 +63,7 @@ extension ExecutionEnvironment {
         _ responder: HTTPResponder
     ) throws(RuntimeAPIError) {
         try runtime.call(call)
-        guard request.body.count <= FunctionLimits.payloadBytes else {
+        guard request.body.count <= FunctionLimits.responseBytes else {
             finish(.failure(.responseTooLarge))
             throw .tooLarge
         }
