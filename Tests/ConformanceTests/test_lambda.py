@@ -74,9 +74,10 @@ def test_names(stack, name):
 
 
 def test_dry_run_and_event(stack):
-    assert client(stack).invoke(FunctionName='EchoService', InvocationType='DryRun')['StatusCode'] == 204
+    answer = client(stack).invoke(FunctionName='EchoService', InvocationType='DryRun')
+    assert answer['StatusCode'] == 204 and 'ExecutedVersion' not in answer
     answer = client(stack).invoke(FunctionName='EchoService', InvocationType='Event', Payload=b'{}')
-    assert answer['StatusCode'] == 202 and answer['Payload'].read() == b''
+    assert answer['StatusCode'] == 202 and answer['Payload'].read() == b'' and 'ExecutedVersion' not in answer
 
 
 @pytest.mark.parametrize('parameters,expected', [
@@ -93,6 +94,9 @@ def test_bad_requests(stack):
     status, code, message = refusal(client(stack).invoke, FunctionName='EchoService', Payload=b'{')
     assert (status, code) == (400, 'InvalidRequestContentException')
     assert message.startswith('Could not parse request body into json: ')
+    for context in ['string', base64.b64encode(b'[1]').decode()]:
+        assert refusal(client(stack).invoke, FunctionName='EchoService', ClientContext=context) == (
+            400, 'InvalidRequestContentException', 'Client context must be a valid Base64-encoded JSON object.')
     large = b'"' + b'x' * 6_291_455 + b'"'
     assert refusal(client(stack).invoke, FunctionName='EchoService', Payload=large) == (
         413, 'RequestEntityTooLargeException', 'Request must be smaller than 6291456 bytes for the InvokeFunction operation')

@@ -95,9 +95,12 @@ final class LambdaEndpoint: Sendable {
 
     private func clientContext(_ request: HTTPRequest) throws(LambdaError) -> String? {
         guard let field = request.headers["X-Amz-Client-Context"] else { return nil }
-        guard field.utf8.count <= Self.clientContextBytes, let bytes = Base64.decode(field),
-            let json = try? JSONValue.parse(bytes)
-        else { throw .invalid("The client context is not JSON in Base64 of up to 3583 bytes.") }
+        guard field.utf8.count <= Self.clientContextBytes else {
+            throw .invalid("The client context has more than \(Self.clientContextBytes) bytes.")
+        }
+        guard let bytes = Base64.decode(field), let json = try? JSONValue.parse(bytes),
+            json.objectValue != nil
+        else { throw .badClientContext }
         return json.serializedASCII()
     }
 
@@ -105,11 +108,12 @@ final class LambdaEndpoint: Sendable {
         _ call: Call, _ id: String, answer: @escaping @Sendable (HTTPResponse) -> Void
     ) {
         switch call.kind {
-        case .dryRun: answer(HTTPResponse(204, headers: Self.headers(id)))
+        // No version has run: none is named.
+        case .dryRun: answer(HTTPResponse(204, headers: ["x-amzn-RequestId": id]))
         case .event:
             do {
                 let id = try events.accept(call.payload, for: call.function)
-                answer(HTTPResponse(202, headers: Self.headers(id)))
+                answer(HTTPResponse(202, headers: ["x-amzn-RequestId": id]))
             } catch {
                 answer(LambdaError.service("\(error)").response(id))
             }
@@ -129,15 +133,13 @@ final class LambdaEndpoint: Sendable {
         }
     }
 
-    private static func headers(_ id: String) -> HTTPHeaders {
-        ["x-amzn-RequestId": id, "X-Amz-Executed-Version": version]
-    }
-
     private static func response(
         to result: InvocationResult, _ id: String, wantsLog: Bool
     ) -> HTTPResponse {
-        var headers = headers(id)
-        headers["Content-Type"] = "application/json"
+        var headers: HTTPHeaders = [
+            "x-amzn-RequestId": id, "X-Amz-Executed-Version": version,
+            "Content-Type": "application/json",
+        ]
         if result.failure != nil { headers["X-Amz-Function-Error"] = "Unhandled" }
         if wantsLog {
             let log = Array(result.log.map { $0.text + "\n" }.joined().utf8)

@@ -39,6 +39,13 @@ struct LambdaError: Error, Equatable {
             ])
     }
 
+    static let badClientContext = LambdaError(
+        400, "InvalidRequestContentException",
+        [
+            "Type": "User",
+            "message": "Client context must be a valid Base64-encoded JSON object.",
+        ])
+
     static func invalid(_ message: String) -> LambdaError {
         LambdaError(
             400, "InvalidParameterValueException", ["Type": "User", "message": .string(message)])
