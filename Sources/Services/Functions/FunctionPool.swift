@@ -28,10 +28,13 @@ package final class FunctionPool: @unchecked Sendable {
     /// Wanted as soon as nothing runs: `stop` with this completion.
     private var onFinished: (@Sendable () -> Void)?
 
-    package init(_ function: DeployedFunction, _ host: FunctionHost) {
+    /// - Parameter bearable: environments that the machine bears.
+    package init(
+        _ function: DeployedFunction, _ host: FunctionHost,
+        bearable: Int = max(8, 4 * ProcessEnvironment.processorCount)
+    ) {
         self.function = function
         self.host = host
-        let bearable = max(8, 4 * ProcessEnvironment.processorCount)
         limit = min(bearable, Int(function.definition.reservedConcurrency ?? 1000))
     }
 
@@ -78,6 +81,9 @@ package final class FunctionPool: @unchecked Sendable {
         guard runningCount + waiting.count < reserved, waiting.count < Self.waitingLimit,
             waitingBytes + bytes <= Self.waitingBytesLimit
         else { return throttle(pending) }
+        var pending = pending
+        // It gets an environment of its own, if none is free: its cold start is no waiting.
+        if environments.count < limit { pending.request.notAfter = nil }
         waiting.append(pending)
         waitingBytes += bytes
         distribute()
