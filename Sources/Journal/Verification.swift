@@ -69,6 +69,7 @@ extension Journal {
         check.report.problems.removeAll { !names.contains($0.file) }
         check.report.tornFiles = names.filter { $0.hasPrefix("torn-") }
         let segments = names.compactMap(SegmentName.parse)
+        if let last = sealed.last, !segments.contains(last) { check.forget() }
         for name in segments where sealed.last.map({ $0 < name }) ?? true {
             try check.read(name, isNewest: name == segments.last)
         }
@@ -107,17 +108,21 @@ private struct JournalCheck<State: JournaledState> {
         report.ignored.append(Verification.Note(file: file, message: message))
     }
 
+    /// What was read last has been consumed and deleted since, as is all before it: nothing follows
+    /// from it for what comes.
+    mutating func forget() {
+        state = nil
+        expected = nil
+        open = nil
+    }
+
     mutating func read(_ name: UInt64, isNewest: Bool) throws(JournalError) {
         let fileName = SegmentName.file(name)
         let file: any JournalFile
         do throws(SystemError) {
             file = try storage.open("\(folder)/\(fileName)", creating: false)
         } catch  where error.isNotFound {
-            // Consumed and deleted since its name was read, as is all before it.
-            state = nil
-            expected = nil
-            open = nil
-            return
+            return forget()
         } catch {
             throw .storage(error)
         }

@@ -190,6 +190,30 @@ import Testing
         }
     }
 
+    @Test("nor that all that there was is gone, and others have come")
+    func replaced() throws {
+        let queue = try make(directory(history: 0))
+        for number in 0..<60 { _ = try queue.send([entry("m\(number)")])[0].get() }
+        let names = try segments()
+        let last = path(names[names.count - 2])
+        var environment = QueueEnvironment()
+        environment.storage = ToldStorage(
+            willRemove: { _ in },
+            didOpen: { opened in
+                guard opened == last else { return }
+                for _ in 0..<3000 {
+                    guard let now = try? self.segments(), !names.allSatisfy({ !now.contains($0) })
+                    else { break }
+                    _ = try? queue.send([self.entry("passes")])
+                    let received = (try? queue.receive(upTo: 10, wait: .zero)) ?? []
+                    _ = try? queue.delete(received.map(\.receiptHandle))
+                }
+            })
+        let found = try directory(environment).examine("Q")
+        #expect(try segments().allSatisfy { !names.contains($0) })
+        #expect(found.damages.isEmpty && found.journal.ignored.isEmpty, "\(found)")
+    }
+
     @Test("nor is it damage that segments were consumed and deleted meanwhile", arguments: [1, 2])
     func reclaimed(remaining: Int) throws {
         let queue = try make(directory())

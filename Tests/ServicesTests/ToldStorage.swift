@@ -6,10 +6,13 @@ struct ToldStorage: JournalStorage {
     let disk = DiskStorage()
     let willRemove: @Sendable (String) -> Void
     var willOpen: @Sendable (String) -> Void = { _ in }
+    var didOpen: @Sendable (String) -> Void = { _ in }
 
     func open(_ path: String, creating: Bool) throws(SystemError) -> any JournalFile {
         willOpen(path)
-        return try disk.open(path, creating: creating)
+        let file = try disk.open(path, creating: creating)
+        didOpen(path)
+        return file
     }
     func list(_ folder: String) throws(SystemError) -> [String] { try disk.list(folder) }
     func isDirectory(_ path: String) throws(SystemError) -> Bool { try disk.isDirectory(path) }
