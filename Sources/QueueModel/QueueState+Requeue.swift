@@ -108,7 +108,7 @@ extension QueueState {
         switch record {
         // A handle names the place that its message had before it was put back.
         case .delete(let places): places + places.compactMap { requeued[$0]?.place }
-        case .transfer(_, _, _, let places): places
+        case .transfer(_, _, _, let places): places.filter { held[$0] != nil }
         case .requeue(let messages): messages.compactMap(\.was)
         case .receive(let receive): receive.gone + receive.over
         default: []

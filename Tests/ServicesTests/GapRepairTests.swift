@@ -105,6 +105,25 @@ import Testing
         #expect(try repair(queue, harming: harmed) == ["b", "c"])
     }
 
+    @Test(
+        "or left for its dead-letter queue, and arrived there", arguments: [true, false])
+    func transfers(arrives: Bool) throws {
+        let queues = QueueDirectory(stateDirectory: folder.path)
+        try queues.create("D", QueueSettings())
+        var settings = QueueSettings()
+        settings.redrivePolicy = .init(deadLetterQueue: "D", maxReceiveCount: 1)
+        try queues.create("Q", settings)
+        let queue = try queues.queue("Q")
+        try send(queue, "a", "b")
+        let first = try queue.receive(upTo: 1, timeoutSeconds: 0, wait: .zero)[0]
+        if !arrives { try queues.remove("D", force: true) }
+        let other = try queue.receive(upTo: 1, timeoutSeconds: 600, wait: .zero)
+        if arrives { try queues.finishTransfers(of: queue) }
+        #expect(other.map(\.message.escapedBody) == [Array("b".utf8)])
+        let harmed = #""id":"\#(first.received.entry.messageID)","sent""#
+        #expect(try repair(queue, harming: harmed) == (arrives ? ["b"] : ["a", "b"]))
+    }
+
     @Test("what a purge ended before, or after, stays gone")
     func purges() throws {
         let queue = try make("Q")

@@ -17,6 +17,9 @@ struct SalvagedState {
         var n: UInt64
         /// What good records since have ended.
         var ended: Set<Place> = []
+        /// What left by transfers, by their numbers, and the state did not hold: until it has
+        /// arrived, it is here.
+        var leaving: [UInt64: [Place]] = [:]
     }
 
     /// Every piece of the journal, oldest first.
@@ -28,6 +31,12 @@ struct SalvagedState {
         if line.n != next { noteGap() }
         switch record {
         case .base, .purge: gap = nil
+        case .transferred(let number):
+            let arrived = gap?.leaving[number] ?? []
+            gap?.ended.formUnion(arrived)
+        case .transfer(let number, _, _, let places):
+            gap?.leaving[number] = places.filter { state.held[$0] == nil }
+            gap?.ended.formUnion(state.ended(by: record))
         default: gap?.ended.formUnion(state.ended(by: record))
         }
         state.apply(record, n: line.n, time: line.time, at: RecordPlace(line.location))
