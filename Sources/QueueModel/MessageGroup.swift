@@ -3,8 +3,6 @@ struct MessageGroup: Equatable, Sendable {
     /// Sorted; those before `start` are gone. Most leave at the front, and none is searched for.
     private var places: [Place] = []
     private var start = 0
-    /// Members in flight, or on their way to the dead-letter queue: what follows waits for them.
-    var blocking = 0
     /// Its first message as `readyGroups` was last told; `nil` while it waits.
     var announced: Place?
 

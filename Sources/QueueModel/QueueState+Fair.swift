@@ -20,7 +20,8 @@ extension QueueState {
     /// `nil` for a standard queue none of whose messages has a group.
     package func groupCounts(at now: Timestamp) -> GroupCounts? {
         if settings.isFIFO {
-            return .fifo(inFlight: index.groups.values.count { $0.blocking > 0 })
+            let inFlight = held.values.lazy.filter { $0.isInFlight(at: now) }
+            return .fifo(inFlight: Set(inFlight.compactMap(\.entry.group)).count)
         }
         guard fair.isActive else { return nil }
         let groups = Set(fair.tenants.keys).union(fair.passed.keys)

@@ -293,9 +293,6 @@ extension QueueState {
                 index.inFlight &+= step
             }
         }
-        guard settings.isFIFO, let group = message.entry.group else { return }
-        let blocks = message.isHidden ? message.lastReceived != nil : mustMove(message)
-        if blocks { index.groups[group]?.blocking += sign }
     }
 
     private mutating func line(up message: HeldMessage) {
