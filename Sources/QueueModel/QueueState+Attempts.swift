@@ -39,7 +39,7 @@ extension QueueState {
     /// is a receive like any other (ReceiveMessage, API Reference).
     package func retry(
         _ id: String, timeoutSeconds: Int64?, at now: Timestamp
-    ) -> (record: QueueRecord, messages: [ReceivedMessage])? {
+    ) -> (visibleAt: Timestamp, messages: [ReceivedMessage])? {
         guard settings.isFIFO, let attempt = attempts[id],
             now - attempt.time < QueueLimits.deduplicationInterval
         else { return nil }
@@ -55,8 +55,7 @@ extension QueueState {
                     handle: ReceiptHandle(place: part.place, bits: part.bits),
                     receiveCount: message.receiveCount, firstReceived: first))
         }
-        let until = now + .seconds(timeoutSeconds ?? settings.visibilityTimeoutSeconds)
-        return (.retry(attempt: id, visibleAt: until), messages)
+        return (now + .seconds(timeoutSeconds ?? settings.visibilityTimeoutSeconds), messages)
     }
 
     mutating func apply(retry id: String, until visibleAt: Timestamp) {

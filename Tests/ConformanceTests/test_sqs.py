@@ -421,6 +421,7 @@ def test_attributes_as_they_are_told(call):
      'You can specify the DeduplicationScope only when FifoQueue is set to true.'),
     ('Bad', {'FifoThroughputLimit': 'perQueue'}, 'InvalidAttributeName',
      'You can specify the FifoThroughputLimit only when FifoQueue is set to true.'),
+    ('Bad', {'KmsMasterKeyId': 'k', 'SqsManagedSseEnabled': 'True'}, 'InvalidAttributeName', None),
     ('Bad', {'SqsManagedSseEnabled': 'true', 'KmsMasterKeyId': 'k'}, 'InvalidAttributeName',
      'You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.'),
     ('Bad', {'RedrivePolicy': '[]'}, 'InvalidParameterValue',

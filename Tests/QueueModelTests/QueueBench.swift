@@ -132,9 +132,9 @@ struct QueueBench {
     ) throws -> [ReceivedMessage] {
         sweep()
         if let attempt,
-            let (record, messages) = state.retry(attempt, timeoutSeconds: timeout, at: now)
+            let (visibleAt, messages) = state.retry(attempt, timeoutSeconds: timeout, at: now)
         {
-            append(record)
+            append(.retry(attempt: attempt, visibleAt: visibleAt))
             return messages
         }
         while let record = state.deadLetters(at: now) { append(record) }

@@ -46,9 +46,6 @@ extension Queue {
         // Other walks than the one from the head do not tell whether they came to an end.
         if !session.state.queue.isReadInOrder { try session.flush() }
         var isChange = false
-        let hiddenSeconds =
-            timeoutSeconds ?? session.state.queue.settings.visibilityTimeoutSeconds
-        let hiddenUntil = session.now + .seconds(hiddenSeconds)
         // The next receive goes on where this one ends.
         let deliveries = try stream.withLock { known in
             try JournalStream.goOn(with: &known, &session) { stream, session in
@@ -58,8 +55,10 @@ extension Queue {
                 {
                     try session.append(receive)
                     isChange = true
+                    return try self.deliveries(
+                        of: messages, receive.visibleAt, &session, &stream)
                 }
-                return try self.deliveries(of: messages, hiddenUntil, &session, &stream)
+                return []
             }
         }
         return Received(
@@ -91,15 +90,12 @@ extension Queue {
         _ session: inout JournalSession<QueueJournalState>
     ) throws -> Received? {
         guard
-            let (record, messages) = session.state.queue.retry(
+            let (visibleAt, messages) = session.state.queue.retry(
                 attempt, timeoutSeconds: timeoutSeconds, at: session.now)
         else { return nil }
         var stream = JournalStream(session)
-        let hiddenSeconds =
-            timeoutSeconds ?? session.state.queue.settings.visibilityTimeoutSeconds
-        let hiddenUntil = session.now + .seconds(hiddenSeconds)
-        let deliveries = try self.deliveries(of: messages, hiddenUntil, &session, &stream)
-        try session.append(record)
+        let deliveries = try self.deliveries(of: messages, visibleAt, &session, &stream)
+        try session.append(.retry(attempt: attempt, visibleAt: visibleAt))
         return Received(
             deliveries: deliveries, hasTransfers: !session.state.queue.transfers.isEmpty,
             isOnTheWay: false)

@@ -34,7 +34,9 @@ struct QueueAttributes: Sendable {
         to settings: inout QueueSettings, of queue: String, isChecked: Bool = false
     ) throws {
         let given = Dictionary(attributes.map { ($0.name, $0.value) }) { $1 }
-        if given["SqsManagedSseEnabled"] == "true", given["KmsMasterKeyId"]?.isEmpty == false {
+        if given["SqsManagedSseEnabled"]?.lowercased() == "true",
+            given["KmsMasterKeyId"]?.isEmpty == false
+        {
             throw SQSError(
                 shape: "InvalidAttributeName", queryCode: "InvalidAttributeName",
                 message: "You can use one type of server-side encryption (SSE) at one time. You "

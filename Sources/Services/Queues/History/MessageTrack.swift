@@ -135,11 +135,13 @@ struct MessageTrack {
         append(QueueEvent(.notRetained(records: records), at: line.time, place: place))
         attempt = nil
         hiddenUntil = nil
+        // Where it stood in the stream, if it is there, nobody knows any more.
+        waiting = nil
+        passed = nil
         guard let held else { return }
         place = held.entry.place
         receiveCount = held.receiveCount
         hiddenUntil = held.lastReceived == nil ? nil : held.visibleAt
-        waiting = nil
     }
 
     /// As of `time`: says that it is visible again, if it is.

@@ -54,12 +54,12 @@ struct QueueHistory {
         let location = try journal.first { n, time in point.isReached(n, time) }
         var records = journal.records(from: location)
         guard let line = try records.next() else { return journal.end }
-        let before = line.n == 1 ? nil : try journal.record(line.n - 1)
         let isRetained =
             switch point {
             case .oldest: true
             case .record(let n): line.n == n
-            case .time(let time): line.n == 1 || line.time == time || before != nil
+            case .time(let time):
+                try line.n == 1 || line.time == time || journal.record(line.n - 1) != nil
             }
         guard isRetained else {
             throw QueueError.notRetained(queue, oldest: line.time, n: line.n)
