@@ -197,13 +197,15 @@ package enum FileSystem {
         return bytes
     }
 
-    /// Copies a file's bytes and whether it may be executed; what stands at `target` is replaced.
-    package static func copyFile(_ source: String, to target: String) throws(SystemError) {
+    /// Copies a file's bytes; what stands at `target` is replaced.
+    package static func copyFile(
+        _ source: String, to target: String, isExecutable: Bool
+    ) throws(SystemError) {
         let bytes = try read(source)
         try remove(target)
         let file = try FileDescriptor(appendingTo: target)
         try bytes.withBytes { buffer throws(SystemError) in try file.writeAll(buffer) }
-        let mode: mode_t = isExecutable(source) ? 0o700 : 0o600
+        let mode: mode_t = isExecutable ? 0o700 : 0o600
         guard fchmod(file.rawValue, mode) == 0 else { throw .last("fchmod", path: target) }
     }
 

@@ -153,6 +153,25 @@ private enum Bash {
                 """#, "\(result)")
     }
 
+    @Test(
+        "a state folder on a file system where nothing may be executed",
+        .enabled(if: Bash.canMount))
+    func nothingExecutable() throws {
+        let script = #"""
+            mkdir f state; mount -t tmpfs -o noexec tmpfs state
+            printf '#!/bin/sh\n' > f/tool.sh; chmod +x f/tool.sh
+            printf 'def handle(event, context):\n    return 1\n' > f/handler.py
+            echo '{"queues": {}, "lambdas": {"F": {"runtime": "python3",
+                "handler": "handler.handle", "code": "f"}}}' > stack.json
+            export MSORCH_STATE_DIR=$PWD/state
+            msorch deploy --quiet > /dev/null; echo "deploy $?"; msorch invoke F
+            stat -c %A state/functions/F/*/tool.sh
+            """#
+        try script.write(toFile: folder.path + "/deploy.sh", atomically: true, encoding: .utf8)
+        let result = try shell("exec unshare -rm bash deploy.sh")
+        #expect(result.output == "deploy 0\n1\n-rwx------\n", "\(result)")
+    }
+
     @Test("what cannot be written out is not deleted")
     func output() throws {
         let result = try shell(

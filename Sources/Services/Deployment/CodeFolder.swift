@@ -10,11 +10,17 @@ struct CodeFolder {
     /// Left out: what interpreters write themselves, version control, and what msorch keeps.
     private static let ignored: Set<String> = ["__pycache__", ".git", ".DS_Store", ".msorch"]
 
+    /// What was found; the path is relative.
+    private struct File {
+        var path: String
+        var sha256: String
+        var isExecutable: Bool
+    }
+
     let path: String
     private let function: String
-    private let stateDirectory: String
-    /// Relative, sorted.
-    let files: [String]
+    /// Sorted.
+    private let files: [File]
     let sha256: String
 
     /// - Parameter stateDirectory: absolute; left out, whatever it is called: it has the stack's
@@ -25,7 +31,6 @@ struct CodeFolder {
         }
         self.path = path
         self.function = function
-        self.stateDirectory = stateDirectory
         var found: [String] = []
         func visit(_ folder: String, _ depth: Int) throws {
             for name in try FileSystem.list("\(path)/\(folder)") where !Self.ignored.contains(name)
@@ -43,19 +48,21 @@ struct CodeFolder {
             }
         }
         try visit("", 0)
-        files = found
-        var list: [UInt8] = []
         var total = 0
-        for file in files {
+        files = try found.map { file in
             let bytes = try FileSystem.read("\(path)/\(file)")
             total += bytes.count
             guard total <= Self.byteLimit else {
                 throw DeploymentError.codeTooLarge(function: function, limit: Self.byteLimit)
             }
-            let mode = FileSystem.isExecutable("\(path)/\(file)") ? "x" : "-"
-            list += "\(Digest.sha256Hex(bytes)) \(mode) \(file)\n".utf8
+            return File(
+                path: file, sha256: Digest.sha256Hex(bytes),
+                isExecutable: FileSystem.isExecutable("\(path)/\(file)"))
         }
-        sha256 = Digest.sha256Hex(list)
+        sha256 = Digest.sha256Hex(
+            files.flatMap { file in
+                "\(file.sha256) \(file.isExecutable ? "x" : "-") \(file.path)\n".utf8
+            })
     }
 
     /// Puts a copy at `target`, whole and durable or not at all. Not an error if it is there.
@@ -66,15 +73,15 @@ struct CodeFolder {
         try FileSystem.removeTree(temporary)
         try FileSystem.makeDirectory(temporary)
         for file in files {
-            let copy = "\(temporary)/\(file)"
+            let copy = "\(temporary)/\(file.path)"
             try FileSystem.makeDirectory(FileSystem.parent(of: copy))
-            try FileSystem.copyFile("\(path)/\(file)", to: copy)
-        }
-        let copied = try CodeFolder(
-            function: function, path: temporary, stateDirectory: stateDirectory)
-        guard copied.sha256 == sha256 else {
-            try FileSystem.removeTree(temporary)
-            throw DeploymentError.codeChanged(function: function)
+            try FileSystem.copyFile(
+                "\(path)/\(file.path)", to: copy, isExecutable: file.isExecutable)
+            // Whether it may be executed is not asked: on some file systems nothing may.
+            guard try Digest.sha256Hex(FileSystem.read(copy)) == file.sha256 else {
+                try FileSystem.removeTree(temporary)
+                throw DeploymentError.codeChanged(function: function)
+            }
         }
         try FileSystem.settle(temporary, as: target)
     }
