@@ -1,5 +1,7 @@
 import JSON
+import Posix
 import QueueModel
+import Synchronization
 import Telemetry
 import TestSupport
 import Testing
@@ -54,6 +56,46 @@ import Testing
         try monitor.flush(queues)
         #expect(try visible(in: "D") == [1])
         #expect(try values("NumberOfMessagesSent", of: "D").isEmpty)
+    }
+
+    /// The names of the metrics that are on the disk.
+    private func written() throws -> Set<String> {
+        let datapoints = try MetricStore(stateDirectory: folder.path)
+            .read(from: start, to: start + .seconds(1))
+        return Set(datapoints.map(\.metric.name))
+    }
+
+    @Test("what is known is written before queues are asked; who flushes meanwhile waits for all")
+    func order() throws {
+        try send()
+        // What another finds that flushes while the queue is asked how deep it is.
+        let found = Mutex<Set<String>?>(nil)
+        let other = Mutex<Thread?>(nil)
+        let early = Mutex<Set<String>>([])
+        var environment = QueueEnvironment()
+        environment.clock = StackClock { [self] in
+            other.withLock { other in
+                guard other == nil, let names = try? written() else { return }
+                early.withLock { $0 = names }
+                other = try? Thread(name: "flushes") {
+                    try? monitor.flush(queues)
+                    let names = try? written()
+                    found.withLock { $0 = names }
+                }
+            }
+            // It has the time to be too early.
+            let deadline = SystemClock.monotonicNanoseconds() + 100_000_000
+            while found.withLock({ $0 == nil }), SystemClock.monotonicNanoseconds() < deadline {
+                SystemClock.pause(microseconds: 1000)
+            }
+            return clock.clock.now()
+        }
+        try monitor.flush(
+            QueueDirectory(stateDirectory: folder.path, environment: environment))
+        try #require(other.withLock { $0 }).join()
+        let depth = "ApproximateNumberOfMessagesVisible"
+        #expect(early.withLock { $0.contains("NumberOfMessagesSent") && !$0.contains(depth) })
+        #expect(found.withLock { $0?.contains(depth) } == true)
     }
 
     @Test("who stays writes once a minute how deep a queue is that nobody uses")

@@ -59,6 +59,8 @@ package final class Monitor: Sendable {
     private let logStore: LogStore
     private let accessLog: AccessLog
     private let state = Mutex(State())
+    /// Held while metrics are written.
+    private let writing = Mutex(())
 
     package init(stateDirectory: String, clock: StackClock = StackClock()) {
         self.clock = clock
@@ -172,28 +174,42 @@ package final class Monitor: Sendable {
         try logs.get()
     }
 
+    /// When it returns, all that was recorded before is on the disk, also what another was about to
+    /// write: who judges alarms then has it.
     private func flushMetrics(_ queues: QueueDirectory, isWatching: Bool) throws {
-        let minute = clock.now().seconds / 60
-        var (metrics, changed, isDue) = state.withLock { state in
-            state.settleTally()
-            defer {
-                state.metrics = MetricBatch()
-                state.changed = []
-                if isWatching { state.lookMinute = minute }
+        try writing.withLock { _ in
+            let minute = clock.now().seconds / 60
+            let (metrics, changed, isDue) = state.withLock { state in
+                state.settleTally()
+                defer {
+                    state.metrics = MetricBatch()
+                    state.changed = []
+                    if isWatching { state.lookMinute = minute }
+                }
+                return (state.metrics, state.changed, isWatching && state.lookMinute != minute)
             }
-            return (state.metrics, state.changed, isWatching && state.lookMinute != minute)
-        }
-        recordDepths(of: changed, isChanged: true, queues, &metrics)
-        if isDue {
-            let names = Set((try? queues.names()) ?? [])
-            recordDepths(of: names.subtracting(changed), isChanged: false, queues, &metrics)
-            let now = clock.now()
-            state.withLock { state in
-                state.lastUse = state.lastUse.filter { name, time in
-                    names.contains(name) && now - time < Self.activeTime
+            // First: who looks into queues may wait for others to let go of them.
+            let recorded = Result { try write(metrics) }
+            var depths = MetricBatch()
+            recordDepths(of: changed, isChanged: true, queues, &depths)
+            if isDue {
+                let names = Set((try? queues.names()) ?? [])
+                recordDepths(of: names.subtracting(changed), isChanged: false, queues, &depths)
+                let now = clock.now()
+                state.withLock { state in
+                    state.lastUse = state.lastUse.filter { name, time in
+                        names.contains(name) && now - time < Self.activeTime
+                    }
                 }
             }
+            try write(depths)
+            try recorded.get()
         }
+    }
+
+    /// What cannot be written waits for the next time.
+    private func write(_ metrics: MetricBatch) throws(SystemError) {
+        var metrics = metrics
         var datapoints = metrics.drain()
         do throws(SystemError) {
             try metricStore.append(&datapoints)
