@@ -49,6 +49,26 @@ import Testing
         #expect(entries.map(\.event.message) == [now.iso8601])
     }
 
+    @Test("metrics of a minute are kept for fifteen days, as on AWS; the first of a day clears up")
+    func retention() throws {
+        let folder = try TemporaryFolder("monitor")
+        let store = MetricStore(stateDirectory: folder.path)
+        let first = SteppedClock().clock.now()
+        func append(day: Int64) throws {
+            let time = first + .seconds(day * 86_400)
+            var datapoints = [Datapoint(Metric("N", "m"), .count, time, 1)]
+            try store.append(&datapoints)
+        }
+        for day: Int64 in 0..<16 { try append(day: day) }
+        let metrics = folder.path + "/metrics"
+        try FileSystem.replace(metrics + "/0-notes", with: [])
+        #expect(try FileSystem.list(metrics).count == 17)
+        try append(day: 16)
+        let kept = try FileSystem.list(metrics)
+        #expect(kept.count == 17 && kept.first == "0-notes", "\(kept)")
+        #expect(kept[1] == "\((first + .seconds(86_400)).date).jsonl")
+    }
+
     @Test("metrics wait for a disk that takes none, and so many at the most")
     func metricsWait() throws {
         let folder = try TemporaryFolder("monitor")
