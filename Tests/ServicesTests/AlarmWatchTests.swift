@@ -223,19 +223,25 @@ import Testing
         #expect(try fixture.evaluate().map(states) == [["INSUFFICIENT_DATA", "OK"]])
     }
 
-    @Test("no minute is judged twice: what comes late counts from the next one on")
-    func late() throws {
-        let fixture = try Fixture()
+    @Test(
+        "no minute is judged twice: what comes late counts where a later look still needs it",
+        arguments: [(1, []), (2, [["OK", "ALARM"]])])
+    func late(evaluationPeriods: Int, told: [[String]]) throws {
+        let fixture = try Fixture([
+            "evaluationPeriods": .int(evaluationPeriods), "datapointsToAlarm": 1,
+        ])
         for load in [1.0, nil] as [Double?] {
             try fixture.minute(load)
             _ = try fixture.evaluate()
         }
         let late = fixture.clock.clock.now() - .seconds(40)
         fixture.monitor.record([Datapoint(Metric("Shop", "Load"), .none, late, 11)])
-        try fixture.minute(1)
         #expect(try fixture.evaluate().isEmpty)
+        try fixture.minute(1)
+        // The newest come first: one of them is all that one of one needs.
+        #expect(try fixture.evaluate().map(states) == told)
         let history = try AlarmStore(stateDirectory: fixture.folder.path).transitions()
-        #expect(history.map(\.to) == [.ok])
+        #expect(history.map(\.to) == [.ok] + told.map { _ in .alarm })
     }
 
     @Test("a clock that steps back neither invents changes nor holds any up")
