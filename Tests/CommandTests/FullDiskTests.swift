@@ -154,6 +154,22 @@ private enum Bash {
     }
 
     @Test(
+        "a full disk: destroy makes room, although there is none for its locks",
+        .enabled(if: Bash.canMount))
+    func destroy() throws {
+        let script = #"""
+            mkdir disk; mount -t tmpfs -o nr_inodes=64 tmpfs disk; cd disk
+            msorch queue create q --quiet; msorch send q hi > /dev/null
+            mkdir zeros; for n in {1..64}; do : > zeros/$n || break; done 2> /dev/null
+            msorch destroy --yes; echo "destroy $?"; ls -A
+            """#
+        try script.write(toFile: folder.path + "/destroy.sh", atomically: true, encoding: .utf8)
+        let result = try shell("exec unshare -rm bash destroy.sh")
+        #expect(result.output == "destroy 0\nzeros\n", "\(result)")
+        #expect(result.error.contains("with 1 queues and 1 messages"), "\(result)")
+    }
+
+    @Test(
         "a state folder on a file system where nothing may be executed",
         .enabled(if: Bash.canMount))
     func nothingExecutable() throws {

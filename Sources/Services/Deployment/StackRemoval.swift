@@ -4,8 +4,9 @@ import Posix
 /// on, and none begins.
 package struct StackRemoval: ~Copyable {
     private let path: String
-    private let deployLock: FileDescriptor
-    private let runFolder: RunFolder
+    /// `nil` where a full disk has no room for it.
+    private let deployLock: FileDescriptor?
+    private let runFolder: RunFolder?
 
     /// - Parameters:
     ///   - stateDirectory: one that `isState`.
@@ -14,11 +15,20 @@ package struct StackRemoval: ~Copyable {
     ///   wait.
     package init(stateDirectory: String, onWait: (_ holder: Int32?) -> Void) throws {
         let path = FileSystem.absolute(stateDirectory)
-        let deployLock = try Deployer.lock(path, onWait: onWait)
-        let runFolder = try RunFolder(path)
+        let deployLock = try Self.unlessFull { try Deployer.lock(path, onWait: onWait) }
+        let runFolder = try Self.unlessFull { try RunFolder(path) }
         self.path = path
         self.deployLock = deployLock
         self.runFolder = runFolder
+    }
+
+    /// A lock for whose file a full disk has no room, nobody holds. Removing makes room.
+    private static func unlessFull<Lock: ~Copyable>(_ take: () throws -> Lock) throws -> Lock? {
+        do {
+            return try take()
+        } catch let error as SystemError where error.isNoSpace {
+            return nil
+        }
     }
 
     /// Whether a folder is msorch's, and not one that was named by mistake.
