@@ -212,6 +212,48 @@ import Testing
         #expect(try FileSystem.list(folder.path).filter { $0.hasPrefix("st") } == ["stack.json"])
     }
 
+    @Test("while destroy asks, others go on; it says what it removed in the end")
+    func asking() throws {
+        try stack()
+        #expect(try msorch("deploy").status == 0)
+        try stack(timeout: 4)
+        try write(
+            "ask.py",
+            #"""
+            import os, pty, subprocess
+            def run(*arguments):
+                done = subprocess.run(
+                    ["msorch", *arguments], stdout=subprocess.DEVNULL, timeout=30)
+                print(arguments[0], done.returncode, flush=True)
+            pid, terminal = pty.fork()
+            if pid == 0:
+                os.execvp("msorch", ["msorch", "destroy"])
+            text = b""
+            while not text.endswith(b"[y/N] "):
+                text += os.read(terminal, 1000)
+            run("deploy")
+            run("send", "A", "hi")
+            os.write(terminal, b"y\n")
+            text = b""
+            try:
+                while more := os.read(terminal, 1000):
+                    text += more
+            except OSError:
+                pass  # it has ended
+            print(text.decode().splitlines()[-1])
+            """#)
+        let asked = try BuiltExecutable.run(
+            "/bin/bash", ["-c", "python3 ask.py"], in: folder.path)
+        #expect(
+            asked.output == """
+                deploy 0
+                send 0
+                Removed ./.msorch with 2 queues and 1 messages.
+
+                """, "\(asked)")
+        #expect(!FileSystem.exists(folder.path + "/.msorch"))
+    }
+
     @Test("destroy asks, init begins")
     func beginningAndEnd() throws {
         try stack()

@@ -17,34 +17,49 @@ extension Command {
                     .notFound, "\(folder) has no deployment and no queues.",
                     hint: "Nothing was changed. --state-dir names the state folder.")
             }
+            // First, under no lock: nobody has to wait for an answer.
+            if !invocation.has("yes") { try confirm("\(folder) with \(try contents(invocation))") }
             let removal = try StackRemoval(stateDirectory: folder) { holder in
                 let who = holder.map { " (process \($0))" } ?? ""
                 invocation.output.note("Waiting for a deploy to end\(who).")
             }
-            let queues = invocation.queues()
-            let names = try queues.names()
-            // A damaged queue must not keep its stack alive.
-            let messages = names.reduce(UInt64(0)) { sum, name in
-                sum + ((try? queues.queue(name).messageCount) ?? 0)
-            }
-            let what = "\(folder) with \(names.count) queues and \(messages) messages"
-            if !invocation.has("yes") {
-                guard StandardStream.input.isTerminal, StandardStream.error.isTerminal else {
-                    throw CommandError(
-                        .refused, "This would remove \(what).",
-                        hint: "Nothing was changed. --yes says that it is meant.")
-                }
-                StandardStream.error.write("Remove \(what)? [y/N] ".utf8)
-                let answer = String(
-                    decoding: try StandardStream.input.read(upTo: 64), as: UTF8.self)
-                guard ["y", "Y", "yes"].contains(answer.prefix { !$0.isWhitespace }) else {
-                    throw CommandError(.refused, "Nothing was removed.")
-                }
-            }
+            let removed = try contents(invocation)
             try removal.carryOut()
-            try invocation.output.result([
-                "queues": .int(names.count), "messages": .int(Int64(clamping: messages)),
-            ]) { nil }
-            invocation.output.note("Removed \(what).")
+            try invocation.output.result(removed.json) { nil }
+            invocation.output.note("Removed \(folder) with \(removed).")
         })
+
+    private static func contents(_ invocation: Invocation) throws -> StackContents {
+        let queues = invocation.queues()
+        let names = try queues.names()
+        // A damaged queue must not keep its stack alive.
+        let messages = names.reduce(UInt64(0)) { sum, name in
+            sum + ((try? queues.queue(name).messageCount) ?? 0)
+        }
+        return StackContents(queues: names.count, messages: messages)
+    }
+
+    private static func confirm(_ what: String) throws {
+        guard StandardStream.input.isTerminal, StandardStream.error.isTerminal else {
+            throw CommandError(
+                .refused, "This would remove \(what).",
+                hint: "Nothing was changed. --yes says that it is meant.")
+        }
+        StandardStream.error.write("Remove \(what)? [y/N] ".utf8)
+        let answer = String(decoding: try StandardStream.input.read(upTo: 64), as: UTF8.self)
+        guard ["y", "Y", "yes"].contains(answer.prefix { !$0.isWhitespace }) else {
+            throw CommandError(.refused, "Nothing was removed.")
+        }
+    }
+}
+
+/// What a stack holds that somebody may miss.
+private struct StackContents: CustomStringConvertible {
+    var queues: Int
+    var messages: UInt64
+
+    var description: String { "\(queues) queues and \(messages) messages" }
+    var json: JSONValue {
+        ["queues": .int(queues), "messages": .int(Int64(clamping: messages))]
+    }
 }
