@@ -49,6 +49,42 @@ import Testing
         #expect(entries.map(\.event.message) == [now.iso8601])
     }
 
+    @Test("who follows is told of one that was silent, and looks for old ones only once")
+    func followed() throws {
+        let folder = try TemporaryFolder("monitor")
+        let store = LogStore(stateDirectory: folder.path)
+        let now = StackClock().now()
+        // By then it has said nothing for ten minutes.
+        let start = now + .seconds(600)
+        func log(_ stream: String, _ time: Timestamp, _ text: String) throws {
+            var lines = [
+                FunctionLogLine(functionName: "F", stream: stream, time: time, text: text)
+            ]
+            try store.append(&lines)
+        }
+        func stream(daysBefore days: Int64) -> (day: String, name: String) {
+            let day = (now - .seconds(days * 86_400)).date
+            return (day, "\(day.split(separator: "-").joined(separator: "/"))/[$LATEST]0a")
+        }
+        let old = stream(daysBefore: 2)
+        let older = stream(daysBefore: 40)
+        try log(old.name, now, "before")
+        try log(older.name, now, "before")
+        var position = LogStore.Position()
+        func read() throws -> [String] {
+            try store.read("F", from: start, after: &position).map(\.event.message)
+        }
+        #expect(try read().isEmpty)
+        // Somebody clears up: who would look into it would fail.
+        let cleared = "\(folder.path)/logs/aws/lambda/F/\(older.day)"
+        try FileSystem.removeTree(cleared)
+        try FileSystem.replace(cleared, with: [])
+        try log(old.name, start, "after")
+        try log(stream(daysBefore: 0).name, start, "new")
+        #expect(try read() == ["after", "new"])
+        #expect(try read().isEmpty)
+    }
+
     @Test("metrics of a minute are kept for fifteen days, as on AWS; the first of a day clears up")
     func retention() throws {
         let folder = try TemporaryFolder("monitor")

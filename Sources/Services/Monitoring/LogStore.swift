@@ -10,6 +10,10 @@ package struct LogStore: Sendable {
         package var event: LogEvent
     }
 
+    /// An environment that says nothing for longer has ended: it idles for five minutes, or runs
+    /// for fifteen, at most.
+    private static let longestSilence = Duration.seconds(20 * 60)
+
     private let folder: String
 
     package init(stateDirectory: String) { folder = "\(stateDirectory)/logs/aws/lambda" }
@@ -51,9 +55,17 @@ package struct LogStore: Sendable {
         FileSystem.isDirectory(folder) ? try FileSystem.list(folder) : []
     }
 
+    fileprivate struct File {
+        var path: String
+        var function: String
+        var stream: String
+    }
+
     /// How far somebody has read, by file.
     package struct Position: Sendable {
         fileprivate var offsets: [String: Int] = [:]
+        /// Streams that began days before and may go on; `nil` before they were looked for.
+        fileprivate var older: [File]?
         package init() {}
     }
 
@@ -65,18 +77,30 @@ package struct LogStore: Sendable {
     package func read(
         _ functionName: String?, from start: Timestamp, after position: inout Position
     ) throws(SystemError) -> [Entry] {
-        var entries: [Entry] = []
+        let recent = start - Self.longestSilence
+        // Somebody may remove old logs meanwhile.
+        var older = (position.older ?? []).filter { FileSystem.exists($0.path) }
+        var files: [File] = []
         for function in try functionNames() where functionName == nil || function == functionName {
             let group = "\(folder)/\(function)"
-            for day in try FileSystem.list(group) {
-                for file in try FileSystem.list("\(group)/\(day)") {
-                    let path = "\(group)/\(day)/\(file)"
+            for day in try FileSystem.list(group)
+            where day >= recent.date || position.older == nil {
+                for name in try FileSystem.list("\(group)/\(day)") {
+                    let stream = name.hasSuffix(".jsonl") ? String(name.dropLast(6)) : name
+                    let file = File(
+                        path: "\(group)/\(day)/\(name)", function: function, stream: stream)
                     // The day is that of the stream's beginning: what is old may go on.
-                    guard day >= start.date || Self.isWritten(path, since: start) else { continue }
-                    try read(path, function, file, start, &position, &entries)
+                    if day >= recent.date {
+                        files.append(file)
+                    } else if Self.isWritten(file.path, since: recent) {
+                        older.append(file)
+                    }
                 }
             }
         }
+        position.older = older
+        var entries: [Entry] = []
+        for file in older + files { try read(file, start, &position, &entries) }
         // Events of one moment stay as they lie in their files.
         return entries.enumerated()
             .sorted { ($0.element.event.time, $0.offset) < ($1.element.event.time, $1.offset) }
@@ -90,11 +114,10 @@ package struct LogStore: Sendable {
     }
 
     private func read(
-        _ path: String, _ function: String, _ file: String, _ start: Timestamp,
-        _ position: inout Position, _ entries: inout [Entry]
+        _ file: File, _ start: Timestamp, _ position: inout Position, _ entries: inout [Entry]
     ) throws(SystemError) {
-        let known = position.offsets[path] ?? 0
-        let descriptor = try FileDescriptor(reading: path)
+        let known = position.offsets[file.path] ?? 0
+        let descriptor = try FileDescriptor(reading: file.path)
         let size = Int(try descriptor.status().size)
         guard size > known else { return }
         var bytes = [UInt8](repeating: 0, count: size - known)
@@ -103,11 +126,10 @@ package struct LogStore: Sendable {
         }
         // The last line may still be on its way.
         guard let end = bytes[..<count].lastIndex(of: 0x0A) else { return }
-        position.offsets[path] = known + end + 1
-        let stream = file.hasSuffix(".jsonl") ? String(file.dropLast(6)) : file
+        position.offsets[file.path] = known + end + 1
         for line in bytes[..<end].split(separator: 0x0A) {
             guard let event = LogEvent(line: line), event.time >= start else { continue }
-            entries.append(Entry(functionName: function, stream: stream, event: event))
+            entries.append(Entry(functionName: file.function, stream: file.stream, event: event))
         }
     }
 }
