@@ -66,4 +66,16 @@ import Testing
             try queue.send([SendEntry(escapedBody: [0x61], size: 1)])
         }
     }
+
+    @Test("also where its journal can be read by nobody else")
+    func unreadable() throws {
+        let queue = try queues.queue("Q")
+        let segment = state + "/queues/Q/00000000000000000001.jsonl"
+        try FileSystem.rename(segment, to: folder.path + "/segment")
+        try FileSystem.makeDirectory(segment)
+        try StackRemoval(stateDirectory: state) { _ in }.carryOut()
+        #expect(throws: JournalError.removed) {
+            try queue.send([SendEntry(escapedBody: [0x61], size: 1)])
+        }
+    }
 }

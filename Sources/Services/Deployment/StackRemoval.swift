@@ -44,7 +44,7 @@ package struct StackRemoval: ~Copyable {
         // Who has a queue open is told, as far as its journal can be ended: nothing more is
         // acknowledged into it.
         let queues = QueueDirectory(stateDirectory: grave)
-        for name in (try? queues.names()) ?? [] { _ = try? queues.remove(name, force: true) }
+        for name in (try? queues.names()) ?? [] { try? queues.end(name) }
         try FileSystem.removeTree(grave)
     }
 }

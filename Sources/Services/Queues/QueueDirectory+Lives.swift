@@ -129,6 +129,14 @@ extension QueueDirectory {
         }
     }
 
+    /// Ends a queue's journal for everybody who has it open, and leaves its folder where it is:
+    /// whoever calls this deletes them all.
+    func end(_ name: String) throws(JournalError) {
+        try JournalRemoval.finish(
+            folder: folderPath(of: name), storage: storage, options: options, isEnding: true
+        ) {}
+    }
+
     /// In one step, under a name that no queue can have. The caller holds the journal's lock, and
     /// deletes it without: a large queue takes a while.
     private func moveToGrave(_ name: String) throws(SystemError) {
