@@ -135,6 +135,8 @@ import Testing
         clock.step(.seconds(13 * 60))
         try deploy(4)
         #expect(folders.map(FileSystem.isDirectory) == [false, false, true, true, true])
+        let history = try FileSystem.read(state + "/deployments.jsonl")
+        #expect(history.count { $0 == 0x0A } == 3, "nobody asks for the others any more")
     }
 
     /// What a deploy that was killed before its end leaves.

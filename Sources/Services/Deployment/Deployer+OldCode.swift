@@ -6,8 +6,15 @@ extension Deployer {
     /// A function may run for so long, and load its own code until its end.
     private static let longestInvocation = Duration.seconds(15 * 60)
 
-    /// Every deployment that there was, a line each.
-    var historyPath: String { "\(stateDirectory)/deployments.jsonl" }
+    /// The deployments whose invocations may still run, a line each, the newest last.
+    private var historyPath: String { "\(stateDirectory)/deployments.jsonl" }
+
+    /// Adds a deployment, and forgets those of which nothing runs any more.
+    func note(_ deployment: Deployment) throws {
+        let recent = try deployments(since: deployment.deployedAt - Self.longestInvocation)
+        let lines = (recent.reversed() + [deployment]).map { $0.json.serialized() + "\n" }
+        try FileSystem.replace(historyPath, with: Array(lines.joined().utf8))
+    }
 
     /// Keeps the code of this deployment, of the one before, and of all whose invocations may still
     /// run.
@@ -33,6 +40,7 @@ extension Deployer {
 
     /// The deployments that were current at `time` or later, the last one first.
     private func deployments(since time: Timestamp) throws -> [Deployment] {
+        guard FileSystem.exists(historyPath) else { return [] }
         var found: [Deployment] = []
         let lines = try FileSystem.read(historyPath).split(separator: UInt8(ascii: "\n"))
         for line in lines.reversed() {

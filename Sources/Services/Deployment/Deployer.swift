@@ -143,9 +143,7 @@ package struct Deployer: ~Copyable {
         }
         try createQueues(plan.stack)
         try deployment.save()
-        try FileSystem.appendLines(
-            Array((deployment.json.serialized() + "\n").utf8),
-            to: historyPath)
+        try note(deployment)
         try reconcileQueues(plan.stack)
         let kept = try removeQueues(plan.removing, force: force)
         if !plan.removing.isEmpty {
