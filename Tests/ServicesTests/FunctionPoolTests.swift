@@ -257,6 +257,18 @@ import Testing
         #expect(try ([first] + outcomes).map(Fixture.text) == ["0", "2", "3"])
     }
 
+    @Test("who finds a warm environment free runs, however late it is")
+    func findsOneFree() throws {
+        let fixture = try Fixture("while True: respond(*take(ask()))", bearable: 1)
+        let late = fixture.clock.clock.now() - .seconds(1)
+        #expect(try fixture.invoke("0").payload == Array("0".utf8))
+        // It is free once it has asked for more.
+        let runs = eventually {
+            (try? Fixture.text(fixture.begin("1", notAfter: late))) == "1"
+        }
+        #expect(runs)
+    }
+
     @Test("what waits may hold 256 MiB; beyond that an invocation is throttled")
     func waitingBytes() throws {
         let fixture = try Fixture("#!/bin/sh\nexec sleep 300", bearable: 1)

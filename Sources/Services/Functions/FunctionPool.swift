@@ -82,8 +82,9 @@ package final class FunctionPool: @unchecked Sendable {
             waitingBytes + bytes <= Self.waitingBytesLimit
         else { return throttle(pending) }
         var pending = pending
-        // It gets an environment of its own, if none is free: its cold start is no waiting.
-        if environments.count < limit { pending.request.notAfter = nil }
+        // It gets one that is free, or one of its own: its cold start is no waiting.
+        let isOneFree = idle.contains { $0.environment.endReason == nil }
+        if isOneFree || environments.count < limit { pending.request.notAfter = nil }
         waiting.append(pending)
         waitingBytes += bytes
         distribute()
