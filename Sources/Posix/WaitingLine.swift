@@ -14,6 +14,15 @@ package struct WaitingLine<Element> {
     /// Whoever has waited longest.
     package var first: Element? { isEmpty ? nil : elements[head] }
 
+    /// Changes those in front, so many at most.
+    package mutating func change(first count: Int, _ body: (inout Element) -> Void) {
+        for index in elements[head...].prefix(count).indices {
+            guard var element = elements[index] else { continue }
+            body(&element)
+            elements[index] = element
+        }
+    }
+
     package mutating func append(_ element: Element) { elements.append(element) }
 
     /// - Returns: whoever has waited longest; `nil` if nobody waits.

@@ -269,6 +269,35 @@ import Testing
         #expect(runs)
     }
 
+    @Test("the cold start of an environment that takes a crashed one's place is no waiting either")
+    func startsAfterCrash() throws {
+        let fixture = try Fixture(
+            """
+            import time
+            def wait(name):
+                while not os.path.exists(os.environ['FOLDER'] + name): time.sleep(0.005)
+            try: os.mkdir(os.environ['FOLDER'] + '/first')
+            except FileExistsError:
+                os.mkdir(os.environ['FOLDER'] + '/second')
+                wait('/go')
+                while True: respond(*take(ask()))
+            take(ask())
+            wait('/crash')
+            sys.exit(1)
+            """, bearable: 1)
+        let first = fixture.begin("0")
+        let next = fixture.begin("1", notAfter: fixture.clock.clock.now() + .seconds(5))
+        try FileSystem.replace(fixture.folder.path + "/crash", with: [])
+        #expect(try Fixture.result(first).failure == .exit(reason: "exit status 1"))
+        let isStarting = eventually { FileSystem.exists(fixture.folder.path + "/second") }
+        try #require(isStarting)
+        fixture.clock.step(.seconds(6))
+        // Who comes now must not take it for late, either.
+        let last = fixture.begin("2")
+        try FileSystem.replace(fixture.folder.path + "/go", with: [])
+        #expect(try [next, last].map(Fixture.text) == ["1", "2"])
+    }
+
     @Test("what waits may hold 256 MiB; beyond that an invocation is throttled")
     func waitingBytes() throws {
         let fixture = try Fixture("#!/bin/sh\nexec sleep 300", bearable: 1)

@@ -127,10 +127,20 @@ package final class FunctionPool: @unchecked Sendable {
             runningCount += 1
             environment.run(pending, concurrency: runningCount)
         }
+        throttleLate()
         while starting.count < waiting.count, environments.count < limit {
             // Each that cannot be started answers one that waits. While others run, the rest waits
             // for those.
-            if !start(for: nil), !environments.isEmpty { return }
+            if !start(for: nil), !environments.isEmpty { break }
+        }
+        // Those in front, for whom environments start, wait for nobody any more.
+        if !starting.isEmpty {
+            let now = host.clock.now()
+            waiting.change(first: starting.count) { pending in
+                if let end = pending.request.notAfter, end >= now {
+                    pending.request.notAfter = nil
+                }
+            }
         }
     }
 
