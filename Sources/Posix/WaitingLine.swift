@@ -37,6 +37,15 @@ package struct WaitingLine<Element> {
         return first
     }
 
+    /// Takes those out of whom `isUnwanted` says so; the rest keeps its turns.
+    package mutating func remove(where isUnwanted: (Element) -> Bool) -> [Element] {
+        var removed: [Element] = []
+        for element in drain() {
+            if isUnwanted(element) { removed.append(element) } else { append(element) }
+        }
+        return removed
+    }
+
     /// Everybody who waits, in turn; the line is empty afterwards.
     package mutating func drain() -> [Element] {
         defer { self = WaitingLine() }

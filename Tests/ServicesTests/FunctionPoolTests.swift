@@ -309,6 +309,40 @@ import Testing
         #expect(waiting.allSatisfy { $0.withLock { $0 == nil } })
     }
 
+    @Test("who is late makes room for others, wherever in the line it is")
+    func lateBytes() throws {
+        let fixture = try Fixture("#!/bin/sh\nexec sleep 300", bearable: 1)
+        let first = fixture.begin("0")
+        let payload = [UInt8](repeating: UInt8(ascii: " "), count: 6 * 1024 * 1024)
+        let start = fixture.clock.clock.now()
+        let waiting = (0..<42).map { number in
+            fixture.begin(payload, notAfter: start + .seconds(number < 40 ? 5 : 7))
+        }
+        #expect(throws: InvocationError.throttled(functionName: "F")) {
+            try Fixture.result(fixture.begin(payload))
+        }
+        fixture.clock.step(.seconds(6))
+        let others = (0..<40).map { _ in fixture.begin(payload) }
+        #expect(throws: InvocationError.throttled(functionName: "F")) {
+            try Fixture.result(fixture.begin(payload))
+        }
+        for late in waiting.prefix(40) {
+            #expect(throws: InvocationError.throttled(functionName: "F")) {
+                try Fixture.result(late)
+            }
+        }
+        let rest = [first] + waiting.suffix(2) + others
+        #expect(rest.allSatisfy { $0.withLock { $0 == nil } })
+        fixture.clock.step(.seconds(2))
+        let last = (0..<2).map { _ in fixture.begin(payload) }
+        for late in waiting.suffix(2) {
+            #expect(throws: InvocationError.throttled(functionName: "F")) {
+                try Fixture.result(late)
+            }
+        }
+        #expect((others + last).allSatisfy { $0.withLock { $0 == nil } })
+    }
+
     @Test("memory that a function shares with its children counts once")
     func sharedMemory() throws {
         let fixture = try Fixture(

@@ -1,4 +1,5 @@
 import FunctionModel
+import JSON
 import Posix
 import StackModel
 
@@ -23,6 +24,8 @@ package final class FunctionPool: @unchecked Sendable {
     private var idle: [(environment: ExecutionEnvironment, reaper: EventLoop.TimerID)] = []
     private var waiting = WaitingLine<PendingInvocation>()
     private var waitingBytes = 0
+    /// Before then nobody who waits is late; `nil`: nobody ever is.
+    private var firstLate: Timestamp?
     private var runningCount = 0
     private var onStopped: (@Sendable () -> Void)?
     /// Wanted as soon as nothing runs: `stop` with this completion.
@@ -75,19 +78,23 @@ package final class FunctionPool: @unchecked Sendable {
 
     private func accept(_ pending: PendingInvocation) {
         guard onStopped == nil else { return pending.completion(.failure(.stopped)) }
-        throttleLate()
-        let reserved = function.definition.reservedConcurrency.map { Int($0) } ?? Int.max
         let bytes = pending.request.payload.count
-        guard runningCount + waiting.count < reserved, waiting.count < Self.waitingLimit,
-            waitingBytes + bytes <= Self.waitingBytesLimit
-        else { return throttle(pending) }
+        if !hasRoom(for: bytes) { throttleEveryoneLate() }
+        guard hasRoom(for: bytes) else { return throttle(pending) }
         var pending = pending
         // It gets one that is free, or one of its own: its cold start is no waiting.
         let isOneFree = idle.contains { $0.environment.endReason == nil }
         if isOneFree || environments.count < limit { pending.request.notAfter = nil }
+        if let end = pending.request.notAfter { firstLate = min(firstLate ?? end, end) }
         waiting.append(pending)
         waitingBytes += bytes
         distribute()
+    }
+
+    private func hasRoom(for bytes: Int) -> Bool {
+        let reserved = function.definition.reservedConcurrency.map { Int($0) } ?? Int.max
+        return runningCount + waiting.count < reserved && waiting.count < Self.waitingLimit
+            && waitingBytes + bytes <= Self.waitingBytesLimit
     }
 
     private func throttle(_ pending: PendingInvocation) {
@@ -102,6 +109,24 @@ package final class FunctionPool: @unchecked Sendable {
         {
             throttle(late)
         }
+    }
+
+    /// Those behind others go, too. It may be a long line: it is looked through only if there is
+    /// somebody to find.
+    private func throttleEveryoneLate() {
+        let now = host.clock.now()
+        guard let firstLate, firstLate < now else { return }
+        var next: Timestamp?
+        let late = waiting.remove { pending in
+            guard let end = pending.request.notAfter, end >= now else {
+                return pending.request.notAfter != nil
+            }
+            next = min(next ?? end, end)
+            return false
+        }
+        self.firstLate = next
+        waitingBytes -= late.reduce(0) { $0 + $1.request.payload.count }
+        late.forEach(throttle)
     }
 
     private func nextWaiting() -> PendingInvocation? {
