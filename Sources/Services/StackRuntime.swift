@@ -161,7 +161,7 @@ package final class StackRuntime: Sendable {
     }
 
     /// Lets what runs come to its end, up to `limit`, and ends all processes but those of functions
-    /// that go on in `successor`. Blocks.
+    /// that go on in `successor`. Blocks, also until it is written what became of its batches.
     ///
     /// - Parameters:
     ///   - grace: how long those who hold this runtime may still invoke.
@@ -182,14 +182,15 @@ package final class StackRuntime: Sendable {
                 left.signal()
             }
         }
-        while !isHurried(), SystemClock.monotonicNanoseconds() < end {
-            if left.wait(upTo: .milliseconds(100), { $0 == 0 ? true : nil }) == true {
-                // A message whose batch went well must not come again.
-                delivery?.waitForBatches(upTo: Self.farewell)
-                return
-            }
+        let areGone = PatientWait.until(end, unless: isHurried) { step in
+            left.wait(upTo: step) { $0 == 0 ? true : nil } ?? false
         }
-        stop(leaving)
+        if !areGone { stop(leaving) }
+        // A message whose batch went well must not come again. Some may still run, in functions
+        // that go on.
+        guard let delivery else { return }
+        let farewell = SystemClock.monotonicNanoseconds() + Self.farewell.nanoseconds
+        PatientWait.until(max(end, farewell), unless: isHurried, delivery.waitForBatches)
     }
 
     /// Ends every process and waits until they are gone.

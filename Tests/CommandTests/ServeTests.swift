@@ -482,4 +482,29 @@ import Testing
         #expect(answer?.status == 200 && answer?.body == Array("null".utf8), "\(serve.words)")
         #expect(serve.end(by: SIGTERM) == 0)
     }
+    @Test("what runs of old code when `serve` is asked to end comes to its end, too")
+    func oldBatches() throws {
+        try deploy(handler: "wait")
+        let serve = try RunningServe(in: folder.path)
+        let gate = folder.path + "/gate"
+        _ = try run(["send", "Work", #"{"until": "\#(gate)"}"#])
+        let isRunning = eventually {
+            ((try? run(["logs", "Worker", "--filter", "begun"]).output) ?? "").contains("begun")
+        }
+        #expect(isRunning, "\(serve.words)")
+        try deploy(handler: "strange")
+        #expect(eventually { serve.words.contains("took over") })
+        let hasEnded = ThreadCondition(false)
+        serve.process.terminationHandler = { _ in
+            hasEnded.withLock { $0 = true }
+            hasEnded.signal()
+        }
+        kill(serve.pid, SIGTERM)
+        #expect(hasEnded.wait(upTo: .seconds(2)) { $0 ? true : nil } == nil, "\(serve.words)")
+        try FileSystem.replace(gate, with: [])
+        #expect(hasEnded.wait(upTo: .seconds(20)) { $0 ? true : nil } == true)
+        #expect(serve.process.terminationStatus == 0)
+        let counts = try run(["queue", "stats", "Work", "--output", "json"]).output
+        #expect(counts.contains(#""visible":0"#) && counts.contains(#""inFlight":0"#), "\(counts)")
+    }
 }

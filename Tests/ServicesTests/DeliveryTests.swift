@@ -26,7 +26,9 @@ import Testing
         call('GET', 'next')
         """
 
-    private static func runtime(_ fixture: HostFixture) throws -> StackRuntime {
+    private static func runtime(
+        _ fixture: HostFixture, after previous: StackRuntime? = nil
+    ) throws -> StackRuntime {
         let state = fixture.folder.path
         let code = state + "/functions/F/code"
         try FileSystem.makeDirectory(code)
@@ -48,7 +50,8 @@ import Testing
         return try StackRuntime(
             Deployment(
                 stateDirectory: state, stack: stack, code: [:],
-                deployedAt: Timestamp(milliseconds: 0), removing: []), on: host)
+                deployedAt: Timestamp(milliseconds: 0), removing: []), on: host,
+            after: previous)
     }
 
     @Test("a runtime is not gone before it is written what became of its last batch")
@@ -79,5 +82,38 @@ import Testing
         thread.join()
         let counts = try queue.statistics().counts
         #expect(counts.visible == 0 && counts.inFlight == 0)
+    }
+    @Test(
+        "a runtime that was replaced waits for batches in functions that go on, unless hurried",
+        arguments: [false, true])
+    func sharedFunctions(isHurried: Bool) throws {
+        let fixture = try HostFixture("delivery")
+        try fixture.queues.create("Q", QueueSettings())
+        let queue = try fixture.queues.queue("Q")
+        let runtime = try Self.runtime(fixture)
+        let successor = try Self.runtime(fixture, after: runtime)
+        defer { successor.stop() }
+        runtime.startDelivery()
+        _ = try queue.send([SendEntry(escapedBody: Array("a".utf8), size: 1)])
+        let hasBegun = eventually { FileSystem.exists(fixture.folder.path + "/begun") }
+        try #require(hasBegun)
+        let hurry = ThreadCondition(false)
+        let isRetired = ThreadCondition(false)
+        let thread = try Thread(name: "retire") {
+            runtime.retire(upTo: .seconds(60), for: successor) { hurry.withLock { $0 } }
+            isRetired.withLock { $0 = true }
+            isRetired.signal()
+        }
+        let patience = Duration.seconds(isHurried ? 1 : 6)
+        #expect(isRetired.wait(upTo: patience) { $0 ? true : nil } == nil)
+        if isHurried {
+            hurry.withLock { $0 = true }
+        } else {
+            try FileSystem.replace(fixture.folder.path + "/go", with: [])
+        }
+        #expect(isRetired.wait(upTo: .seconds(3)) { $0 ? true : nil } == true)
+        thread.join()
+        let counts = try queue.statistics().counts
+        #expect(counts.visible == 0 && counts.inFlight == (isHurried ? 1 : 0))
     }
 }

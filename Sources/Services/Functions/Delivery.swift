@@ -29,11 +29,12 @@ final class Delivery: Sendable {
     }
 
     /// After `stop`: waits until what became of every batch is written.
-    func waitForBatches(upTo limit: Duration) {
+    /// - Returns: whether it is.
+    func waitForBatches(upTo limit: Duration) -> Bool {
         let end = SystemClock.monotonicNanoseconds() + limit.nanoseconds
-        for mapping in state.withLock({ Array($0.mappings.values) }) {
+        return state.withLock { Array($0.mappings.values) }.allSatisfy { mapping in
             let now = SystemClock.monotonicNanoseconds()
-            mapping.waitForBatches(upTo: .nanoseconds(Int64(end) - Int64(min(now, end))))
+            return mapping.waitForBatches(upTo: .nanoseconds(Int64(end) - Int64(min(now, end))))
         }
     }
 

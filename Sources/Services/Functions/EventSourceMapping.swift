@@ -113,8 +113,9 @@ package final class EventSourceMapping: Sendable {
     }
 
     /// After `stop`: waits until what became of every batch is written.
-    func waitForBatches(upTo limit: Duration) {
-        _ = state.wait(upTo: limit) { $0.tally.running == 0 ? () : nil }
+    /// - Returns: whether it is.
+    func waitForBatches(upTo limit: Duration) -> Bool {
+        state.wait(upTo: limit) { $0.tally.running == 0 ? true : nil } ?? false
     }
 
     /// Begins no further batch; `stop` waits.

@@ -205,6 +205,10 @@ package final class StackServer: Sendable {
         let spent = Duration.nanoseconds(Int64(SystemClock.monotonicNanoseconds() - start))
         runtime.retire(
             upTo: max(.zero, options.finishLimit - spent), isHurried: isHurried)
+        // What runs of those that were replaced has as long.
+        PatientWait.until(start + options.finishLimit.nanoseconds, unless: isHurried) { step in
+            retiring.wait(upTo: step) { $0 == 0 ? true : nil } ?? false
+        }
         if !isHurried() { events.waitForEvents(upTo: Self.farewell) }
         control.hurry()
         _ = retiring.wait(upTo: Self.farewell) { $0 == 0 ? true : nil }
@@ -223,8 +227,8 @@ package final class StackServer: Sendable {
             isGone.signal()
         }
         let end = SystemClock.monotonicNanoseconds() + limit.nanoseconds
-        while !isHurried(), SystemClock.monotonicNanoseconds() < end {
-            if isGone.wait(upTo: .milliseconds(100), { $0 ? true : nil }) == true { return }
+        PatientWait.until(end, unless: isHurried) { step in
+            isGone.wait(upTo: step) { $0 ? true : nil } ?? false
         }
     }
 

@@ -34,3 +34,12 @@ def short(event, context):
     time.sleep(1.5)
     print(json.dumps({'batch': [json.loads(r['body'])['id'] for r in event['Records']]}))
     print('done')
+
+
+def wait(event, context):
+    """Until the file is there that its message names."""
+    import os, time
+    print('begun', flush=True)
+    path = json.loads(event['Records'][0]['body'])['until']
+    while not os.path.exists(path):
+        time.sleep(0.01)
