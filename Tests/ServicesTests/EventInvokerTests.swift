@@ -234,6 +234,21 @@ import Testing
         #expect(fixture.holds())
     }
 
+    @Test("an event that waited for room until it came back is no cause for concern")
+    func late() throws {
+        let clock = ThreadCondition<SteppedClock?>(nil)
+        let fixture = try Fixture { run, number in
+            guard run.function == "F", number == 1 else { return .success }
+            clock.withLock { $0 }?.step(.seconds(33))
+            return .throttled
+        }
+        clock.withLock { $0 = fixture.base.clock }
+        _ = try fixture.accept(#"{"n":1}"#)
+        #expect(fixture.hasRun(3) && fixture.holds())
+        #expect(fixture.functions.runs.withLock { $0.map(\.function) } == ["F", "F", "Next"])
+        #expect(fixture.base.words.withLock { $0 } == [])
+    }
+
     @Test("who waits for the last events waits until it is written what became of them")
     func lastEvents() throws {
         let fixture = try Fixture { _, _ in .nothing }

@@ -211,6 +211,8 @@ package final class EventInvoker: Sendable {
     private func postpone(
         _ event: Event, _ function: FunctionDefinition, bySeconds seconds: Int64
     ) {
+        // Once it is no longer hidden it comes again by itself.
+        guard host.clock.now() < event.hiddenUntil else { return release(function) }
         do {
             try events.queue(function.functionName)
                 .changeVisibility(of: event.handle, toSeconds: seconds)
