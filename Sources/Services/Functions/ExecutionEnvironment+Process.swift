@@ -7,8 +7,6 @@ import StackModel
 /// What is seen of the process: what it prints, how much memory it takes, how it ends.
 extension ExecutionEnvironment {
     private static let memoryInterval = Duration.milliseconds(50)
-    /// After a closer look at the memory no other follows for so many times as long.
-    private static let closeLookRest: UInt64 = 20
     /// How often it looks for room for its output while too many log lines wait to be written.
     private static let crowdedPause = Duration.milliseconds(10)
     /// What an invocation's caller gets of its log, in bytes: the last lines.
@@ -156,13 +154,12 @@ extension ExecutionEnvironment {
         let limit = UInt64(function.definition.memorySize) * 1_048_576
         var bytes = process.residentBytes()
         if bytes > limit {
-            // Processes that share memory seem to hold more than they do: a closer look tells. It
-            // may take a while, and the loop has other work.
+            // Processes that share memory seem to hold more than they do: a closer look tells.
             let start = SystemClock.monotonicNanoseconds()
-            guard start >= nextCloseLook else { return }
-            bytes = process.proportionalBytes()
-            let end = SystemClock.monotonicNanoseconds()
-            nextCloseLook = end + Self.closeLookRest * (end - start)
+            guard closeLooks.isDue(bytes, at: start) else { return }
+            let held = process.proportionalBytes()
+            closeLooks.note(bytes, from: start, to: SystemClock.monotonicNanoseconds())
+            bytes = held
         }
         maxResidentBytes = max(maxResidentBytes, bytes)
         if bytes > limit { end(.memory) }

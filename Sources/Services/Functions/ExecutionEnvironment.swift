@@ -62,8 +62,7 @@ final class ExecutionEnvironment: @unchecked Sendable {
     var initTimer: EventLoop.TimerID?
     var memoryTimer: EventLoop.TimerID?
     var maxResidentBytes: UInt64 = 0
-    /// Nanoseconds: when the memory may be looked at closely again.
-    var nextCloseLook: UInt64 = 0
+    var closeLooks = CloseLooks()
     var endReason: EndReason?
     var captured = WaitingLine<FunctionLogLine>()
     var capturedBytes = 0
