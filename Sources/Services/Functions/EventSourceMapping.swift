@@ -24,16 +24,20 @@ package final class EventSourceMapping: Sendable {
         package var running = 0
     }
 
-    /// What one invocation gets.
+    /// What one invocation gets. Of the messages it keeps what ends them: the payload holds the
+    /// rest, and may be large.
     private final class Batch: Sendable {
-        let messages: [SQSEvent.Message]
+        let messages: [(id: String, handle: ReceiptHandle)]
         let payload: [UInt8]
+        /// From then on others may receive some of it.
+        let hiddenUntil: Timestamp?
         /// Whether all of it is done; `nil` while it runs.
         let isDone = Mutex<Bool?>(nil)
 
-        init(_ messages: [SQSEvent.Message], _ payload: [UInt8]) {
-            self.messages = messages
+        init(_ messages: ArraySlice<SQSEvent.Message>, _ payload: [UInt8]) {
+            self.messages = messages.map { ($0.id, $0.delivery.received.handle) }
             self.payload = payload
+            hiddenUntil = EventSourceMapping.hiddenUntil(messages)
         }
     }
 
@@ -181,7 +185,7 @@ package final class EventSourceMapping: Sendable {
         guard let filter else { return messages }
         let dropped = messages.filter { !filter.matches($0.record) }
         guard !dropped.isEmpty else { return messages }
-        try delete(dropped)
+        try delete(dropped.map(\.delivery.received.handle))
         state.withLock { $0.tally.filtered += dropped.count }
         return messages.filter { filter.matches($0.record) }
     }
@@ -192,14 +196,14 @@ package final class EventSourceMapping: Sendable {
         var rest = messages[...]
         while !rest.isEmpty {
             let (payload, count) = SQSEvent.make(Array(rest), limit: FunctionLimits.requestBytes)
-            let batch = Batch(Array(rest.prefix(count)), payload)
+            let batch = Batch(rest.prefix(count), payload)
             state.withLock { $0.tally.running += 1 }
             invoke(batch)
             rest = rest.dropFirst(count)
             guard !rest.isEmpty else { return }
             guard !isFIFO || isDone(batch), hasRoom() else { return try release(rest) }
             // Waiting took too long: they are others' by now.
-            guard isHidden(Array(rest)) else { return }
+            guard isHidden(until: Self.hiddenUntil(rest)) else { return }
         }
     }
 
@@ -232,9 +236,9 @@ package final class EventSourceMapping: Sendable {
     }
 
     private func invoke(_ batch: Batch) {
-        let end = batch.messages.map(\.delivery.hiddenUntil).min()
+        let end = batch.hiddenUntil
         runtime.invoke(function, payload: batch.payload, notAfter: end) { [self] result in
-            if case .failure(.throttled) = result, !isStopping, isHidden(batch.messages) {
+            if case .failure(.throttled) = result, !isStopping, isHidden(until: end) {
                 runtime.schedule(after: Self.throttlePause) { [self] in invoke(batch) }
                 return
             }
@@ -242,10 +246,14 @@ package final class EventSourceMapping: Sendable {
         }
     }
 
-    /// Whether the batch is still this mapping's alone.
-    private func isHidden(_ messages: [SQSEvent.Message]) -> Bool {
-        let end = messages.map(\.delivery.hiddenUntil).min()
-        return end.map { runtime.clock.now() < $0 } ?? false
+    /// From then on others may receive some of them.
+    private static func hiddenUntil(_ messages: ArraySlice<SQSEvent.Message>) -> Timestamp? {
+        messages.map(\.delivery.hiddenUntil).min()
+    }
+
+    /// Whether what is hidden until then is still this mapping's alone.
+    private func isHidden(until end: Timestamp?) -> Bool {
+        end.map { runtime.clock.now() < $0 } ?? false
     }
 
     private func settle(_ batch: Batch, _ result: Result<InvocationResult, InvocationError>) {
@@ -268,7 +276,7 @@ package final class EventSourceMapping: Sendable {
         let done = messages.filter { message in !failed.contains { $0.id == message.id } }
         var isDone = failed.isEmpty
         do {
-            try delete(done)
+            try delete(done.map(\.handle))
         } catch {
             isDone = false
             state.withLock { $0.error = error }
@@ -287,10 +295,10 @@ package final class EventSourceMapping: Sendable {
         state.signal()
     }
 
-    private func delete(_ messages: [SQSEvent.Message]) throws {
-        for start in stride(from: 0, to: messages.count, by: QueueLimits.batchEntries) {
-            let end = min(start + QueueLimits.batchEntries, messages.count)
-            _ = try queue.delete(messages[start..<end].map(\.delivery.received.handle))
+    private func delete(_ handles: [ReceiptHandle]) throws {
+        for start in stride(from: 0, to: handles.count, by: QueueLimits.batchEntries) {
+            let end = min(start + QueueLimits.batchEntries, handles.count)
+            _ = try queue.delete(Array(handles[start..<end]))
         }
     }
 }
