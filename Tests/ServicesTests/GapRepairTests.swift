@@ -39,14 +39,16 @@ import Testing
 
     /// Harms the record that holds `text`, and repairs the queue.
     /// - Returns: the bodies that it then has, in order.
-    private func repair(_ queue: Queue, harming text: String) throws -> [String] {
+    private func repair(
+        _ queue: Queue, harming text: String, _ directory: QueueDirectory? = nil
+    ) throws -> [String] {
         try queue.settle()
         let path = "\(folder.path)/queues/\(queue.name)/\(SegmentName.file(1))"
         var bytes = try FileSystem.read(path)
         let place = try #require(bytes.firstRange(of: Array(text.utf8)))
         bytes[place.lowerBound] ^= 1
         try FileSystem.replace(path, with: bytes)
-        let later = QueueDirectory(stateDirectory: folder.path)
+        let later = directory ?? QueueDirectory(stateDirectory: folder.path)
         let report = try later.repair(queue.name)
         var bodies: [String] = []
         try later.queue(queue.name).forEachMessage { _, message in
@@ -122,6 +124,44 @@ import Testing
         #expect(other.map(\.message.escapedBody) == [Array("b".utf8)])
         let harmed = #""id":"\#(first.received.entry.messageID)","sent""#
         #expect(try repair(queue, harming: harmed) == (arrives ? ["b"] : ["a", "b"]))
+    }
+
+    @Test("what it keeps is told of as what it was, and not as sent when it was repaired")
+    func history() throws {
+        let clock = SteppedClock()
+        var environment = QueueEnvironment()
+        environment.clock = clock.clock
+        let queues = QueueDirectory(stateDirectory: folder.path, environment: environment)
+        try queues.create("D", QueueSettings())
+        var settings = QueueSettings()
+        settings.redrivePolicy = .init(deadLetterQueue: "D", maxReceiveCount: 1)
+        try queues.create("S", settings)
+        let source = try queues.queue("S")
+        try send(source, "dead")
+        for _ in 0..<2 { _ = try source.receive(upTo: 1, timeoutSeconds: 0, wait: .zero) }
+        try queues.finishTransfers(of: source)
+        let queue = try queues.queue("D")
+        try send(queue, "own")
+        try send(queue, "harmed")
+        let before = clock.clock.now()
+        clock.step(.seconds(60))
+        #expect(try repair(queue, harming: "harmed", queues) == ["dead", "own"])
+        let repaired = try queues.queue("D")
+        var sent: [String] = []
+        try repaired.forEachSend(from: .oldest, to: nil) { record in
+            sent += record.messages.map { String(decoding: $0.escapedBody, as: UTF8.self) }
+            return true
+        }
+        #expect(sent == ["own"])
+        #expect(throws: QueueError.self) {
+            try repaired.forEachSend(from: .time(before), to: nil) { _ in true }
+        }
+        try repaired.forEachSend(from: .time(clock.clock.now()), to: nil) { _ in true }
+        var kinds: [String] = []
+        try repaired.tail(last: 100, isFollowing: false, isCancelled: { false }) { event in
+            if event.body != nil { kinds.append(event.name) }
+        }
+        #expect(kinds == ["arrived", "sent"])
     }
 
     @Test("what a purge ended before, or after, stays gone")

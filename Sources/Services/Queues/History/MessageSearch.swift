@@ -87,7 +87,7 @@ struct MessageSearch {
     private mutating func begin(with record: QueueRecord, _ line: RecordLine) throws {
         switch record {
         case .send(let messages):
-            try begin(messages, line) { .sent(delaySeconds: $0.delaySeconds) }
+            try begin(messages, line) { .beginning(of: $0) }
         case .take(let giver, let number, let messages):
             let name = String(giver.prefix { $0 != "@" })
             try begin(messages, line, giver, number) { _ in .arrived(from: name) }

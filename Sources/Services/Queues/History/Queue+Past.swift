@@ -77,7 +77,9 @@ extension Queue {
                 try QueueRecord.isArrival(bytes) ? QueueRecord(line: bytes) : nil
             }
             guard case .send(let messages) = record else { return true }
-            let plain = try messages.map { try $0.unpacked() }
+            // A repair writes what it keeps of those as sent.
+            let plain = try messages.filter { $0.source == nil }.map { try $0.unpacked() }
+            guard !plain.isEmpty else { return true }
             return try visit(SentRecord(n: line.n, time: line.time, messages: plain))
         }
     }

@@ -85,7 +85,7 @@ extension QueueEvent {
         switch record {
         case .base, .carry, .transferred, .moveTask, .moveTaskStatus: return []
         case .send(let messages):
-            return try arrivals(messages) { .sent(delaySeconds: $0.delaySeconds) }
+            return try arrivals(messages) { .beginning(of: $0) }
         case .take(let giver, _, let messages):
             let name = String(giver.prefix { $0 != "@" })
             return try arrivals(messages) { _ in .arrived(from: name) }
@@ -126,5 +126,13 @@ extension QueueEvent {
         messageID = message.messageID
         group = message.group
         body = JSONText.unescape(try message.unpacked().escapedBody)
+    }
+}
+
+extension QueueEvent.Kind {
+    /// What a `send` tells of a message: a repair writes one for each that it keeps, also of those
+    /// that another queue's redrive brought.
+    static func beginning(of message: QueueRecord.NewMessage) -> QueueEvent.Kind {
+        message.source.map { .arrived(from: $0) } ?? .sent(delaySeconds: message.delaySeconds)
     }
 }

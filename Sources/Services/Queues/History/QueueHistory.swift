@@ -59,7 +59,10 @@ struct QueueHistory {
             case .oldest: true
             case .record(let n): line.n == n
             case .time(let time):
-                try line.n == 1 || line.time == time || journal.record(line.n - 1) != nil
+                // A repair begins the journal of a queue that there was before.
+                try line.n == 1
+                    ? time >= line.time || (state.created ?? line.time) >= line.time
+                    : line.time == time || journal.record(line.n - 1) != nil
             }
         guard isRetained else {
             throw QueueError.notRetained(queue, oldest: line.time, n: line.n)
