@@ -170,6 +170,18 @@ import Testing
     }
 
     @Test(
+        "numbers as SQS takes them",
+        arguments: [
+            ("0", true), ("-0.0", true), ("1e126", true), ("-1E-128", true), ("1e127", false),
+            ("1e-129", false), ("1e400", false), ("0x10", false), ("nan", false),
+            (String(repeating: "1", count: 38), true), (String(repeating: "1", count: 39), false),
+        ])
+    func number(text: String, isTaken: Bool) throws {
+        let json: JSONValue = ["n": ["DataType": "Number.int", "StringValue": .string(text)]]
+        #expect(((try? MessageAttributes(sending: json)) != nil) == isTaken)
+    }
+
+    @Test(
         "an attribute has one value",
         arguments: [
             ("String", #""StringValue":"a","BinaryValue":"Yg==""#, true),

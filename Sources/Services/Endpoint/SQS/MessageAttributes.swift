@@ -30,18 +30,18 @@ package struct MessageAttributes: Sendable {
         attributes.sort { Array($0.name.utf8).lexicographicallyPrecedes(Array($1.name.utf8)) }
     }
 
-    /// Those of a message that is sent now: each has one value. Messages of before that was asked
-    /// are received all the same.
+    /// Those of a message that is sent now: each has one value, and a number is in SQS's range.
+    /// Messages of before that was asked are received all the same.
     ///
     /// - Parameter operation: whose words a refusal takes.
     package init(
         sending json: JSONValue?, by operation: String = "SendMessage"
     ) throws(SQSError) {
         try self.init(json)
-        try checkSingleValues(operation)
+        try checkValues(operation)
     }
 
-    private func checkSingleValues(_ operation: String) throws(SQSError) {
+    private func checkValues(_ operation: String) throws(SQSError) {
         for attribute in attributes {
             let given = json[attribute.name]
             for list in ["StringListValues", "BinaryListValues"]
@@ -56,6 +56,10 @@ package struct MessageAttributes: Sendable {
             guard json[attribute.name]?[other]?.stringValue?.isEmpty != false else {
                 throw .invalidParameter(
                     "Message (user) attribute '\(attribute.name)' must have a single value.")
+            }
+            let text = String(decoding: attribute.value, as: UTF8.self)
+            guard attribute.type.prefix(6) != "Number" || Self.isInRange(text) else {
+                throw Self.noNumber(attribute.name)
             }
         }
     }
@@ -124,8 +128,7 @@ package struct MessageAttributes: Sendable {
         }
         guard isBinary || MessageCharacters.areValid(value) else { throw .invalidMessageContents }
         guard prefix != "Number" || isNumber(text) else {
-            throw .invalidParameter(
-                "Can't cast the value of message (user) attribute '\(name)' to a number.")
+            throw noNumber(name)
         }
         return Attribute(name: name, type: type, isBinary: isBinary, value: value)
     }
@@ -148,6 +151,15 @@ package struct MessageAttributes: Sendable {
                 "Message (user) attribute name '\(name)' is invalid: 1 to 256 letters, digits, "
                     + "'-', '_' and single dots inside, not starting with 'AWS.' or 'Amazon.'.")
         }
+    }
+
+    private static func noNumber(_ name: String) -> SQSError {
+        .invalidParameter("Can't cast the value of message (user) attribute '\(name)' to a number.")
+    }
+
+    /// 0, or of 10^-128 to 10^126 in size (Developer Guide, *sqs-message-metadata*).
+    private static func isInRange(_ number: String) -> Bool {
+        Double(number).map { $0 == 0 || (1e-128...1e126).contains($0.magnitude) } ?? false
     }
 
     /// Up to 38 digits, with sign, point and exponent.
