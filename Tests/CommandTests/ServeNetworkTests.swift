@@ -151,7 +151,10 @@ import Testing
         // Not beside those before: of the files of its start some may have been open then.
         #expect(open >= count, "\(before) before")
         let each = Double(try residentKiB(of: serve.pid) - memory) / Double(count)
-        #expect(each < 4, "KiB a connection: \(each)")
+        // A sanitizer keeps room around each piece, and what was freed.
+        if ProcessEnvironment.value("MSORCH_SANITIZER") == nil {
+            #expect(each < 4, "KiB a connection: \(each)")
+        }
         let used = try ticks(of: serve.pid)
         let start = SystemClock.monotonicNanoseconds()
         _ = eventually { SystemClock.monotonicNanoseconds() - start > 1_000_000_000 }
