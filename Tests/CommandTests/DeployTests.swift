@@ -212,6 +212,31 @@ import Testing
         #expect(try FileSystem.list(folder.path).filter { $0.hasPrefix("st") } == ["stack.json"])
     }
 
+    @Test("destroy leaves what only looks like a state folder, and what holds more than msorch's")
+    func foreign() throws {
+        try write("looks/queues/job.txt", "work\n")
+        try write("looks/deployment.json", #"{"kind": "Deployment"}"#)
+        let mistaken = try msorch("destroy", "--yes", "--state-dir", "looks")
+        #expect(mistaken.status == 3 && mistaken.error.contains("no deployment"), "\(mistaken)")
+        #expect(try FileSystem.list(folder.path + "/looks") == ["deployment.json", "queues"])
+        let state = "project"
+        #expect(try msorch("queue", "create", "Q", "--state-dir", state).status == 0)
+        for name in ["f/handler.py", "stack.json"] { try write("\(state)/\(name)", "") }
+        let before = try FileSystem.list("\(folder.path)/\(state)")
+        let mixed = try msorch("destroy", "--yes", "-C", state, "--state-dir", ".")
+        #expect(mixed.status == 4, "\(mixed)")
+        #expect(mixed.error.contains("is not of msorch: f, stack.json.\n"), "\(mixed)")
+        #expect(try FileSystem.list("\(folder.path)/\(state)") == before)
+        for name in ["a", "b"] { try write("\(state)/\(name)", "") }
+        let more = try msorch("destroy", "--yes", "--state-dir", state)
+        #expect(more.error.contains("is not of msorch: a, b, f and 1 more.\n"), "\(more)")
+        for name in ["a", "b", "f", "stack.json"] {
+            try FileSystem.removeTree("\(folder.path)/\(state)/\(name)")
+        }
+        #expect(try msorch("destroy", "--yes", "--state-dir", state).status == 0)
+        #expect(!FileSystem.exists("\(folder.path)/\(state)"))
+    }
+
     @Test("while destroy asks, others go on; it says what it removed in the end")
     func asking() throws {
         try stack()

@@ -1,3 +1,4 @@
+import Foundation
 import JSON
 import Journal
 import Posix
@@ -19,6 +20,36 @@ import Testing
     }
 
     private var state: String { folder.path + "/state" }
+
+    @Test("every name that the sources make in the state folder is known to be msorch's")
+    func names() throws {
+        let root = #filePath.components(separatedBy: "/Tests/")[0] + "/Sources"
+        let path = /"\\\((?:[a-z.]*stateDirectory|state)\)\/([A-Za-z.-]+)/
+        var made: Set<String> = []
+        for file in FileManager.default.enumerator(atPath: root)?.allObjects ?? [] {
+            guard let name = file as? String, name.hasSuffix(".swift") else { continue }
+            let text = String(decoding: try FileSystem.read("\(root)/\(name)"), as: UTF8.self)
+            made.formUnion(text.matches(of: path).map { String($0.1) })
+        }
+        #expect(made == StateFolder.names)
+        for name in ["users.json.lock", "usage.json.new-17"] { try write(name) }
+        #expect(try StateFolder.foreignNames(state).isEmpty)
+        for name in ["users", ".git", "usage.json~"] { try write(name) }
+        #expect(try StateFolder.foreignNames(state) == [".git", "usage.json~", "users"])
+    }
+
+    private func write(_ name: String) throws {
+        try FileSystem.replace("\(state)/\(name)", with: [])
+    }
+
+    @Test("a folder is a state folder while a queue is in it, and when there was one")
+    func isState() throws {
+        #expect(StateFolder.isState(state))
+        try queues.remove("Q", force: false)
+        #expect(StateFolder.isState(state))
+        try FileSystem.makeDirectory(folder.path + "/other/queues/jobs")
+        #expect(!StateFolder.isState(folder.path + "/other"))
+    }
 
     @Test("a removal waits for a deploy, and goes on when that has ended")
     func deploying() throws {

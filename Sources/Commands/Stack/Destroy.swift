@@ -12,11 +12,7 @@ extension Command {
             guard FileSystem.isDirectory(folder) else {
                 throw CommandError(.notFound, "Nothing is deployed: there is no \(folder).")
             }
-            guard StackRemoval.isState(folder) else {
-                throw CommandError(
-                    .notFound, "\(folder) has no deployment and no queues.",
-                    hint: "Nothing was changed. --state-dir names the state folder.")
-            }
+            try check(folder)
             // First, under no lock: nobody has to wait for an answer.
             if !invocation.has("yes") { try confirm("\(folder) with \(try contents(invocation))") }
             let removal = try StackRemoval(stateDirectory: folder) { holder in
@@ -28,6 +24,27 @@ extension Command {
             try invocation.output.result(removed.json) { nil }
             invocation.output.note("Removed \(folder) with \(removed).")
         })
+
+    /// Refuses a folder that was named by mistake, or that others use, too.
+    private static func check(_ folder: String) throws {
+        let hint = "Nothing was changed. --state-dir names the state folder."
+        guard StateFolder.isState(folder) else {
+            throw CommandError(
+                .notFound, "\(folder) has no deployment and no queues.", hint: hint)
+        }
+        let foreign = try StateFolder.foreignNames(folder)
+        guard foreign.isEmpty else {
+            let rest = foreign.count - shownNames
+            throw CommandError(
+                .refused,
+                "\(folder) holds what is not of msorch: "
+                    + foreign.prefix(shownNames).joined(separator: ", ")
+                    + (rest > 0 ? " and \(rest) more." : "."),
+                hint: hint)
+        }
+    }
+
+    private static var shownNames: Int { 3 }
 
     private static func contents(_ invocation: Invocation) throws -> StackContents {
         let queues = invocation.queues()

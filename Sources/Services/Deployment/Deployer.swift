@@ -32,10 +32,12 @@ package struct Deployer: ~Copyable {
         self.current = current
     }
 
+    static func lockPath(_ stateDirectory: String) -> String { "\(stateDirectory)/deploy.lock" }
+
     static func lock(
         _ stateDirectory: String, onWait: (_ holder: Int32?) -> Void
     ) throws -> FileDescriptor {
-        let path = "\(stateDirectory)/deploy.lock"
+        let path = lockPath(stateDirectory)
         var hasToldOfWait = false
         while true {
             try FileSystem.makeDirectory(stateDirectory)

@@ -9,7 +9,7 @@ package struct StackRemoval: ~Copyable {
     private let runFolder: RunFolder?
 
     /// - Parameters:
-    ///   - stateDirectory: one that `isState`.
+    ///   - stateDirectory: a `StateFolder.isState` without `foreignNames`.
     ///   - onWait: called once if a deploy goes on.
     /// - Throws: `ServerError.alreadyRunning`; `DeploymentError.interrupted` when a signal ends the
     ///   wait.
@@ -29,11 +29,6 @@ package struct StackRemoval: ~Copyable {
         } catch let error as SystemError where error.isNoSpace {
             return nil
         }
-    }
-
-    /// Whether a folder is msorch's, and not one that was named by mistake.
-    package static func isState(_ path: String) -> Bool {
-        ["deployment.json", "deploy.lock", "queues"].contains { FileSystem.exists("\(path)/\($0)") }
     }
 
     /// Removes everything. Out of sight in one step; a cut leaves only a folder that nobody looks

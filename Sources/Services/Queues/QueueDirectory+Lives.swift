@@ -43,10 +43,13 @@ extension QueueDirectory {
         forgetTransferNumbers(of: name)
     }
 
+    /// Where a queue was ever made, this file is.
+    static let livesLock = ".lives.lock"
+
     /// The right to make and to remove queues: what a queue leaves to the next of its name is read
     /// and written by one process at a time.
     private func takeLivesLock() throws -> any JournalFile {
-        let file = try storage.open(hiddenPath("lives.lock"), creating: true)
+        let file = try storage.open("\(folder)/\(Self.livesLock)", creating: true)
         try file.lock(options)
         return file
     }
