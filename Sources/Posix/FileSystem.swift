@@ -219,6 +219,13 @@ package enum FileSystem {
         return "/" + parts.joined(separator: "/")
     }
 
+    /// The path from the root on, through no symbolic link; `nil` if nothing is there.
+    package static func resolved(_ path: String) -> String? {
+        guard let resolved = realpath(path, nil) else { return nil }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+
     /// Adds whole lines to the end of a file, in one write; makes it if there is none. Should it
     /// end in a line that was cut, they begin on one of their own.
     ///

@@ -66,6 +66,23 @@ import Testing
         #expect(try FileSystem.list(folder.path).isEmpty)
     }
 
+    @Test("of a symbolic link, both go: the link, and the folder that it leads to")
+    func linked() throws {
+        let link = folder.path + "/link"
+        try FileManager.default.createSymbolicLink(
+            atPath: link, withDestinationPath: "state")
+        try StackRemoval(stateDirectory: link + "/") { _ in }.carryOut()
+        #expect(try FileSystem.list(folder.path).isEmpty)
+    }
+
+    @Test("the link to a folder above stays")
+    func linkedAbove() throws {
+        let parent = folder.path + "/parent"
+        try FileManager.default.createSymbolicLink(atPath: parent, withDestinationPath: ".")
+        try StackRemoval(stateDirectory: parent + "/state") { _ in }.carryOut()
+        #expect(try FileSystem.list(folder.path) == ["parent"])
+    }
+
     @Test("a serve that says nowhere that it runs keeps its stack")
     func served() throws {
         let server = try RunFolder(state)

@@ -4,6 +4,8 @@ import Posix
 /// on, and none begins.
 package struct StackRemoval: ~Copyable {
     private let path: String
+    /// The symbolic link that it was named by; `nil` if it was none.
+    private let link: String?
     /// `nil` where a full disk has no room for it.
     private let deployLock: FileDescriptor?
     private let runFolder: RunFolder?
@@ -14,10 +16,13 @@ package struct StackRemoval: ~Copyable {
     /// - Throws: `ServerError.alreadyRunning`; `DeploymentError.interrupted` when a signal ends the
     ///   wait.
     package init(stateDirectory: String, onWait: (_ holder: Int32?) -> Void) throws {
-        let path = FileSystem.absolute(stateDirectory)
+        let named = FileSystem.absolute(stateDirectory)
+        let path = FileSystem.resolved(stateDirectory) ?? named
         let deployLock = try Self.unlessFull { try Deployer.lock(path, onWait: onWait) }
         let runFolder = try Self.unlessFull { try RunFolder(path) }
         self.path = path
+        link =
+            FileSystem.linkTarget(named) != nil && FileSystem.resolved(named) == path ? named : nil
         self.deployLock = deployLock
         self.runFolder = runFolder
     }
@@ -36,6 +41,7 @@ package struct StackRemoval: ~Copyable {
     package consuming func carryOut() throws {
         let grave = "\(path).removed-\(ProcessEnvironment.processID)"
         try FileSystem.rename(path, to: grave)
+        if let link { try FileSystem.remove(link) }
         // Who has a queue open is told, as far as its journal can be ended: nothing more is
         // acknowledged into it.
         let queues = QueueDirectory(stateDirectory: grave)
