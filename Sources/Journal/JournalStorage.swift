@@ -236,3 +236,12 @@ func storing<R>(_ body: () throws(SystemError) -> R) throws(JournalError) -> R {
         throw .storage(error)
     }
 }
+
+/// The same for calls on a journal that was there: what is not found was removed.
+func storingInPlace<R>(_ body: () throws(SystemError) -> R) throws(JournalError) -> R {
+    do throws(SystemError) {
+        return try body()
+    } catch {
+        throw error.isNotFound ? .removed : .storage(error)
+    }
+}

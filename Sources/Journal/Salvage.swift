@@ -17,11 +17,8 @@ package enum Salvage {
         storage: any JournalStorage = DiskStorage(), _ body: () throws -> Void
     ) throws {
         let path = "\(folder)/lock"
-        let lockFile: any JournalFile
-        do throws(SystemError) {
-            lockFile = try storage.open(path, creating: true)
-        } catch {
-            throw error.isNotFound ? JournalError.removed : .storage(error)
+        let lockFile = try storingInPlace { () throws(SystemError) in
+            try storage.open(path, creating: true)
         }
         try lockFile.lock(JournalOptions())
         defer { lockFile.unlock() }

@@ -41,17 +41,17 @@ extension Journal {
     /// is the state that the records before it make, and that nothing is missing which was there.
     /// Changes nothing, and needs no healthy journal: it does not open one. Others wait while it
     /// reads the newest segment, and not for the others.
-    /// - Throws: `newerFormat`: what cannot be understood is not damaged. `removed`: once it was
-    ///   this one's turn, another journal was in the place.
+    /// - Throws: `newerFormat`: what cannot be understood is not damaged. `removed`: there is no
+    ///   journal any more, or, once it was this one's turn, another was in the place.
     package static func verify(
         folder: String, storage: any JournalStorage = DiskStorage()
     ) throws(JournalError) -> Verification {
-        let lockFile = try storing { () throws(SystemError) in
+        let lockFile = try storingInPlace { () throws(SystemError) in
             try storage.open("\(folder)/lock", creating: true)
         }
         var check = JournalCheck<State>(folder: folder, storage: storage)
         // Others work on meanwhile: what is sealed never changes, and is deleted at most.
-        let sealed = try storing { () throws(SystemError) in try storage.list(folder) }
+        let sealed = try storingInPlace { () throws(SystemError) in try storage.list(folder) }
             .compactMap(SegmentName.parse).dropLast()
         for name in sealed { try check.read(name, isNewest: false) }
         try lockFile.lock(JournalOptions())

@@ -125,6 +125,38 @@ import Testing
         #expect(gone.withLock { !$0.isEmpty })
     }
 
+    @Test(
+        "a queue that is removed while it is verified is none, and the one in its place is verified",
+        arguments: [false, true], [false, true])
+    func verified(isOpen: Bool, isMadeAnew: Bool) throws {
+        _ = try make(directory())
+        let lock = folder.path + "/queues/Q/lock"
+        let isDone = Atomic(false)
+        let other = directory()
+        @Sendable func remove(_ opened: String) {
+            guard opened == lock, !isDone.exchange(true, ordering: .relaxed) else { return }
+            _ = try? other.remove("Q", force: true)
+            if isMadeAnew { try? other.create("Q", QueueSettings()) }
+        }
+        var environment = QueueEnvironment()
+        environment.storage = ToldStorage(
+            willRemove: { _ in },
+            willOpen: { if !isOpen { remove($0) } },
+            didOpen: { if isOpen { remove($0) } })
+        let queues = directory(environment)
+        if isMadeAnew {
+            #expect(try queues.examine("Q").journal.problems.isEmpty)
+        } else {
+            #expect {
+                try queues.examine("Q")
+            } throws: { error in
+                if case QueueError.noSuchQueue = error { true } else { false }
+            }
+        }
+        let wasRemoved = isDone.load(ordering: .relaxed)
+        #expect(wasRemoved)
+    }
+
     @Test("a message's history says what is missing, and makes nothing of it")
     func search() throws {
         let queue = try make(directory())

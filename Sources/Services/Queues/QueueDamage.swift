@@ -53,6 +53,10 @@ extension QueueDirectory {
     /// Checks a queue's whole journal, also one that no longer opens, and what else is in its
     /// folder. Changes nothing.
     package func examine(_ name: String) throws -> QueueExamination {
+        try readWhereItIs(name) { try examineOnce(name) }
+    }
+
+    private func examineOnce(_ name: String) throws -> QueueExamination {
         var found = QueueExamination(journal: try verify(name))
         let folder = folderPath(of: name)
         found.torn = try TornFile.all(in: folder, storage)

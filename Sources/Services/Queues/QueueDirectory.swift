@@ -133,6 +133,17 @@ package final class QueueDirectory: Sendable {
         throw QueueError.noSuchQueue(name, existing: try names())
     }
 
+    /// The same for a body that only reads: what it does not find was removed.
+    func readWhereItIs<R>(_ name: String, _ body: () throws -> R) throws -> R {
+        try whereItIs(name) {
+            do {
+                return try body()
+            } catch let error as SystemError where error.isNotFound {
+                throw JournalError.removed
+            }
+        }
+    }
+
     /// Runs `body` with a queue; once more if the one that was open here has been removed by
     /// another process, which may have made a new one, or has repaired it.
     package func withQueue<R>(_ name: String, _ body: (Queue) throws -> R) throws -> R {
@@ -208,10 +219,11 @@ package final class QueueDirectory: Sendable {
         guard try names().contains(name) else {
             throw QueueError.noSuchQueue(name, existing: try names())
         }
-        let path = folderPath(of: name)
-        var report = try whereItIs(name) {
-            try Journal<QueueJournalState>.verify(folder: path, storage: storage)
-        }
+        return try readWhereItIs(name) { try verify(in: folderPath(of: name)) }
+    }
+
+    private func verify(in path: String) throws -> Verification {
+        var report = try Journal<QueueJournalState>.verify(folder: path, storage: storage)
         for file in try storage.list(path) where DeduplicationRun.range(ofName: file) != nil {
             guard try DeduplicationRun.open(file, in: path, storage)?.all() == nil,
                 try storage.list(path).contains(file)
