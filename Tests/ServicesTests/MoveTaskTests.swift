@@ -125,6 +125,49 @@ import Testing
         #expect(try queues.moveTasks(of: "Dead").count == 2)
     }
 
+    @Test("a repair of the queue meanwhile does not end it")
+    func repaired() throws {
+        let folder = try TemporaryFolder("repaired")
+        let queues = try deadLetters(folder, 40)
+        let other = QueueDirectory(stateDirectory: folder.path)
+        try queues.change("Dead") { $0.visibilityTimeoutSeconds = 77 }
+        _ = try queues.startMoveTask(from: "Dead", to: nil, rate: nil)
+        var repairs = 0
+        let task = try queues.runMoveTask(of: "Dead", isCancelled: { false }) { task in
+            guard task.moved == 20, repairs == 0 else { return }
+            #expect(throws: Never.self) {
+                try harm(folder.path + "/queues/Dead/00000000000000000001.jsonl", at: ":77")
+                #expect(try other.repair("Dead").original != nil)
+            }
+            repairs += 1
+        }
+        #expect(repairs == 1)
+        #expect(task?.status == .completed && task?.moved == 40, "\(String(describing: task))")
+        #expect(try bodies(queues, "Dead").isEmpty)
+        #expect(try bodies(queues, "Source").count == 40)
+    }
+
+    /// In its place, as a disk would.
+    private func harm(_ path: String, at text: String) throws {
+        let bytes = try FileSystem.read(path)
+        let offset = try #require(bytes.firstRange(of: Array(text.utf8))?.lowerBound)
+        try DiskStorage().open(path, creating: false).writeAll([0x7F], at: UInt64(offset))
+    }
+
+    @Test("one whose queue is removed meanwhile ends, also if another has its name")
+    func removed() throws {
+        let folder = try TemporaryFolder("removed")
+        let queues = try deadLetters(folder, 40)
+        let other = QueueDirectory(stateDirectory: folder.path)
+        _ = try queues.startMoveTask(from: "Dead", to: nil, rate: nil)
+        #expect(throws: JournalError.removed) {
+            try queues.runMoveTask(of: "Dead", isCancelled: { false }) { _ in
+                _ = try? other.remove("Dead", force: true)
+                try? other.create("Dead", QueueSettings())
+            }
+        }
+    }
+
     @Test("a rate holds, and ten tasks are remembered")
     func rate() throws {
         let folder = try TemporaryFolder("rate")

@@ -72,7 +72,8 @@ extension QueueDirectory {
         return try runMoveTask(of: name, isCancelled: isCancelled, progress: progress)
     }
 
-    /// Runs the active task to its end, or until `isCancelled`, which leaves it for the next.
+    /// Runs the active task to its end, or until `isCancelled`, which leaves it for the next. A
+    /// repair of the queue meanwhile does not end it.
     ///
     /// - Parameter progress: gets the task as it stands after each batch.
     /// - Returns: the task as it then is; `nil` if none is active.
@@ -80,6 +81,30 @@ extension QueueDirectory {
     ///   while as many of its messages are in flight as may be: the task stays active.
     package func runMoveTask(
         of name: String, isCancelled: () -> Bool, progress: (MoveTask) -> Void
+    ) throws -> MoveTask? {
+        var run = MoveTaskRun()
+        for _ in 1..<Self.lives {
+            do {
+                return try go(on: &run, name, isCancelled: isCancelled, progress: progress)
+            } catch JournalError.removed {
+                forget(name)
+            }
+        }
+        return try go(on: &run, name, isCancelled: isCancelled, progress: progress)
+    }
+
+    /// What of a run outlasts a repair of its queue.
+    private struct MoveTaskRun {
+        let start = SystemClock.monotonicNanoseconds()
+        var count: UInt64 = 0
+        /// The task that is run, once it is known.
+        var id: String?
+    }
+
+    /// - Throws: `JournalError.removed` also if the queue in the place knows nothing of the task.
+    private func go(
+        on run: inout MoveTaskRun, _ name: String, isCancelled: () -> Bool,
+        progress: (MoveTask) -> Void
     ) throws -> MoveTask? {
         let source = try queue(name)
         guard let lock = try moveLock(of: name) else {
@@ -90,22 +115,24 @@ extension QueueDirectory {
         defer { lock.unlock() }
         finishArrivals(at: name)
         try finishTransfers(of: source)
-        let start = SystemClock.monotonicNanoseconds()
-        var count: UInt64 = 0
-        guard var task = try source.journal.read({ $0.state.queue.activeMoveTask }) else {
+        let tasks = try source.journal.read { $0.state.queue.moveTasks }
+        let known = tasks.last { run.id == nil ? $0.status.isActive : $0.id == run.id }
+        guard var task = known else {
+            guard run.id == nil else { throw JournalError.removed }
             return nil
         }
+        let id = task.id
+        run.id = id
         while task.status.isActive, !isCancelled() {
-            let id = task.id
             let batch = try moveBatch(task, source)
             try finishTransfers(of: source)
-            count += UInt64(batch)
+            run.count += UInt64(batch)
             task = try source.journal.read { session in
                 session.state.queue.moveTasks.last { $0.id == id } ?? task
             }
             progress(task)
             guard task.status.isActive, let rate = task.rate else { continue }
-            let due = start + count * 1_000_000_000 / UInt64(max(1, rate))
+            let due = run.start + run.count * 1_000_000_000 / UInt64(max(1, rate))
             while SystemClock.monotonicNanoseconds() < due, !isCancelled() {
                 SystemClock.pause(microseconds: 1000)
             }

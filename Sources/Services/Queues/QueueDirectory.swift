@@ -103,7 +103,7 @@ package final class QueueDirectory: Sendable {
     }
 
     /// What is seen of a queue that others remove and make again meanwhile, at most.
-    private static let lives = 4
+    static let lives = 4
 
     private func loadOrBury(_ name: String) throws -> Queue {
         for _ in 0..<Self.lives {
