@@ -24,6 +24,11 @@ extension Command {
         run: { invocation in
             let name = invocation.arguments[0]
             let queues = invocation.queues()
+            guard !invocation.has("list") || !invocation.has("cancel") else {
+                throw CommandError(
+                    .usage, "--list and --cancel do not go together.",
+                    hint: "Nothing was changed. Leave one of them out.")
+            }
             if invocation.has("list") { return try list(queues, name, invocation) }
             if invocation.has("cancel") {
                 let task = try queues.cancelMoveTask(of: name, id: nil)
