@@ -31,13 +31,24 @@ extension Command {
 extension StackFile {
     /// Reads and checks the file.
     static func read(_ path: String) throws(CommandError) -> StackFile {
+        try reading(path) { () throws(SystemError) in StackFile(try FileSystem.read(path)) }
+    }
+
+    /// - Throws: what `read` would say, if there is no such file, or it cannot be read.
+    static func requireFile(_ path: String) throws(CommandError) {
+        try reading(path) { () throws(SystemError) in _ = try FileDescriptor(reading: path) }
+    }
+
+    private static func reading<R>(
+        _ path: String, _ body: () throws(SystemError) -> R
+    ) throws(CommandError) -> R {
         guard !FileSystem.isDirectory(path) else {
             throw CommandError(
                 .usage, "The stack file \(path) is a folder.",
                 hint: "--stack names the file in it.")
         }
         do throws(SystemError) {
-            return StackFile(try FileSystem.read(path))
+            return try body()
         } catch {
             throw CommandError(
                 error.isNotFound ? .notFound : .inputOutput,

@@ -68,6 +68,9 @@ struct CommandLineParser {
                 hint: "-C names the folder to work in.")
         }
         let invocation = invocation(arguments, options, value)
+        if value("stack") != nil, command.path != Command.initialize.path {
+            try StackFile.requireFile(invocation.stackFile)
+        }
         let state = invocation.stateDirectory
         guard FileSystem.isDirectory(state) || !FileSystem.exists(state) else {
             throw CommandError(
