@@ -1,3 +1,5 @@
+import FunctionModel
+import Glibc
 import JSON
 import Posix
 import Telemetry
@@ -163,5 +165,74 @@ import Testing
             let texts = entries.filter { $0.functionName == function }.map(\.event.message)
             #expect(texts == ["0", "1", "2"])
         }
+    }
+
+    private func line(_ bytes: Int) -> FunctionLogLine {
+        FunctionLogLine(
+            functionName: "F", stream: "s", time: Timestamp(milliseconds: 0),
+            text: String(repeating: "x", count: bytes))
+    }
+
+    @Test("what a slow disk is still writing waits, too, and is not taken a second time")
+    func slowDisk() throws {
+        let folder = try TemporaryFolder("monitor")
+        let monitor = Monitor(stateDirectory: folder.path)
+        let work = ThreadCondition<[@Sendable () -> Void]>([])
+        monitor.write { _, body in work.withLock { $0.append(body) } }
+        // A disk that takes what the test takes from it.
+        let name = LogStreamName("s", time: Timestamp(milliseconds: 0))
+        let path = "\(folder.path)/logs/aws/lambda/F/\(name.date)/\(name.file)"
+        try FileSystem.makeDirectory(FileSystem.parent(of: path))
+        try #require(mkfifo(path, 0o600) == 0)
+        let reader = open(path, O_RDWR | O_NONBLOCK)
+        try #require(reader >= 0)
+        defer { close(reader) }
+        let line = line(FunctionLimits.logEventBytes)
+        var bytes = 0
+        func fill() {
+            while monitor.hasRoom {
+                monitor.log(line)
+                bytes += line.heldBytes
+            }
+        }
+        fill()
+        let isFull = bytes
+        let flush = try #require(work.withLock { $0.popLast() })
+        let thread = try Thread(name: "flush") { flush() }
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        let hasBegun = eventually { read(reader, &buffer, 1) == 1 }
+        #expect(hasBegun)
+        fill()
+        #expect(bytes == isFull && isFull <= Monitor.waitingLineBytes + line.heldBytes)
+        let isWritten = eventually {
+            while read(reader, &buffer, buffer.count) > 0 {}
+            return monitor.hasRoom
+        }
+        #expect(isWritten)
+        thread.join()
+    }
+
+    @Test("long lines wait for a disk that takes none in so many bytes at the most")
+    func longLines() throws {
+        let folder = try TemporaryFolder("monitor")
+        let monitor = Monitor(stateDirectory: folder.path)
+        let queues = QueueDirectory(stateDirectory: folder.path)
+        monitor.write(by: { _, _ in })
+        let logs = folder.path + "/logs"
+        try FileSystem.replace(logs, with: [])
+        let line = line(FunctionLimits.logEventBytes)
+        let fitting = Monitor.waitingLineBytes / line.heldBytes
+        monitor.log(line)
+        for _ in 0..<2 {
+            #expect(throws: SystemError.self) { try monitor.flush(queues) }
+            #expect(monitor.hasRoom, "a disk that is full stops no function")
+            for _ in 0..<fitting + 20 { monitor.log(line) }
+        }
+        try FileSystem.remove(logs)
+        try monitor.flush(queues)
+        var position = LogStore.Position()
+        let entries = try LogStore(stateDirectory: folder.path)
+            .read(nil, from: Timestamp(milliseconds: 0), after: &position)
+        #expect(entries.count == fitting)
     }
 }

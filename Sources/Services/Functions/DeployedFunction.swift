@@ -109,4 +109,7 @@ package struct FunctionLogLine: Equatable, Sendable {
     package var stream: String
     package var time: Timestamp
     package var text: String
+
+    /// What it holds, about.
+    var heldBytes: Int { text.utf8.count + MemoryLayout<FunctionLogLine>.stride }
 }

@@ -17,16 +17,11 @@ extension ExecutionEnvironment {
             functionName: function.definition.functionName, stream: logStream,
             time: host.clock.now(), text: text)
         captured.append(line)
-        capturedBytes += Self.size(line)
+        capturedBytes += line.heldBytes
         while capturedBytes > Self.capturedLimit, let first = captured.popFirst() {
-            capturedBytes -= Self.size(first)
+            capturedBytes -= first.heldBytes
         }
         host.log(line)
-    }
-
-    /// What a line holds, about.
-    private static func size(_ line: FunctionLogLine) -> Int {
-        line.text.utf8.count + MemoryLayout<FunctionLogLine>.stride
     }
 
     /// Takes one buffer of what the process prints: a process that prints without pause must not

@@ -13,41 +13,65 @@ package struct LogStore: Sendable {
     /// An environment that says nothing for longer has ended: it idles for five minutes, or runs
     /// for fifteen, at most.
     private static let longestSilence = Duration.seconds(20 * 60)
+    /// Lines are written in pieces of so many bytes: as JSON they may need six times as many.
+    private static let pieceBytes = 1024 * 1024
 
     private let folder: String
 
     package init(stateDirectory: String) { folder = "\(stateDirectory)/logs/aws/lambda" }
 
-    /// Appends whole lines, in one write a stream, and takes what is written out of `lines`, also
-    /// where it throws. A stream that cannot be written does not keep others back.
+    /// Appends whole lines, in one write a stream and piece, and takes what is written out of
+    /// `lines`, also where it throws. A stream that cannot be written does not keep others back.
     package func append(_ lines: inout [FunctionLogLine]) throws(SystemError) {
-        guard !lines.isEmpty else { return }
+        var left: [FunctionLogLine] = []
+        /// Why a stream cannot be written; what it says next must not come before the rest.
+        var failures: [String: SystemError] = [:]
+        var start = 0
+        while start < lines.count {
+            var end = start
+            var bytes = 0
+            while end < lines.count, bytes < Self.pieceBytes {
+                bytes += lines[end].heldBytes
+                end += 1
+            }
+            left += append(lines[start..<end], &failures)
+            start = end
+        }
+        lines = left
+        if let failure = failures.values.first { throw failure }
+    }
+
+    /// - Returns: those that are not written.
+    private func append(
+        _ lines: ArraySlice<FunctionLogLine>, _ failures: inout [String: SystemError]
+    ) -> [FunctionLogLine] {
         var files: [String: (batch: LineBatch, places: [Int])] = [:]
-        for (place, line) in lines.enumerated() {
+        for (place, line) in zip(lines.indices, lines) {
             let name = LogStreamName(line.stream, time: line.time)
             let function = LogStreamName.escaped(line.functionName)
             let path = "\(folder)/\(function)/\(name.date)/\(name.file)"
             files[path, default: (LineBatch(), [])].places.append(place)
+            guard failures[path] == nil else { continue }
             files[path]?.batch.append {
                 LogEvent(time: line.time, message: line.text).append(to: &$0)
             }
         }
         var left: [Int] = []
-        var failure: SystemError?
         for (path, (batch, places)) in files {
             var written = 0
-            do throws(SystemError) {
-                try FileSystem.makeDirectory(FileSystem.parent(of: path))
-                let outcome = batch.write(to: path)
-                written = outcome.written
-                if let cause = outcome.failure { throw cause }
-            } catch {
-                failure = error
+            if failures[path] == nil {
+                do throws(SystemError) {
+                    try FileSystem.makeDirectory(FileSystem.parent(of: path))
+                    let outcome = batch.write(to: path)
+                    written = outcome.written
+                    if let cause = outcome.failure { throw cause }
+                } catch {
+                    failures[path] = error
+                }
             }
             left += places[written...]
         }
-        lines = left.sorted().map { lines[$0] }
-        if let failure { throw failure }
+        return left.sorted().map { lines[$0] }
     }
 
     /// The functions that have logs.

@@ -17,9 +17,11 @@ package final class Monitor: Sendable {
         var lastUse: [String: Timestamp] = [:]
         /// The minute in which all queues were looked at.
         var lookMinute: Int64?
-        var lines: [FunctionLogLine] = []
+        var lines = WaitingLine<FunctionLogLine>()
         /// What `lines` hold, about.
         var lineBytes = 0
+        /// What those hold that are being written.
+        var writtenBytes = 0
         /// The disk did not take the last ones.
         var isFailing = false
         var lastFlush: UInt64 = 0
@@ -27,7 +29,21 @@ package final class Monitor: Sendable {
         /// A flush is on its way.
         var isScheduled = false
 
-        var hasRoom: Bool { isFailing || lineBytes < Monitor.waitingLineBytes }
+        var hasRoom: Bool {
+            isFailing || lineBytes + writtenBytes < Monitor.waitingLineBytes
+        }
+
+        /// Those that wait for a disk that is full: the oldest go first.
+        mutating func append(_ line: FunctionLogLine) {
+            lines.append(line)
+            lineBytes += line.heldBytes
+            guard isFailing else { return }
+            while lines.count > Monitor.waitingLines || lineBytes > Monitor.waitingLineBytes,
+                let first = lines.popFirst()
+            {
+                lineBytes -= first.heldBytes
+            }
+        }
 
         mutating func settleTally() {
             guard let tally else { return }
@@ -47,9 +63,9 @@ package final class Monitor: Sendable {
     private static let activeTime = Duration.seconds(6 * 3600)
 
     /// While so many bytes of them wait, functions wait with what they print.
-    private static let waitingLineBytes = 32 * 1024 * 1024
+    static let waitingLineBytes = 32 * 1024 * 1024
 
-    /// Lines that wait for a disk that is full; the oldest go first.
+    /// Lines that wait for a disk that is full, in so many bytes as well; the oldest go first.
     static let waitingLines = 10_000
     /// Datapoints that do; the oldest go first.
     static let waitingDatapoints = 20_000
@@ -61,6 +77,8 @@ package final class Monitor: Sendable {
     private let state = Mutex(State())
     /// Held while metrics are written.
     private let writing = Mutex(())
+    /// Held while log lines are: what the disk is slow to take must not be taken out a second time.
+    private let writingLines = Mutex(())
 
     package init(stateDirectory: String, clock: StackClock = StackClock()) {
         self.clock = clock
@@ -146,8 +164,7 @@ package final class Monitor: Sendable {
     package func log(_ line: FunctionLogLine) {
         let now = SystemClock.monotonicNanoseconds()
         let (isDue, schedule) = state.withLock { state -> (Bool, Schedule?) in
-            state.lines.append(line)
-            state.lineBytes += line.text.utf8.count + MemoryLayout<FunctionLogLine>.stride
+            state.append(line)
             guard let schedule = state.schedule else {
                 let isLate = now > state.lastFlush + Self.logInterval.nanoseconds
                 return (isLate || !state.hasRoom, nil)
@@ -259,23 +276,33 @@ package final class Monitor: Sendable {
         }
     }
 
+    /// When it returns, all that was said before is on the disk, also what another was about to
+    /// write.
     private func flushLogs() throws(SystemError) {
-        var lines = state.withLock { state in
-            defer { state.lines = [] }
-            state.lineBytes = 0
-            state.isScheduled = false
-            state.lastFlush = SystemClock.monotonicNanoseconds()
-            return state.lines
-        }
-        do throws(SystemError) {
-            try logStore.append(&lines)
-            state.withLock { $0.isFailing = false }
-        } catch {
-            state.withLock { [lines] in
-                $0.isFailing = true
-                $0.lines = Array((lines + $0.lines).suffix(Self.waitingLines))
+        let failure = writingLines.withLock { _ -> SystemError? in
+            var lines = state.withLock { state in
+                state.writtenBytes = state.lineBytes
+                state.lineBytes = 0
+                state.isScheduled = false
+                state.lastFlush = SystemClock.monotonicNanoseconds()
+                return state.lines.drain()
             }
-            throw error
+            var failure: SystemError?
+            do throws(SystemError) {
+                try logStore.append(&lines)
+            } catch {
+                failure = error
+            }
+            state.withLock { [lines, failure] state in
+                state.isFailing = failure != nil
+                state.writtenBytes = 0
+                guard !lines.isEmpty else { return }
+                let later = state.lines.drain()
+                state.lineBytes = 0
+                for line in lines + later { state.append(line) }
+            }
+            return failure
         }
+        if let failure { throw failure }
     }
 }
