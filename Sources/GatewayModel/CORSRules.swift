@@ -39,9 +39,16 @@ package struct CORSRules: Equatable, Sendable {
     /// - Parameter routeMethods: what pages may do with the path, where the rules name no methods.
     package func preflight(_ request: GatewayRequest, routeMethods: [String]) -> GatewayResponse {
         var response = GatewayResponse(status: 204)
-        guard let origin = request.header("Origin"), let allowed = allowed(origin) else {
-            return response
+        if let origin = request.header("Origin"), let allowed = allowed(origin) {
+            permit(allowed, routeMethods, &response)
         }
+        vary(&response)
+        return response
+    }
+
+    private func permit(
+        _ origin: String, _ routeMethods: [String], _ response: inout GatewayResponse
+    ) {
         var methods = methods.isEmpty ? routeMethods : methods
         if methods.contains("ANY") || methods.contains("*") {
             // A wildcard means nothing to a browser that sends credentials.
@@ -49,7 +56,7 @@ package struct CORSRules: Equatable, Sendable {
         } else if !methods.contains("OPTIONS") {
             methods.append("OPTIONS")
         }
-        response.headers = [GatewayHeader("Access-Control-Allow-Origin", allowed)]
+        response.headers = [GatewayHeader("Access-Control-Allow-Origin", origin)]
         response.headers.append(
             GatewayHeader("Access-Control-Allow-Methods", methods.sorted().joined(separator: ",")))
         if !headers.isEmpty {
@@ -62,13 +69,12 @@ package struct CORSRules: Equatable, Sendable {
         if allowsCredentials {
             response.headers.append(GatewayHeader("Access-Control-Allow-Credentials", "true"))
         }
-        if allowed != "*" { response.headers.append(GatewayHeader("Vary", "Origin")) }
-        return response
     }
 
     /// Adds to an answer what lets the page read it. What a function said itself stands for a REST
     /// API, and is replaced for an HTTP API.
     package func apply(to response: inout GatewayResponse, origin: String?, kind: APIKind) {
+        defer { vary(&response) }
         if kind == .rest, response.header("Access-Control-Allow-Origin") != nil { return }
         if kind == .http {
             response.headers.removeAll {
@@ -85,7 +91,18 @@ package struct CORSRules: Equatable, Sendable {
                 GatewayHeader(
                     "Access-Control-Expose-Headers", exposeHeaders.joined(separator: ",")))
         }
-        if allowed != "*" { response.headers.append(GatewayHeader("Vary", "Origin")) }
+    }
+
+    /// Where the answer depends on who asks, every answer says so, also one that allows nothing:
+    /// a cache would give it to others.
+    private func vary(_ response: inout GatewayResponse) {
+        guard origins.first != "*" || allowsCredentials else { return }
+        let isSaid = response.headers.contains { header in
+            header.name.lowercased() == "vary"
+                && header.value.lowercased().split(whereSeparator: { ", \t".contains($0) })
+                    .contains { $0 == "origin" || $0 == "*" }
+        }
+        if !isSaid { response.headers.append(GatewayHeader("Vary", "Origin")) }
     }
 
     /// The origin as the answer names it; `nil` if it may not call.

@@ -56,7 +56,7 @@ import Testing
         ] {
             let bad = rules.preflight(
                 request("OPTIONS", origin: origin, asks: "PUT"), routeMethods: [])
-            #expect(bad.headers.isEmpty, "\(origin)")
+            #expect(lines(bad) == ["Vary: Origin"], "\(origin)")
         }
     }
 
@@ -70,6 +70,33 @@ import Testing
             var response = GatewayResponse(status: 200, headers: [own])
             CORSRules(exposeHeaders: ["X-A"]).apply(
                 to: &response, origin: "https://a", kind: kind)
+            #expect(lines(response) == expected)
+        }
+    }
+
+    @Test("every answer that depends on the origin says so, once, whoever asks")
+    func vary() {
+        let named = CORSRules(origins: ["https://shop.example"])
+        let trusting = CORSRules(allowsCredentials: true)
+        for (rules, expected) in [
+            (named, 1), (CORSRules(origins: ["https://shop.example", "*"]), 1), (trusting, 1),
+            (CORSRules(), 0),
+        ] {
+            for kind in [APIKind.rest, .http] {
+                for origin in [nil, "https://shop.example", "https://evil.example"] {
+                    var response = GatewayResponse(status: 403)
+                    rules.apply(to: &response, origin: origin, kind: kind)
+                    let count = lines(response).count { $0 == "Vary: Origin" }
+                    #expect(count == expected, "\(rules) \(kind) \(origin ?? "")")
+                }
+            }
+        }
+        for (own, expected) in [
+            ("Accept, origin", ["Vary: Accept, origin"]), ("*", ["Vary: *"]),
+            ("Accept", ["Vary: Accept", "Vary: Origin"]),
+        ] {
+            var response = GatewayResponse(status: 200, headers: [GatewayHeader("Vary", own)])
+            named.apply(to: &response, origin: nil, kind: .rest)
             #expect(lines(response) == expected)
         }
     }
