@@ -282,4 +282,18 @@ import Testing
         #expect(record["responsePayload"] == ["done": true])
         #expect(fixture.holds())
     }
+
+    @Test("a record that its destination does not take is told in plain words")
+    func longRecord() throws {
+        let fixture = try Fixture(["onSuccess": "Failures"]) { _, _ in .success }
+        let text = String(repeating: "x", count: EventInvoker.payloadBytes - 2)
+        let id = try fixture.accept("\"\(text)\"")
+        #expect(fixture.hasRun(1) && fixture.holds())
+        #expect(
+            fixture.base.words.withLock { $0 } == [
+                "Failures, the onSuccess destination of F, was not told what became of event "
+                    + "\(id): One or more parameters are invalid. Reason: Message must be shorter "
+                    + "than 1048576 bytes."
+            ])
+    }
 }

@@ -232,12 +232,16 @@ package final class EventInvoker: Sendable {
             condition: condition, attempts: event.failures,
             payload: event.payload, result: result)
         let name = function.functionName
+        let target = condition == .success ? function.onSuccess : function.onFailure
         do {
-            let target = condition == .success ? function.onSuccess : function.onFailure
             if let target { try tell(target, outcome, by: function) }
         } catch {
             record("DestinationDeliveryFailures", name)
-            host.warn("The destination of an event of \(function.key) was not told: \(error)")
+            let role = condition == .success ? "onSuccess" : "onFailure"
+            let cause = (error as? SQSError)?.message ?? "\(error)"
+            host.warn(
+                "\(target ?? ""), the \(role) destination of \(function.key), was not told what "
+                    + "became of event \(event.id): \(cause)")
         }
         if condition != .success { record("AsyncEventsDropped", name) }
         do {
