@@ -189,6 +189,11 @@ package final class StackRuntime: Sendable {
         // A message whose batch went well must not come again. Some may still run, in functions
         // that go on.
         guard let delivery else { return }
+        guard areGone || successor != nil else {
+            // Every batch has ended, also those that no function has seen.
+            _ = delivery.waitForBatches(upTo: Self.farewell)
+            return
+        }
         let farewell = SystemClock.monotonicNanoseconds() + Self.farewell.nanoseconds
         PatientWait.until(max(end, farewell), unless: isHurried, delivery.waitForBatches)
     }

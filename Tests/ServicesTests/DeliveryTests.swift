@@ -26,8 +26,17 @@ import Testing
         call('GET', 'next')
         """
 
+    /// Never gets ready.
+    private static let slowBootstrap = """
+        #!/usr/bin/env python3
+        import os, time
+        open(os.environ['FOLDER'] + '/begun', 'w').close()
+        time.sleep(60)
+        """
+
     private static func runtime(
-        _ fixture: HostFixture, after previous: StackRuntime? = nil
+        _ fixture: HostFixture, _ bootstrap: String = bootstrap,
+        after previous: StackRuntime? = nil
     ) throws -> StackRuntime {
         let state = fixture.folder.path
         let code = state + "/functions/F/code"
@@ -83,6 +92,23 @@ import Testing
         let counts = try queue.statistics().counts
         #expect(counts.visible == 0 && counts.inFlight == 0)
     }
+
+    @Test("a batch that waited for a cold start when all ended is visible at once")
+    func givenUp() throws {
+        let fixture = try HostFixture("delivery")
+        try fixture.queues.create("Q", QueueSettings())
+        let queue = try fixture.queues.queue("Q")
+        let runtime = try Self.runtime(fixture, Self.slowBootstrap)
+        runtime.startDelivery()
+        _ = try queue.send([SendEntry(escapedBody: Array("a".utf8), size: 1)])
+        let hasBegun = eventually { FileSystem.exists(fixture.folder.path + "/begun") }
+        try #require(hasBegun)
+        #expect(try queue.statistics().counts.inFlight == 1)
+        runtime.retire(upTo: .seconds(60), isHurried: { true })
+        let counts = try queue.statistics().counts
+        #expect(counts.visible == 1 && counts.inFlight == 0)
+    }
+
     @Test(
         "a runtime that was replaced waits for batches in functions that go on, unless hurried",
         arguments: [false, true])

@@ -226,9 +226,13 @@ package final class EventSourceMapping: Sendable {
 
     /// Gives messages back at once. One that has gone, or is another's by now, needs not.
     private func release(_ messages: ArraySlice<SQSEvent.Message>) throws {
-        for message in messages {
+        try release(messages.map(\.handle))
+    }
+
+    private func release(_ handles: [String]) throws {
+        for handle in handles {
             do {
-                try queue.changeVisibility(of: message.handle, toSeconds: 0)
+                try queue.changeVisibility(of: handle, toSeconds: 0)
             } catch is SQSError {
                 continue
             }
@@ -272,6 +276,14 @@ package final class EventSourceMapping: Sendable {
             }
         case .success(let result): reason = result.failure?.errorType
         case .failure(let error): reason = "\(error)"
+        }
+        // No function has seen it, and none will see it here: it need not stay hidden.
+        if case .failure = result, isStopping {
+            do {
+                try release(messages.map(\.handle.text))
+            } catch {
+                state.withLock { $0.error = error }
+            }
         }
         let done = messages.filter { message in !failed.contains { $0.id == message.id } }
         var isDone = failed.isEmpty
