@@ -57,6 +57,12 @@ package struct FileDescriptor: ~Copyable, Sendable {
         try self.init(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC)
     }
 
+    /// Opens what is no regular file for writing: a device, a named pipe.
+    /// - Parameter isWaiting: whether to wait for somebody who reads the pipe; an error otherwise.
+    package init(streamingTo path: String, isWaiting: Bool) throws(SystemError) {
+        try self.init(path, O_WRONLY | O_NOCTTY | O_CLOEXEC | (isWaiting ? 0 : O_NONBLOCK))
+    }
+
     private init(_ path: String, _ flags: CInt) throws(SystemError) {
         rawValue = retrying { open(path, flags, 0o600) }
         guard rawValue >= 0 else { throw .last("open", path: path) }

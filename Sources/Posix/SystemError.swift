@@ -48,6 +48,8 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
     /// This process, or the whole system, has as many open files as it may.
     package var isOutOfDescriptors: Bool { code == EMFILE || code == ENFILE }
     package var isBrokenPipe: Bool { code == EPIPE }
+    /// Nobody has the pipe open for reading, or reads what is in it.
+    package var isUnread: Bool { code == ENXIO || code == EAGAIN }
     /// A directory where a file should be, or the reverse.
     package var isOtherKind: Bool { code == EISDIR || code == ENOTDIR }
 

@@ -2,6 +2,7 @@ import Foundation
 import HTTP
 import JSON
 import Posix
+import Services
 import TestSupport
 import Testing
 
@@ -132,7 +133,7 @@ import Testing
         let serve = try RunningServe(in: folder.path)
         let ready = folder.path + "/ready.json"
         for (pid, isLeft) in [(serve.pid, true), (1, false)] {
-            try FileSystem.replace(ready, with: Array("{\"pid\":\(pid)}".utf8))
+            try FileSystem.replace(ready, with: readyLine(pid))
             let result = try run(
                 ["serve", "--port", "0", "--gateway-port", "0", "--ready-file", "ready.json"])
             #expect(result.status == 4)
@@ -233,10 +234,71 @@ import Testing
         #expect(result.error.hasSuffix("Stopping; a second signal hurries.\n"), "\(result)")
     }
 
+    /// What a `serve` says when it is ready.
+    private func readyLine(_ pid: Int32) -> [UInt8] {
+        ServerRecord(
+            process: pid, endpointURL: "http://127.0.0.1:1", gatewayURL: "http://127.0.0.1:2",
+            started: Timestamp(milliseconds: 0)
+        ).json.serialized().utf8 + [UInt8(ascii: "\n")]
+    }
+
+    @Test("a file that no serve has written is not replaced, nor is a symbolic link")
+    func othersReadyFile() throws {
+        try deploy()
+        let link = folder.path + "/link"
+        #expect(symlink("ready.json", link) == 0)
+        let notes = folder.path + "/notes"
+        try FileSystem.replace(notes, with: readyLine(1) + readyLine(1))
+        for (file, words) in [
+            ("stack.json", "is there already, and no serve has written it"),
+            ("notes", "is there already, and no serve has written it"),
+            ("link", "is a symbolic link"),
+        ] {
+            let path = "\(folder.path)/\(file)"
+            let before = try? FileSystem.read(path)
+            let result = try run(
+                ["serve", "--port", "0", "--gateway-port", "0", "--ready-file", file])
+            #expect(result.status == 2 && result.error.contains("--ready-file \(file) \(words)"))
+            #expect(result.error.contains("hint: Nothing was started."), "\(result)")
+            #expect((try? FileSystem.read(path)) == before)
+        }
+        #expect(FileSystem.linkTarget(link) == "ready.json")
+    }
+
+    @Test("an empty file is as good as none: mktemp makes one")
+    func emptyReadyFile() throws {
+        let ready = folder.path + "/ready.json"
+        try FileSystem.replace(ready, with: [])
+        #expect(try run(["serve", "--port", "0", "--ready-file", "ready.json"]).status == 3)
+        #expect(!FileSystem.exists(ready))
+    }
+
+    @Test("devices and pipes are written to, and stay", arguments: [false, true])
+    func readyStream(isReadLater: Bool) throws {
+        try deploy()
+        let pipe = folder.path + "/pipe"
+        #expect(mkfifo(pipe, 0o600) == 0)
+        let (open, close) = isReadLater ? ("", "") : ("exec 4<>pipe; ", "exec 4<&-; ")
+        let script = """
+            \(open)ln -s /dev/stdout out
+            msorch serve --port 0 --gateway-port 0 --ready-file pipe >words 2>&1 & pid=$!
+            read line <pipe; echo "$line"; \(close)kill $pid; wait $pid || exit 1
+            msorch serve --port 0 --gateway-port 0 --ready-file out 2>words | {
+                read line; echo "$line"; kill $(echo "$line" | tr -dc 0-9, | cut -d, -f1)
+                cat >rest; }
+            test -p pipe && test -h out && test -c /dev/null
+            """
+        let result = try BuiltExecutable.run(
+            "/bin/sh", ["-c", script], in: folder.path, inheritingPath: true)
+        #expect(result.status == 0, "\(result)")
+        let lines = result.output.split(separator: "\n")
+        #expect(lines.count == 2 && lines.allSatisfy { $0.hasPrefix("{\"pid\":") }, "\(result)")
+    }
+
     @Test("what an earlier serve said of its ports is gone as soon as the next one begins")
     func staleReadyFile() throws {
         let ready = folder.path + "/ready.json"
-        try FileSystem.replace(ready, with: Array("{}".utf8))
+        try FileSystem.replace(ready, with: readyLine(1))
         // With nothing deployed, it does not get any further.
         #expect(try run(["serve", "--port", "0", "--ready-file", "ready.json"]).status == 3)
         #expect(!FileSystem.exists(ready))

@@ -1,33 +1,20 @@
 import JSON
 import Posix
+import Services
 
 /// Where `serve` says that it is ready, for those who do not read its output.
 struct ReadySignal {
     private let file: String?
     private let descriptor: Int32?
+    /// The file is a device or a pipe: written to, never replaced or removed.
+    private let isStream: Bool
 
     /// Looks whether it can be given, before anything has begun.
     /// - Throws: `CommandError` of a usage that cannot work.
     init(file: String?, descriptor: Int64?) throws {
         self.file = file
         self.descriptor = descriptor.map { Int32(clamping: $0) }
-        if let file {
-            let folder = FileSystem.parent(of: file)
-            guard FileSystem.isDirectory(folder), !FileSystem.isDirectory(file) else {
-                throw CommandError(
-                    .usage,
-                    FileSystem.isDirectory(file)
-                        ? "--ready-file \(file) is a folder."
-                        : "--ready-file \(file) cannot be written: there is no folder \(folder).",
-                    hint: Self.nothingDone)
-            }
-            guard FileSystem.isWritable(folder) else {
-                throw CommandError(
-                    .usage,
-                    "--ready-file \(file) cannot be written: \(folder) takes no files of yours.",
-                    hint: Self.nothingDone)
-            }
-        }
+        isStream = try file.map(Self.isStream) ?? false
         if let number = self.descriptor, !FileDescriptor.isWritable(number) {
             throw CommandError(
                 .usage, "--ready-fd \(number) is not open for writing.",
@@ -36,15 +23,64 @@ struct ReadySignal {
     }
 
     private static let nothingDone = "Nothing was started."
+    /// No ready line is longer, in bytes.
+    private static let lineLimit = 4096
+
+    /// - Returns: whether the file is to be written to as it is; `false` if it can be made, and
+    ///   replaced.
+    private static func isStream(_ file: String) throws -> Bool {
+        func refusal(_ words: String, hint: String = nothingDone) -> CommandError {
+            CommandError(.usage, "--ready-file \(file) \(words).", hint: hint)
+        }
+        let kind = FileKind(of: file)
+        switch kind {
+        case .folder: throw refusal("is a folder")
+        case .socket:
+            throw refusal(
+                "is a socket", hint: "\(nothingDone) --ready-fd takes the number of an open one.")
+        case .pipe, .device:
+            guard FileSystem.isWritable(file) else {
+                throw refusal("cannot be written: it takes nothing of yours")
+            }
+            return true
+        case .regular, nil: break
+        }
+        guard FileSystem.linkTarget(file) == nil else {
+            throw refusal(
+                "is a symbolic link, which would be replaced",
+                hint: "\(nothingDone) Name the file itself; --ready-fd 1 is standard output.")
+        }
+        let folder = FileSystem.parent(of: file)
+        guard FileSystem.isDirectory(folder) else {
+            throw refusal("cannot be written: there is no folder \(folder)")
+        }
+        guard FileSystem.isWritable(folder) else {
+            throw refusal("cannot be written: \(folder) takes no files of yours")
+        }
+        guard kind == nil || isReplaceable(file) else {
+            throw refusal(
+                "is there already, and no serve has written it",
+                hint: "\(nothingDone) It would be replaced: name another file, or remove it.")
+        }
+        return false
+    }
+
+    /// Whether a file holds nothing, or what a `serve` has said.
+    private static func isReplaceable(_ file: String) -> Bool {
+        guard let size = try? FileDescriptor(reading: file).status().size, size <= lineLimit,
+            let bytes = try? FileSystem.read(file)
+        else { return false }
+        return bytes.isEmpty || ServerRecord(line: bytes) != nil
+    }
 
     /// Takes back what was said, by this `serve` or an earlier one that is gone.
     ///
     /// - Parameter running: the `serve` that is there instead; what it has said stays.
     /// - Throws: `CommandError` that names what the user named.
     func takeBack(butOf running: Int32? = nil) throws {
-        guard let file else { return }
+        guard let file, !isStream, Self.isReplaceable(file) else { return }
         if let running, let bytes = try? FileSystem.read(file),
-            let pid = try? JSONValue.parse(bytes)["pid"]?.intValue, pid == Int64(running)
+            ServerRecord(line: bytes)?.process == running
         {
             return
         }
@@ -56,7 +92,11 @@ struct ReadySignal {
         let line = Array((json.serialized() + "\n").utf8)
         if let file {
             try Self.writing(file) { path throws(SystemError) in
-                try FileSystem.replace(path, with: line)
+                if isStream {
+                    try Self.tell(line, path)
+                } else {
+                    try FileSystem.replace(path, with: line)
+                }
             }
         }
         guard let descriptor else { return }
@@ -65,6 +105,20 @@ struct ReadySignal {
         } catch {
             throw CommandError(
                 .inputOutput, "--ready-fd \(descriptor) cannot be written to: \(error.reason).")
+        }
+    }
+
+    /// A pipe that nobody reads yet gets it once somebody does.
+    private static func tell(_ line: [UInt8], _ file: String) throws(SystemError) {
+        @Sendable func write(_ isWaiting: Bool) throws(SystemError) {
+            let stream = try FileDescriptor(streamingTo: file, isWaiting: isWaiting)
+            try line.withBytes { bytes throws(SystemError) in try stream.writeAll(bytes) }
+        }
+        do throws(SystemError) {
+            try write(false)
+        } catch {
+            guard error.isUnread else { throw error }
+            try Thread(name: "ready") { try? write(true) }.detach()
         }
     }
 

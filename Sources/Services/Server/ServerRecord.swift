@@ -27,6 +27,14 @@ package struct ServerRecord: Equatable, Sendable {
             process: pid, endpointURL: endpointURL, gatewayURL: gatewayURL, started: started)
     }
 
+    /// - Parameter line: what a `serve` wrote of itself; `nil` for anything else.
+    package init?(line: [UInt8]) {
+        guard let json = try? JSONValue.parse(line), let record = ServerRecord(json: json),
+            record.json == json
+        else { return nil }
+        self = record
+    }
+
     package var json: JSONValue {
         [
             "pid": .int(Int64(process)), "endpoint": .string(endpointURL),
