@@ -65,7 +65,7 @@ import Testing
         return Set(datapoints.map(\.metric.name))
     }
 
-    @Test("what is known is written before queues are asked; who flushes meanwhile waits for all")
+    @Test("a server writes what it knows before it asks queues; who flushes then waits for all")
     func order() throws {
         try send()
         // What another finds that flushes while the queue is asked how deep it is.
@@ -91,7 +91,8 @@ import Testing
             return clock.clock.now()
         }
         try monitor.flush(
-            QueueDirectory(stateDirectory: folder.path, environment: environment))
+            QueueDirectory(stateDirectory: folder.path, environment: environment),
+            isWatching: true)
         try #require(other.withLock { $0 }).join()
         let depth = "ApproximateNumberOfMessagesVisible"
         #expect(early.withLock { $0.contains("NumberOfMessagesSent") && !$0.contains(depth) })

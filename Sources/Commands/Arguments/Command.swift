@@ -42,8 +42,9 @@ package struct Command: Sendable {
             Option(name: name, value: value, help: help, isRepeated: true)
         }
         package static func choice(_ name: String, _ choices: [String], _ help: String) -> Option {
-            Option(
-                name: name, value: choices.joined(separator: "|"), help: help, choices: choices)
+            // Not `joined`: all commands have such an option, and it looks types up at each start.
+            let value = choices.reduce("") { $0.isEmpty ? $1 : "\($0)|\($1)" }
+            return Option(name: name, value: value, help: help, choices: choices)
         }
     }
 

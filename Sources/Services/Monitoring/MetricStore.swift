@@ -15,12 +15,13 @@ package struct MetricStore: Sendable {
     /// written out of `datapoints`, also where it throws. With the first of a day, days that are
     /// too old go.
     package func append(_ datapoints: inout [Datapoint]) throws(SystemError) {
-        guard !datapoints.isEmpty else { return }
-        try FileSystem.makeDirectory(folder)
         while let time = datapoints.first?.time {
             let day = time.date
             let path = "\(folder)/\(day).jsonl"
-            if !FileSystem.exists(path) { removeDays(before: time - Self.retention) }
+            if !FileSystem.exists(path) {
+                try FileSystem.makeDirectory(folder)
+                removeDays(before: time - Self.retention)
+            }
             var lines = LineBatch()
             for datapoint in datapoints.prefix(while: { $0.time.date == day }) {
                 lines.append { datapoint.append(to: &$0) }

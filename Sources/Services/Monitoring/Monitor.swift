@@ -205,13 +205,15 @@ package final class Monitor: Sendable {
                 }
                 return (state.metrics, state.changed, isWatching && state.lookMinute != minute)
             }
-            // First: who looks into queues may wait for others to let go of them.
-            let recorded = Result { try write(metrics) }
-            var depths = MetricBatch()
-            recordDepths(of: changed, isChanged: true, queues, &depths)
+            var batch = metrics
+            // A server writes what it has before it looks into queues: that may wait for others to
+            // let go of them. A command that ends writes once.
+            let recorded = Result { if isWatching { try write(batch) } }
+            if isWatching { batch = MetricBatch() }
+            recordDepths(of: changed, isChanged: true, queues, &batch)
             if isDue {
                 let names = Set((try? queues.names()) ?? [])
-                recordDepths(of: names.subtracting(changed), isChanged: false, queues, &depths)
+                recordDepths(of: names.subtracting(changed), isChanged: false, queues, &batch)
                 let now = clock.now()
                 state.withLock { state in
                     state.lastUse = state.lastUse.filter { name, time in
@@ -219,7 +221,7 @@ package final class Monitor: Sendable {
                     }
                 }
             }
-            try write(depths)
+            try write(batch)
             try recorded.get()
         }
     }
@@ -280,13 +282,14 @@ package final class Monitor: Sendable {
     /// write.
     private func flushLogs() throws(SystemError) {
         let failure = writingLines.withLock { _ -> SystemError? in
-            var lines = state.withLock { state in
+            var lines: [FunctionLogLine] = state.withLock { state in
                 state.writtenBytes = state.lineBytes
                 state.lineBytes = 0
                 state.isScheduled = false
                 state.lastFlush = SystemClock.monotonicNanoseconds()
-                return state.lines.drain()
+                return state.writtenBytes > 0 ? state.lines.drain() : []
             }
+            guard !lines.isEmpty else { return nil }
             var failure: SystemError?
             do throws(SystemError) {
                 try logStore.append(&lines)
