@@ -107,6 +107,7 @@ package enum ProcessGuard {
         setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
         ProcessEnvironment.limitFiles(to: openFiles)
         for number in [SIGINT, SIGTERM, SIGHUP, SIGPIPE] { signal(number, SIG_IGN) }
+        let endings = watchEndings()
         let description = ProcessDescription(
             program, arguments, environment: ProcessEnvironment.all)
         let child: pid_t
@@ -118,23 +119,48 @@ package enum ProcessGuard {
             try? FileSystem.removeTree(temporaryFolder)
             _exit(error.isNotFound ? notFound : cannotExecute)
         }
-        let exit = msorch_pidfd_open(child)
-        var entries = [GuardedProcess.lifeline, exit].map {
-            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
-        }
-        _ = retrying { poll(&entries, 2, -1) }
-        var status: CInt = 0
-        let hasEnded = waitpid(child, &status, WNOHANG) == child
-        endDescendants(except: hasEnded ? nil : child)
+        let status = waitForEnd(of: child, endings)
+        endDescendants(except: status == nil ? child : nil)
         try? FileSystem.removeTree(temporaryFolder)
-        guard hasEnded else { _exit(0) }
-        switch ExitStatus(waitStatus: status) {
+        switch status {
+        case nil: _exit(0)
         case .exited(let code): _exit(code)
         case .signalled(let number):
             signal(number, SIG_DFL)
             kill(getpid(), number)
             _exit(128 + number)
         }
+    }
+
+    /// - Returns: a descriptor that is ready for reading when a child of ours has ended.
+    private static func watchEndings() -> CInt {
+        var wanted = sigset_t()
+        sigemptyset(&wanted)
+        sigaddset(&wanted, SIGCHLD)
+        sigprocmask(SIG_BLOCK, &wanted, nil)
+        return signalfd(-1, &wanted, CInt(SFD_CLOEXEC | SFD_NONBLOCK))
+    }
+
+    /// Waits until `child` has ended, or msorch wants that it does. Whoever loses its parent
+    /// becomes our child, and would stay a zombie as long as we live: it is reaped as it ends.
+    ///
+    /// - Returns: how `child` ended; `nil` if it has not.
+    private static func waitForEnd(of child: pid_t, _ endings: CInt) -> ExitStatus? {
+        var entries = [GuardedProcess.lifeline, endings].map {
+            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+        }
+        var status: CInt = 0
+        while true {
+            let reaped = waitpid(-1, &status, WNOHANG)
+            if reaped == child { return ExitStatus(waitStatus: status) }
+            poll(&entries, 2, reaped > 0 ? 0 : -1)
+            if entries[0].revents != 0 { break }
+            // Several endings are one signal: what it tells is of no use.
+            var told = signalfd_siginfo()
+            _ = read(endings, &told, MemoryLayout.size(ofValue: told))
+        }
+        guard waitpid(child, &status, WNOHANG) == child else { return nil }
+        return ExitStatus(waitStatus: status)
     }
 
     /// Kills until nobody is left: children that are born meanwhile come to us, their reaper.
@@ -144,9 +170,10 @@ package enum ProcessGuard {
         while SystemClock.monotonicNanoseconds() < deadline {
             for descendant in ProcessTree.descendants(of: getpid()) { kill(descendant, SIGKILL) }
             var status: CInt = 0
-            let reaped = waitpid(-1, &status, WNOHANG)
+            var reaped: pid_t = 0
+            repeat { reaped = waitpid(-1, &status, WNOHANG) } while reaped > 0
             if reaped < 0, errno == ECHILD { return }
-            if reaped == 0 { SystemClock.pause(microseconds: 500) }
+            SystemClock.pause(microseconds: 500)
         }
     }
 }

@@ -86,6 +86,19 @@ import Testing
         #expect(!pids.contains(where: exists))
     }
 
+    @Test("who loses its parent is reaped as it ends, not when the guard does")
+    func orphans() throws {
+        let process = try start(
+            "n=0; while [ $n -lt 50 ]; do (true &); n=$((n + 1)); done; "
+                + "echo done > ready; exec sleep 300")
+        let isReady = eventually { FileSystem.exists(folder.path + "/ready") }
+        try #require(isReady)
+        let areReaped = eventually { ProcessTree.descendants(of: process.guardID).count == 1 }
+        #expect(areReaped)
+        process.end()
+        #expect(process.wait(timeout: .seconds(20)) != nil)
+    }
+
     private func readAll(_ descriptor: borrowing FileDescriptor) -> [UInt8] {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)
