@@ -21,7 +21,7 @@ import Testing
                 .deletingLastPathComponent().appending(path: "Fixtures/functions").path
             let python = [
                 "echo", "describe", "fail", "hang", "leave", "crash", "eat", "unserialisable",
-                "large", "count", "missing", "browse",
+                "large", "count", "missing", "browse", "result",
             ]
             var lambdas = JSONObject()
             func add(_ key: String, _ runtime: String, _ handler: String, _ code: String) {
@@ -33,6 +33,7 @@ import Testing
                 ]
             }
             for name in python { add(name, "python3.12", "handler.\(name)", "python") }
+            add("old-result", "python3.11", "handler.result", "python")
             add("lacking", "python3", "lacking.handler", "python")
             add("broken", "python3", "broken.handler", "python")
             add("malformed", "python3", "handler", "python")
@@ -102,6 +103,30 @@ import Testing
         #expect(log[3] == "lines")
         #expect(log[4].hasPrefix("END RequestId: "))
         #expect(log[5].hasPrefix("REPORT RequestId: ") && log[5].contains("\tInit Duration: "))
+    }
+
+    @Test(
+        "results are written as AWS's runtime for Python writes them",
+        arguments: [
+            ("bytes", #"{"raw":  1}"#),
+            ("value", #"{"text": "é", "key": [""]}"#),
+            ("decimals", "[12345678901234567.89, 5.0, 1E+3, -0, NaN, Infinity]"),
+            (
+                "named",
+                #"[{"x": 1, "y": [19.90, "é"]}, {"deep": {"x": 1, "y": [19.90, "é"]}}, [1, 2]]"#
+            ),
+            (
+                "plain",
+                #"{"1": null, "null": 2.5, "a": [[], {}, "\"", "\\", "ñ🦤"], "list": [1, 1]}"#
+            ),
+        ])
+    func results(event: String, written: String) throws {
+        let new = try run(["invoke", "result", "--payload", "\"\(event)\""])
+        #expect(new.output == written + "\n", "\(new)")
+        let escaped = written.replacing("é", with: #"\u00e9"#)
+            .replacing("ñ🦤", with: #"\u00f1\ud83e\udda4"#)
+        let old = try run(["invoke", "old-result", "--payload", "\"\(event)\""])
+        #expect(old.output == escaped + "\n", "\(old)")
     }
 
     @Test("payloads from a file and from standard input")
@@ -183,6 +208,11 @@ import Testing
                 "unserialisable", "{}", "Runtime.MarshalError",
                 "Unable to marshal response: Object of type object is not JSON serializable"
             ),
+            (
+                "result", #""circle""#, "Runtime.MarshalError",
+                "Unable to marshal response: Circular reference detected"
+            ),
+            ("result", #""error""#, "Ошибка", "no good"),
             (
                 "large", "{}", "Function.ResponseSizeTooLarge",
                 "Response payload size exceeded maximum allowed payload size (6291556 bytes)."

@@ -1,10 +1,13 @@
 """AWS's own runtime client, unchanged, as the bootstrap of a `provided` function."""
+import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip('awslambdaric')
 
+FIXTURE = Path(__file__).parents[1] / 'Fixtures/functions/python/handler.py'
 HANDLER = '''
 import logging
 
@@ -23,10 +26,19 @@ def stack(make_stack):
     code = stack.folder / 'code'
     code.mkdir()
     (code / 'handler.py').write_text(HANDLER)
-    (code / 'bootstrap').write_text(f'#!/bin/sh\nexec {sys.executable} -m awslambdaric "$_HANDLER"\n')
+    shutil.copy(FIXTURE, code / 'fixture.py')
+    # What a runtime of AWS says of itself decides how results are written.
+    (code / 'bootstrap').write_text(f'#!/bin/sh\nexport AWS_EXECUTION_ENV=AWS_Lambda_$RUNTIME\n'
+                                    f'exec {sys.executable} -m awslambdaric "$_HANDLER"\n')
     (code / 'bootstrap').chmod(0o755)
+    results = {}
+    for runtime in 'python3.11', 'python3.12':
+        function = {'handler': 'fixture.result', 'code': 'code', 'timeout': 20, 'environment': {'RUNTIME': runtime}}
+        key = runtime[-2:]
+        results |= {f'Ours{key}': {**function, 'runtime': runtime}, f'Theirs{key}': {**function, 'runtime': 'provided'}}
     stack.deploy({
-        'lambdas': {'Own': {'runtime': 'provided.al2023', 'handler': 'handler.handle', 'code': 'code', 'timeout': 20},
+        'lambdas': {**results,
+                    'Own': {'runtime': 'provided.al2023', 'handler': 'handler.handle', 'code': 'code', 'timeout': 20},
                     'Bad': {'runtime': 'provided', 'handler': 'nowhere.handle', 'code': 'code', 'timeout': 20}},
         'queues': {},
     })
@@ -50,3 +62,11 @@ def test_init_error(stack):
     result = stack.invoke('Bad', {})
     assert result['errorType'] == 'Runtime.ImportModuleError'
     assert "Unable to import module 'nowhere'" in result['payload']['errorMessage']
+
+
+@pytest.mark.parametrize('version', ['11', '12'])
+@pytest.mark.parametrize('event', ['bytes', 'value', 'decimals', 'named', 'plain'])
+def test_results_of_our_own_client(stack, event, version):
+    ours, theirs = (stack.msorch('invoke', name + version, '--payload', f'"{event}"') for name in ('Ours', 'Theirs'))
+    assert theirs.returncode == 0, theirs.stderr
+    assert ours.stdout == theirs.stdout

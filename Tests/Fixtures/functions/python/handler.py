@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import time
+from collections import namedtuple
+from decimal import Decimal
 
 cold = True
 
@@ -80,3 +82,24 @@ def browse(event, context):
         connection.request('GET', '/2018-06-01/runtime/nothing', headers=headers)
         return connection.getresponse().status
     return [ask(headers) for headers in event]
+
+
+class Ошибка(Exception):
+    pass
+
+
+def result(event, context):
+    if event == 'error':
+        raise Ошибка('no good')
+    if event == 'circle':
+        circle = []
+        circle.append({'again': circle})
+        return circle
+    point = namedtuple('Point', 'x y')(1, (Decimal('19.90'), 'é'))
+    return {
+        'bytes': b'{"raw":  1}',
+        'value': {'text': b'\xc3\xa9', b'key': [b'']},
+        'decimals': [Decimal(text) for text in ('12345678901234567.89', '5.0', '1E+3', '-0', 'NaN', 'Infinity')],
+        'named': [point, {'deep': point}, (1, 2)],
+        'plain': {1: None, None: 2.50, 'a': [[], {}, '"', '\\', 'ñ🦤'], 'list': [point.x] * 2},
+    }[event]
