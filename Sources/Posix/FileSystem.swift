@@ -122,6 +122,8 @@ package enum FileSystem {
             throw .last("lstat", path: path)
         }
         guard status.st_mode & S_IFMT == S_IFDIR else { return try remove(path) }
+        // Names cannot be removed from a folder that may not be written to, as Go's modules' are.
+        if status.st_mode & S_IRWXU != S_IRWXU { chmod(path, status.st_mode | S_IRWXU) }
         for name in try list(path) { try removeTree(path + "/" + name) }
         guard rmdir(path) == 0 || errno == ENOENT else { throw .last("rmdir", path: path) }
     }

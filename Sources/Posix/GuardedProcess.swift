@@ -96,6 +96,8 @@ package enum ProcessGuard {
     private static let openFiles: rlim_t = 1024
     /// How long a process that was killed may take to be gone; the kernel decides.
     private static let patience = Duration.seconds(10)
+    /// So young a folder may still wait for its guard.
+    private static let guardDelayMilliseconds: Int64 = 60_000
 
     /// Runs `program` and does not return: exits as the program did.
     package static func run(
@@ -108,6 +110,7 @@ package enum ProcessGuard {
         ProcessEnvironment.limitFiles(to: openFiles)
         for number in [SIGINT, SIGTERM, SIGHUP, SIGPIPE] { signal(number, SIG_IGN) }
         let endings = watchEndings()
+        holdFolder(temporaryFolder)
         let description = ProcessDescription(
             program, arguments, environment: ProcessEnvironment.all)
         let child: pid_t
@@ -130,6 +133,24 @@ package enum ProcessGuard {
             kill(getpid(), number)
             _exit(128 + number)
         }
+    }
+
+    /// Removes the temporary folders of guards that were killed, as all are with their machine.
+    package static func removeAbandoned(in folder: String) {
+        let now = SystemClock.unixMilliseconds()
+        for path in ((try? FileSystem.list(folder)) ?? []).map({ "\(folder)/\($0)" }) {
+            guard let stamp = FileSystem.stamp(of: path),
+                now - stamp.modifiedMilliseconds > guardDelayMilliseconds,
+                let opened = try? FileDescriptor(reading: path), (try? opened.tryLock()) == true
+            else { continue }
+            try? FileSystem.removeTree(path)
+        }
+    }
+
+    /// A lock on it, until we are gone, and in no child: who finds it free may remove the folder.
+    private static func holdFolder(_ path: String) {
+        let folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        _ = flock(folder, LOCK_EX | LOCK_NB)
     }
 
     /// - Returns: a descriptor that is ready for reading when a child of ours has ended.

@@ -49,10 +49,12 @@ package final class StackRuntime: Sendable {
         let state = deployment.stateDirectory
         let runtimes = "\(state)/runtimes"
         try RuntimeClients.install(in: runtimes)
+        let environments = "\(state)/run/environments"
+        if previous == nil { host.pool.execute { ProcessGuard.removeAbandoned(in: environments) } }
         let functionHost = FunctionHost(
             loop: host.loop, region: deployment.stack.region, endpointURL: host.endpointURL,
             guardExecutable: host.guardExecutable, runtimeFolder: runtimes,
-            temporaryFolder: "\(state)/run/environments", clock: host.clock,
+            temporaryFolder: environments, clock: host.clock,
             log: host.monitor.log, hasRoomForLog: { [monitor = host.monitor] in monitor.hasRoom })
         let isSameRegion = previous?.deployment.stack.region == deployment.stack.region
         functions = Dictionary(

@@ -272,6 +272,16 @@ import Testing
         #expect(log.last?.hasSuffix("Error Type: Runtime.ImportModuleError") == true)
     }
 
+    @Test("a private folder that nobody holds any more is removed")
+    func abandoned() throws {
+        let left = try Self.stack.get().folder.path + "/.msorch/run/environments/left"
+        try FileSystem.makeDirectory(left + "/cache")
+        try FileManager.default.setAttributes(
+            [.modificationDate: Date(timeIntervalSinceNow: -120)], ofItemAtPath: left)
+        _ = try invoke("echo")
+        #expect(!FileSystem.exists(left))
+    }
+
     @Test("a timeout takes as long as it says, and its children with it")
     func timeout() throws {
         let file = try Self.stack.get().folder.path + "/hang.pids"

@@ -1,3 +1,4 @@
+import Foundation
 import Posix
 import TestSupport
 import Testing
@@ -8,7 +9,9 @@ import Testing
 
     init() throws { folder = try TemporaryFolder("guard") }
 
-    private func start(_ script: String) throws -> GuardedProcess {
+    /// - Parameter guardExecutable: `nil` is the `msorch` that was built.
+    private func start(_ script: String, by guardExecutable: String? = nil) throws -> GuardedProcess
+    {
         let temporary = folder.path + "/tmp"
         try FileSystem.makeDirectory(temporary)
         return try GuardedProcess(
@@ -16,7 +19,7 @@ import Testing
                 "/bin/sh", ["-c", script], environment: ["PATH": "/usr/bin:/bin"],
                 folder: folder.path),
             temporaryFolder: temporary,
-            guardExecutable: BuiltExecutable.folder + "/msorch")
+            guardExecutable: guardExecutable ?? BuiltExecutable.folder + "/msorch")
     }
 
     private func exists(_ process: Int32) -> Bool { FileSystem.exists("/proc/\(process)") }
@@ -97,6 +100,42 @@ import Testing
         #expect(areReaped)
         process.end()
         #expect(process.wait(timeout: .seconds(20)) != nil)
+    }
+
+    @Test("the folder of a guard that was killed is removed by who comes later")
+    func abandoned() throws {
+        let names = { [folder] in
+            try FileSystem.list(folder.path).filter {
+                FileSystem.isDirectory("\(folder.path)/\($0)")
+            }
+        }
+        for name in ["old", "new"] { try FileSystem.makeDirectory("\(folder.path)/\(name)/below") }
+        let process = try start(
+            "touch -d '2 minutes ago' tmp old; echo $$ > pid; echo done > ready; exec sleep 300")
+        let isReady = eventually { FileSystem.exists(folder.path + "/ready") }
+        try #require(isReady)
+        ProcessGuard.removeAbandoned(in: folder.path)
+        #expect(try names() == ["new", "tmp"], "one may wait for its guard, and one has it")
+        kill(process.guardID, SIGKILL)
+        #expect(process.wait(timeout: .seconds(20)) == .signalled(SIGKILL))
+        ProcessGuard.removeAbandoned(in: folder.path)
+        #expect(try names() == ["new"])
+        let pid = String(decoding: try FileSystem.read(folder.path + "/pid"), as: UTF8.self)
+        kill(try #require(Int32(pid.dropLast())), SIGKILL)
+    }
+
+    @Test("a folder that may not be written to goes as well")
+    func readOnly() throws {
+        // Root may write everywhere, unless it gives that up.
+        let guardian = folder.path + "/guard"
+        let lesser = getuid() == 0 ? "setpriv --bounding-set=-all --inh-caps=-all" : ""
+        let script = "#!/bin/sh\nexec \(lesser) \(BuiltExecutable.folder)/msorch \"$@\"\n"
+        try FileSystem.replace(guardian, with: Array(script.utf8))
+        chmod(guardian, 0o700)
+        let process = try start(
+            "mkdir -p tmp/a/b && touch tmp/a/b/c && chmod 555 tmp/a/b tmp/a", by: guardian)
+        #expect(process.wait(timeout: .seconds(20)) == .exited(0))
+        #expect(!FileSystem.exists(folder.path + "/tmp"))
     }
 
     private func readAll(_ descriptor: borrowing FileDescriptor) -> [UInt8] {
