@@ -10,8 +10,9 @@ struct LineBuffer {
             if piece.offset > 0 { lines += finish(keepingEmpty: true) }
             rest += piece.element
             while rest.count > FunctionLimits.logEventBytes {
-                lines.append(Self.text(rest.prefix(FunctionLimits.logEventBytes)))
-                rest.removeFirst(FunctionLimits.logEventBytes)
+                let cut = Self.cut(rest)
+                lines.append(Self.text(rest[..<cut]))
+                rest.removeFirst(cut)
             }
         }
         return lines
@@ -23,6 +24,13 @@ struct LineBuffer {
     private mutating func finish(keepingEmpty: Bool) -> [String] {
         defer { rest = [] }
         return rest.isEmpty && !keepingEmpty ? [] : [Self.text(rest)]
+    }
+
+    /// Where an event has to end, at the latest: before a character of UTF-8, not inside.
+    private static func cut(_ bytes: [UInt8]) -> Int {
+        let latest = FunctionLimits.logEventBytes
+        // A character has three bytes behind its first at most; what has more is no text.
+        return (latest - 3...latest).last { bytes[$0] & 0xC0 != 0x80 } ?? latest
     }
 
     /// Runtime clients join the lines of one event by carriage returns.
