@@ -30,19 +30,24 @@ extension Command {
                 invocation.output.note("Waiting for another deploy to end\(who).")
             }
             let plan = try deployer.plan(json, folder: FileSystem.parent(of: path))
-            if invocation.output.format == .text, !plan.diff.isEmpty {
-                try invocation.output.data(plan.diff.entries.map(\.text).joined(separator: "\n"))
+            var output = invocation.output
+            if !isPlan { output.hintIfLost = "The stack is deployed." }
+            // Whether anybody reads what will change is no condition of changing it.
+            let shown = Result {
+                guard output.format == .text, !plan.diff.isEmpty else { return }
+                try output.data(plan.diff.entries.map(\.text).joined(separator: "\n"))
             }
             if !isPlan {
                 try deployer.apply(plan, force: invocation.has("force")) {
                     invocation.output.note($0)
                 }
             }
+            try shown.get()
             let result: JSONValue = [
                 "name": .string(plan.stack.name), "applied": .bool(!isPlan),
                 "changes": .array(plan.diff.entries.map(\.json)),
             ]
-            try invocation.output.result(result) { nil }
+            try output.result(result) { nil }
             for line in interpreters(plan) where !isPlan && !plan.diff.isEmpty {
                 invocation.output.note(line)
             }

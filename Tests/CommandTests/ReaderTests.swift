@@ -1,0 +1,40 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Commands whose standard output nobody reads: pipes without a reader, closed, or full.
+@Suite struct ReaderTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder("reader") }
+
+    private func shell(_ script: String) throws -> BuiltExecutable.Result {
+        let prelude = #"""
+            # Number 4 is a pipe whose reader has left.
+            mkfifo left; exec 3<>left; exec 4>left; exec 3<&-
+            # Until a command succeeds.
+            soon() { for n in {1..3000}; do "$@" && return; sleep 0.01; done; echo "never: $*"; }
+            echo '{"lambdas": {}, "queues": {"Q": {}}}' > stack.json
+
+            """#
+        return try BuiltExecutable.run("/bin/bash", ["-c", prelude + script], in: folder.path)
+    }
+
+    @Test("a deploy changes what it would, whoever reads what that is")
+    func deploy() throws {
+        let result = try shell(
+            """
+            msorch deploy --quiet >&4; echo "left $?"; msorch deploy --plan --quiet; echo "plan $?"
+            echo '{"lambdas": {}, "queues": {"Q": {}, "R": {}}}' > stack.json
+            msorch deploy --quiet > /dev/full; echo "full $?"
+            msorch deploy --plan --quiet; echo "plan $?"
+            """)
+        #expect(result.output == "left 0\nplan 0\nfull 74\nplan 0\n", "\(result)")
+        #expect(
+            result.error == """
+                error: No space left on device (write to standard output).
+                hint: The stack is deployed.
+
+                """)
+    }
+}
