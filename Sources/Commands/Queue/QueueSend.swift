@@ -25,7 +25,8 @@ extension Command {
                     "attributes", "JSON",
                     "Message attributes by name: texts, numbers, or AWS's own shape."),
                 .text(
-                    "deduplication-id", "ID", "FIFO: what makes the message the same as another."),
+                    "deduplication-id", "ID",
+                    "FIFO: what makes the message the same as another; lines have none."),
                 .flag("compress", "Pack bodies that get smaller, for 'poll --decompress'."),
             ],
             examples: [
@@ -35,6 +36,15 @@ extension Command {
                 "\(name) OrderQueue \"$(cat order.json)\" --compress",
             ],
             run: { invocation in
+                guard
+                    invocation.arguments[1] != "-" || invocation.text("deduplication-id") == nil
+                else {
+                    throw CommandError(
+                        .usage,
+                        "--deduplication-id names one message: of many lines, all but the first "
+                            + "would be its duplicates.",
+                        hint: "A queue with content-based deduplication needs none.")
+                }
                 // A wrong name has its answer before anything is read.
                 _ = try invocation.queues().queue(invocation.arguments[0])
                 let attributes = try messageAttributes(invocation)
