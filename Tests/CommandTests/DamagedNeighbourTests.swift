@@ -52,6 +52,36 @@ import Testing
         #expect(result.error.contains("queues/A/"), "\(result)")
     }
 
+    @Test("status shows the stack without the counts of queues that are damaged or removed")
+    func status() throws {
+        let result = try shell(
+            """
+            echo '{"lambdas": {}, "queues": {"A": {}, "Gone": {}, "Z": {}}}' > stack.json
+            msorch deploy --quiet > /dev/null; msorch queue rm Gone --quiet
+            for n in 1 2; do for q in A Z; do msorch send $q m$n > /dev/null; done; done
+            msorch status --output json | jq -c '.queues | map(.visible)'; echo "${PIPESTATUS[0]}"
+            harm A; msorch status --quiet | grep -A 3 ^QUEUE; echo "${PIPESTATUS[0]}"
+            msorch status --output json | jq -c '[.serve] + (.queues | map([.name, .inFlight]))'
+            """)
+        #expect(
+            result.output == """
+                [2,null,2]
+                0
+                QUEUE  VISIBLE  IN FLIGHT  DELAYED
+                A      -        -          -
+                Gone   -        -          -
+                Z      2        0          0
+                5
+                [null,["A",null],["Gone",null],["Z",0]]
+
+                """, "\(result)")
+        #expect(
+            result.error.hasPrefix(
+                "The queue 'Gone' was removed; 'msorch deploy' makes it again.\nerror: "),
+            "\(result)")
+        #expect(result.error.contains("queues/A/"), "\(result)")
+    }
+
     @Test("a message's history is told without a damaged queue, unless that may have it")
     func history() throws {
         let result = try shell(

@@ -11,8 +11,20 @@ extension Command {
             let deployment = try invocation.deployment()
             let stack = deployment.stack
             let queues = invocation.queues()
-            let counts = try stack.queues.map { queue in
-                (queue: queue, outlook: try queues.queue(queue.name).outlook().counts)
+            var gone: [String] = []
+            var failures: [any Error] = []
+            let counts = stack.queues.map { queue -> (name: String, counts: QueueState.Counts?) in
+                do {
+                    let counts = try queues.withQueue(queue.name) { try $0.outlook().counts }
+                    return (queue.name, counts)
+                } catch {
+                    if QueueDirectory.isRemoval(error) {
+                        gone.append(queue.name)
+                    } else {
+                        failures.append(error)
+                    }
+                    return (queue.name, nil)
+                }
             }
             let record = ServerRecord.running(invocation.stateDirectory)
             let routes = stack.json["routes"]?.objectValue?.members ?? []
@@ -34,12 +46,14 @@ extension Command {
                         ]
                     }),
                 "queues": .array(
-                    counts.map { queue, counts in
-                        [
-                            "name": .string(queue.name),
-                            "visible": .int(Int64(clamping: counts.visible)),
-                            "inFlight": .int(Int64(clamping: counts.inFlight)),
-                            "delayed": .int(Int64(clamping: counts.delayed)),
+                    counts.map { name, counts in
+                        func number(_ value: UInt64?) -> JSONValue {
+                            value.map { .int(Int64(clamping: $0)) } ?? .null
+                        }
+                        return [
+                            "name": .string(name), "visible": number(counts?.visible),
+                            "inFlight": number(counts?.inFlight),
+                            "delayed": number(counts?.delayed),
                         ]
                     }),
                 "routes": .array(routes.map { .string($0.key) }),
@@ -65,11 +79,9 @@ extension Command {
                     parts.append(
                         Output.table(["FUNCTION", "NAME", "RUNTIME", "QUEUES"], functions))
                 }
-                let rows = counts.map { queue, counts in
-                    [
-                        queue.name, String(counts.visible), String(counts.inFlight),
-                        String(counts.delayed),
-                    ]
+                let rows = counts.map { name, counts in
+                    let numbers = [counts?.visible, counts?.inFlight, counts?.delayed]
+                    return [name] + numbers.map { $0.map { String($0) } ?? "-" }
                 }
                 if !rows.isEmpty {
                     parts.append(Output.table(["QUEUE", "VISIBLE", "IN FLIGHT", "DELAYED"], rows))
@@ -79,5 +91,10 @@ extension Command {
                 if !alarms.isEmpty { parts.append("\(alarms.count) alarms ('msorch alarms')") }
                 return parts.joined(separator: "\n\n")
             }
+            for name in gone {
+                invocation.output.note(
+                    "The queue '\(name)' was removed; 'msorch deploy' makes it again.")
+            }
+            try invocation.output.check(failures)
         })
 }
