@@ -37,4 +37,10 @@ import Testing
 
                 """)
     }
+
+    @Test("logs are followed as long as somebody reads them, also while none come")
+    func logs() throws {
+        let result = try shell("timeout 20 msorch logs --follow --quiet >&4; echo $?")
+        #expect(result.output == "0\n", "\(result)")
+    }
 }

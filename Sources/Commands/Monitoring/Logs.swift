@@ -45,7 +45,7 @@ extension Command {
                 }
                 guard invocation.has("follow") else { break }
                 if entries.isEmpty { SystemClock.pause(microseconds: followInterval) }
-            } while Signals.termination == nil
+            } while Signals.termination == nil && StandardStream.output.hasReader
             if isEmpty, Signals.termination == nil {
                 invocation.output.note("There are no such log events in this time.")
             }
