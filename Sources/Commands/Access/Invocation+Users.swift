@@ -19,12 +19,22 @@ extension Invocation {
     func password() throws -> String? {
         guard let text = text("password"), text == "-" else { return self.text("password") }
         let limit = 4096
-        let bytes = try StandardStream.input.read(upTo: limit)
+        var bytes: [UInt8] = []
+        // Whoever writes it may do so in several parts.
+        while !bytes.contains(0x0A), bytes.count < limit {
+            let part = try StandardStream.input.read(upTo: limit - bytes.count)
+            guard Signals.termination == nil else { throw CommandError(.failure, "Interrupted.") }
+            if part.isEmpty { break }
+            bytes += part
+        }
         let line = bytes.prefix { $0 != 0x0A && $0 != 0x0D }
         guard !line.isEmpty, line.count < limit else {
             throw CommandError(.usage, "Standard input holds no password.")
         }
-        return String(decoding: line, as: UTF8.self)
+        guard let password = String(validating: line, as: UTF8.self) else {
+            throw CommandError(.usage, "The password on standard input is not UTF-8.")
+        }
+        return password
     }
 }
 
