@@ -15,9 +15,11 @@ extension UserKey {
         return .object(json)
     }
 
-    /// For `eval` in a shell. Neither part has a character that a shell would take for its own.
+    /// For `eval` in a shell. Neither part has a character that a shell would take for its own. A
+    /// session's token of another key would be sent along, and every call be refused.
     var exports: String {
         "export AWS_ACCESS_KEY_ID=\(credentials.accessKeyID)\n"
-            + "export AWS_SECRET_ACCESS_KEY=\(credentials.secretAccessKey)"
+            + "export AWS_SECRET_ACCESS_KEY=\(credentials.secretAccessKey)\n"
+            + "unset AWS_SESSION_TOKEN"
     }
 }
