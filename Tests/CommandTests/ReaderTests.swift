@@ -43,4 +43,17 @@ import Testing
         let result = try shell("timeout 20 msorch logs --follow --quiet >&4; echo $?")
         #expect(result.output == "0\n", "\(result)")
     }
+
+    @Test("serve serves, whoever reads that it is ready", arguments: [">&4", ">&-", ">/dev/full"])
+    func serve(output: String) throws {
+        let result = try shell(
+            """
+            msorch deploy --quiet > /dev/null
+            msorch serve --port 0 --gateway-port 0 --ready-file ready \(output) 2> words & pid=$!
+            soon grep -q 'ready line' words
+            msorch status --output json | grep -c '"pid":'$pid,; grep -c '"pid":'$pid, ready
+            kill $pid; wait $pid; echo "end $?"; grep -c Stopping words
+            """)
+        #expect(result.output == "1\n1\nend 0\n1\n", "\(result)")
+    }
 }

@@ -40,9 +40,7 @@ extension Command {
             do {
                 let record = session.record
                 try signal.send(record.json)
-                try invocation.output.result(record.json) {
-                    "endpoint  \(record.endpointURL)\ngateway   \(record.gatewayURL)\nready"
-                }
+                sayReady(record, invocation.output)
                 Signals.wait(for: 1)
                 try? signal.takeBack()
                 invocation.output.note("Stopping; a second signal hurries.")
@@ -54,6 +52,21 @@ extension Command {
             session.finish(isHurried: { Signals.count > 1 })
             throw SilentExit(exitCode: .success)  // being asked to end is no failure
         })
+
+    /// Nothing of what is served needs a reader of the ready line.
+    private static func sayReady(_ record: ServerRecord, _ output: Output) {
+        let reason: String
+        do {
+            return try output.result(record.json) {
+                "endpoint  \(record.endpointURL)\ngateway   \(record.gatewayURL)\nready"
+            }
+        } catch is BrokenPipe {
+            reason = "nobody reads standard output."
+        } catch {
+            reason = CommandError(error).message
+        }
+        output.note("The ready line could not be written: \(reason) It serves all the same.")
+    }
 
     /// What an earlier `serve` has said of its ports does not hold any more, unless that one is
     /// still there.
