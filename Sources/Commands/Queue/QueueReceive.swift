@@ -26,7 +26,10 @@ extension Command {
                     "visibility-timeout", "SECONDS", QueueLimits.visibilitySeconds,
                     "Hide what is received for so long (default: the queue's)."),
                 .flag("delete", "Delete each message once it is written out."),
-                .flag("all", "Go on until the queue has none."),
+                .flag(
+                    "all",
+                    "Go on until the queue has none; without --delete, what was received comes "
+                        + "back after the visibility timeout."),
                 .flag("decompress", "Unpack what 'send --compress' packed; leave the others."),
             ],
             examples: [
@@ -37,6 +40,7 @@ extension Command {
                 let directory = invocation.queues()
                 let isAll = invocation.has("all")
                 let limit = Int(invocation.number("max") ?? (isAll ? 10 : 1))
+                if isAll { try checkEnd(invocation) }
                 let wait = invocation.number("wait") ?? (isAll ? 0 : defaultWait)
                 var output = invocation.output
                 output.hintIfLost = "What could not be written out was not deleted, and comes back."
@@ -60,6 +64,21 @@ extension Command {
                     }
                 } while isAll && Signals.termination == nil
             })
+    }
+
+    /// - Throws: if what is received would be there again at once, without end, and be counted as
+    ///   received each time.
+    private static func checkEnd(_ invocation: Invocation) throws {
+        guard !invocation.has("delete") else { return }
+        let seconds =
+            try invocation.number("visibility-timeout")
+            ?? invocation.withQueue { try $0.settings.visibilityTimeoutSeconds }
+        guard seconds == 0 else { return }
+        throw CommandError(
+            .usage,
+            "--all has no end where messages are visible again at once: the visibility timeout is "
+                + "0.",
+            hint: "'msorch queue export' writes all and changes nothing; --delete takes them out.")
     }
 
     /// The messages as they were before they were packed.
