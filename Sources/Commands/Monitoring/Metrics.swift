@@ -80,13 +80,17 @@ extension Command {
     ) throws -> Set<String>? {
         guard !invocation.arguments.isEmpty else { return nil }
         let stack = try Deployment.load(invocation.stateDirectory)?.stack
-        let queues = try Set(invocation.queues().names())
+        var known = try known.union(invocation.queues().names())
+        if let stack, stack.json["routes"] != nil {
+            let api = stack.api
+            known.formUnion([api.name, api.id])
+        }
         return try Set(
             invocation.arguments.map { name in
                 if let function = stack?.function(name) { return function.functionName }
-                guard known.contains(name) || queues.contains(name) else {
+                guard known.contains(name) else {
                     let keys = stack?.functions.map(\.key) ?? []
-                    let near = closestMatch(to: name, among: known.union(queues).union(keys))
+                    let near = closestMatch(to: name, among: known.union(keys))
                     throw CommandError(
                         .notFound, "There is no function, queue or API '\(name)'.",
                         hint: near.map { "Did you mean '\($0)'?" })
