@@ -21,9 +21,10 @@ extension Command {
         run: { invocation in
             let deployment = try invocation.deployment()
             let principal = try deployment.principal(named: invocation.arguments[0])
+            let action = try action(invocation.arguments[1])
             let request = AccessRequest(
-                principal: principal.arn, action: try action(invocation.arguments[1]),
-                resource: deployment.stack.arn(of: invocation.arguments[2]),
+                principal: principal.arn, action: action,
+                resource: try invocation.arn(of: invocation.arguments[2], action, deployment.stack),
                 context: try context(invocation.text("context")))
             let decision = AccessDecision(
                 request, identity: principal.policy,
@@ -101,19 +102,27 @@ extension Deployment {
 }
 
 extension Invocation {
+    /// The ARN of a function or a queue; an ARN, or `*`, as it is. A queue that is to be made needs
+    /// not be there.
+    fileprivate func arn(of name: String, _ action: String, _ stack: Stack) throws -> String {
+        if name.hasPrefix("arn:") || name == "*" { return name }
+        if let function = stack.function(name) { return stack.functionARN(function) }
+        let queues = try Set(stack.queues.map(\.name)).union(queues().names())
+        guard queues.contains(name) || action.lowercased() == "sqs:createqueue" else {
+            let near = closestMatch(
+                to: name, among: queues.union(stack.functions.map(\.key)).sorted())
+            throw CommandError(
+                .notFound, "There is no queue or function '\(name)'.",
+                hint: near.map { "Did you mean '\($0)'?" } ?? "An ARN names anything else.")
+        }
+        return stack.queueARN(name)
+    }
+
     /// The policy of the queue that an ARN means, as `serve` finds it.
     fileprivate func policy(ofQueue arn: String, _ stack: Stack) throws -> Policy? {
         let prefix = stack.queueARN("")
         guard arn.hasPrefix(prefix) else { return nil }
         return try queues().policy(
             of: String(arn.dropFirst(prefix.count)), owner: stack.developerARN)
-    }
-}
-
-extension Stack {
-    /// A name of the stack as its ARN; an ARN, or a pattern, as it is.
-    fileprivate func arn(of name: String) -> String {
-        if name.hasPrefix("arn:") || name == "*" { return name }
-        return function(name).map(functionARN) ?? queueARN(name)
     }
 }
