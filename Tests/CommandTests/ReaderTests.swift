@@ -56,4 +56,18 @@ import Testing
             """)
         #expect(result.output == "1\n1\nend 0\n1\n", "\(result)")
     }
+
+    @Test("an export that is asked to end writes no further lines, and only whole ones")
+    func export() throws {
+        let result = try shell(
+            #"""
+            msorch queue create Q --quiet
+            yes "$(printf 'x%.0s' {1..1000})" | head -2000 | msorch send Q - --quiet
+            mkfifo p; msorch queue export Q > p & pid=$!
+            exec 5< p; IFS= read -r line <&5
+            kill $pid; soon grep -q 'ShdPnd:.0*$' /proc/$pid/status
+            count=$(jq .Body <&5 | wc -l); wait $pid; echo "$? $((count < 1999))"
+            """#)
+        #expect(result.output == "143 1\n" && result.error.isEmpty, "\(result)")
+    }
 }

@@ -18,6 +18,9 @@ extension Command {
             var count = 0
             do {
                 try queue.forEachMessage { entry, message in
+                    guard Signals.termination == nil else {
+                        throw CommandError(.failure, "Interrupted.")
+                    }
                     try message.exported(entry).append(to: &lines)
                     lines.append(0x0A)
                     count += 1
