@@ -17,6 +17,14 @@ import Testing
         ("queue replay Orders --fr", ["--from"]), ("queue tail Orders -n", ["-n"]),
         ("queue stats Orders Pay", ["Payments"]),
         ("queue create --durability o", ["os"]), ("nonsense wo", []),
+        ("help queue st", ["stats"]), ("help queue stats x", []), ("hel", ["help"]),
+        ("--qu", ["--quiet"]), ("--quiet que", ["queue"]), ("--output ", ["text", "json", "csv"]),
+        ("-C shop queue st", ["stats"]), ("-C shop send ", ["Inner"]),
+        ("--state-dir=shop/.msorch send ", ["Inner"]), ("send -C shop ", ["Inner"]),
+        ("-C shop keys show ", ["ci"]), ("-C shop keys rm ", ["ci"]), ("-C shop keys create c", []),
+        ("-C shop users token ", ["ana"]), ("-C shop users add a", []),
+        ("-C shop metrics ", ["Inner"]), ("-C shop iam simulate ", ["ci"]),
+        ("-C shop iam simulate ci sqs:SendMessage ", ["Inner"]),
     ]
 
     private func complete(_ shell: String, _ script: (String) -> String) throws {
@@ -26,6 +34,18 @@ import Testing
             _ = try BuiltExecutable.run(
                 BuiltExecutable.folder + "/msorch", ["queue", "create", queue], in: folder.path)
         }
+        let other = try BuiltExecutable.run(
+            "/bin/bash",
+            [
+                "-c",
+                """
+                mkdir shop; cd shop
+                echo '{"lambdas": {}, "queues": {"Inner": {}}, "security": {"userPool": {}}}' \
+                    > stack.json
+                msorch deploy --quiet && msorch keys create ci --quiet && msorch users add ana
+                """,
+            ], in: folder.path)
+        try #require(other.status == 0, "\(other)")
         for (words, expected) in Self.rows {
             let result = try BuiltExecutable.run(
                 program, ["-c", script(words)], in: folder.path)

@@ -4,7 +4,7 @@ import Services
 extension Command {
     static let keysRemove = Command(
         path: ["keys", "rm"], abstract: "Removes an access key; nobody takes it any more.",
-        arguments: [Argument(name: "NAME", help: "Whose it is.")],
+        arguments: [Argument(name: "KEY", help: "Whose it is.")],
         examples: ["msorch keys rm ci"],
         run: { invocation in
             let name = invocation.arguments[0]

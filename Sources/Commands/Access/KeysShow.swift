@@ -5,7 +5,7 @@ import StackModel
 extension Command {
     static let keysShow = Command(
         path: ["keys", "show"], abstract: "Shows one access key and what it may do.",
-        arguments: [Argument(name: "NAME", help: "Whose it is.")],
+        arguments: [Argument(name: "KEY", help: "Whose it is.")],
         options: [.flag("secret", "Show its secret, too: as lines for a shell.")],
         examples: ["msorch keys show ci", "eval \"$(msorch keys show ci --secret)\""],
         run: { invocation in

@@ -4,7 +4,7 @@ import Services
 extension Command {
     static let usersRemove = Command(
         path: ["users", "rm"], abstract: "Removes a user from the pool.",
-        arguments: [Argument(name: "NAME", help: "The user's name.")],
+        arguments: [Argument(name: "USER", help: "The user's name.")],
         examples: ["msorch users rm ana"],
         run: { invocation in
             let name = invocation.arguments[0]

@@ -4,7 +4,7 @@ import Services
 extension Command {
     static let usersSetPassword = Command(
         path: ["users", "set-password"], abstract: "Gives a user another password.",
-        arguments: [Argument(name: "NAME", help: "The user's name.")],
+        arguments: [Argument(name: "USER", help: "The user's name.")],
         options: [
             .text(
                 "password", "PASSWORD|-", "The password, or - for a line of standard input."),

@@ -6,7 +6,7 @@ extension Command {
     static let usersToken = Command(
         path: ["users", "token"],
         abstract: "Makes a user's tokens, without a password; the access token is printed.",
-        arguments: [Argument(name: "NAME", help: "The user's name.")],
+        arguments: [Argument(name: "USER", help: "The user's name.")],
         options: [
             .text("client", "ID", "The app client (default: the pool's first)."),
             .text("scopes", "SCOPE,...", "The access token's scopes (default: Cognito's own)."),

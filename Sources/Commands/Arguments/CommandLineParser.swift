@@ -13,7 +13,7 @@ struct CommandLineParser {
     }
 
     func parse(_ typed: [String]) throws(CommandError) -> Parsed {
-        let (common, words) = leadingCommonOptions(typed)
+        let (common, words) = Self.leadingCommonOptions(typed)
         guard let first = words.first else { return .help(try help([])) }
         if first == "--version" { return .version }
         if ["--help", "-h", "help"].contains(first) {
@@ -126,7 +126,9 @@ struct CommandLineParser {
     }
 
     /// Common options may stand before the command: `msorch -C DIR queue ls`.
-    private func leadingCommonOptions(_ words: [String]) -> (options: [String], rest: [String]) {
+    static func leadingCommonOptions(
+        _ words: [String]
+    ) -> (options: [String], rest: [String]) {
         var rest = words[...]
         var options: [String] = []
         while let word = rest.first, word.hasPrefix("-"), !["--help", "-h"].contains(word) {

@@ -12,17 +12,20 @@ package enum Completion {
         return all(Array(typed.dropLast()), unfinished).filter { $0.hasPrefix(unfinished) }
     }
 
-    private static func all(_ words: [String], _ unfinished: String) -> [String] {
-        let commands = CommandLineTool.commands
-        let matches = commands.filter { words.starts(with: $0.path) }
-        guard let command = matches.max(by: { $0.path.count < $1.path.count }) else {
-            let depth = words.count
-            var next: [String] = []
-            for command in commands where command.path.count > depth {
-                guard command.path.starts(with: words) else { continue }
-                if !next.contains(command.path[depth]) { next.append(command.path[depth]) }
+    private static func all(_ typed: [String], _ unfinished: String) -> [String] {
+        let (common, words) = CommandLineParser.leadingCommonOptions(typed)
+        if words.isEmpty {
+            if let option = Command.common.first(where: { $0.dashed == common.last }),
+                option.value != nil
+            {
+                return option.choices ?? []
             }
-            return next
+            if unfinished.hasPrefix("-") { return Command.common.map(\.dashed) + ["--version"] }
+        }
+        if words.first == "help" { return commandWords(after: Array(words.dropFirst())) }
+        let matches = CommandLineTool.commands.filter { words.starts(with: $0.path) }
+        guard let command = matches.max(by: { $0.path.count < $1.path.count }) else {
+            return commandWords(after: words) + (words.isEmpty ? ["help"] : [])
         }
         let rest = words.dropFirst(command.path.count)
         let options = command.options + command.commonOptions
@@ -36,12 +39,23 @@ package enum Completion {
         if unfinished.hasPrefix("-") {
             return options.map(\.dashed)
         }
-        return names(of: command, given: Array(rest), option)
+        return names(of: command, given: Array(rest), at: located(common + rest), option)
     }
 
-    /// Names that an argument may be: queues and functions of the stack here.
+    /// What goes on with a command's path.
+    private static func commandWords(after words: [String]) -> [String] {
+        var next: [String] = []
+        for command in CommandLineTool.commands where command.path.count > words.count {
+            guard command.path.starts(with: words) else { continue }
+            if !next.contains(command.path[words.count]) { next.append(command.path[words.count]) }
+        }
+        return next
+    }
+
+    /// Names that an argument may be: of what the stack has, which is where `place` says.
     private static func names(
-        of command: Command, given words: [String], _ option: (String) -> Command.Option?
+        of command: Command, given words: [String], at place: [String],
+        _ option: (String) -> Command.Option?
     ) -> [String] {
         var arguments = 0
         var isValue = false
@@ -61,14 +75,17 @@ package enum Completion {
         if let choices = argument.choices { return choices }
         guard
             let parsed = try? CommandLineParser().parse(
-                command.path + command.arguments.map(\.name) + located(words)),
+                command.path + command.arguments.map(\.name) + place),
             case .run(_, let invocation) = parsed
         else { return [] }
         switch argument.name {
         case "QUEUE": return queues(invocation)
         case "FUNCTION": return functions(invocation)
         case "APIKEY": return apiKeys(invocation)
-        case "NAME": return functions(invocation) + queues(invocation)
+        case "KEY": return keys(invocation)
+        case "PRINCIPAL": return functions(invocation) + keys(invocation)
+        case "RESOURCE": return functions(invocation) + queues(invocation)
+        case "USER": return users(invocation)
         default: return []
         }
     }
@@ -76,8 +93,11 @@ package enum Completion {
     /// The options that say where the stack is.
     private static func located(_ words: [String]) -> [String] {
         let places = ["-C", "--stack", "--state-dir"]
-        return words.indices.filter { places.contains(words[$0]) && $0 + 1 < words.count }
-            .flatMap { [words[$0], words[$0 + 1]] }
+        return words.indices.flatMap { index -> ArraySlice<String> in
+            let word = words[index]
+            if places.contains(word) { return words[index...].prefix(2) }
+            return places.contains { word.hasPrefix("\($0)=") } ? [word] : []
+        }
     }
 
     private static func queues(_ invocation: Invocation) -> [String] {
@@ -86,6 +106,15 @@ package enum Completion {
 
     private static func apiKeys(_ invocation: Invocation) -> [String] {
         (try? Deployment.load(invocation.stateDirectory))?.stack.apiKeyNames ?? []
+    }
+
+    private static func keys(_ invocation: Invocation) -> [String] {
+        let store = CredentialStore(stateDirectory: invocation.stateDirectory)
+        return (try? store.users().map(\.name)) ?? []
+    }
+
+    private static func users(_ invocation: Invocation) -> [String] {
+        (try? invocation.userPool().store.sorted().map(\.username)) ?? []
     }
 
     private static func functions(_ invocation: Invocation) -> [String] {

@@ -11,7 +11,7 @@ extension Command {
         path: ["metrics"], abstract: "Shows what functions, queues and routes did, over time.",
         arguments: [
             Argument(
-                name: "NAME", help: "A function, a queue or the API (default: all).",
+                name: "RESOURCE", help: "A function, a queue or the API (default: all).",
                 isOptional: true,
                 isRepeated: true)
         ],
