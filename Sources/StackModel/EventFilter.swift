@@ -7,7 +7,8 @@ package struct EventFilterError: Error, Equatable, Sendable {
 }
 
 /// Patterns that a queue's messages must match to reach a function (Lambda guide,
-/// *invocation-eventfiltering*): within a pattern everything must match, of several one.
+/// *invocation-eventfiltering*): within a pattern everything must match, of several one. Lists, and
+/// lists of objects, match as in aws/event-ruler, by its README.
 package struct EventFilter: Equatable, Sendable {
     private static let patternLimit = 5
 
@@ -23,16 +24,8 @@ package struct EventFilter: Equatable, Sendable {
 
     /// - Parameter record: an SQS record as a function gets it.
     package func matches(_ record: JSONValue) -> Bool {
-        patterns.contains { pattern in
-            guard let wanted = pattern["body"], wanted.objectValue != nil else {
-                return Self.matches(pattern, record)
-            }
-            guard var object = record.objectValue, let body = record["body"]?.stringValue,
-                let parsed = try? JSONValue.parse(body)
-            else { return false }
-            object["body"] = parsed
-            return Self.matches(pattern, .object(object))
-        }
+        lazy var body = record["body"]?.stringValue.flatMap { try? JSONValue.parse($0) }
+        return patterns.contains { Self.match($0, record, body: { body }) != .none }
     }
 
     private static func check(_ pattern: JSONValue, _ place: String) throws(EventFilterError) {
@@ -91,23 +84,76 @@ package struct EventFilter: Equatable, Sendable {
         return pairs
     }
 
-    private static func matches(_ pattern: JSONValue, _ value: JSONValue?) -> Bool {
-        (pattern.objectValue?.members ?? []).allSatisfy { key, wanted in
-            if key == "$or" {
-                return (wanted.arrayValue ?? []).contains { matches($0, value) }
+    /// How a pattern is met: presence counts for more, since what is there in one element of a list
+    /// makes that one the element in which the rest must be there, or absent.
+    private enum Match: Comparable {
+        case none
+        /// Only by what is not there.
+        case absence
+        case presence
+    }
+
+    /// - Parameter body: what the record's body says, if it is JSON; a pattern below `body` wants
+    ///   that.
+    private static func match(
+        _ pattern: JSONValue, _ record: JSONValue, body: () -> JSONValue?
+    ) -> Match {
+        all(of: pattern) { key, wanted in
+            if key == "$or" { return best(of: wanted) { match($0, record, body: body) } }
+            guard key == "body", wanted.objectValue != nil else {
+                return match(wanted, at: record[key])
             }
-            let found = value?[key]
-            guard let rules = wanted.arrayValue else { return matches(wanted, found) }
-            return rules.contains { matches(rule: $0, found) }
+            return body().map { match(wanted, $0) } ?? .none
         }
     }
 
-    /// Of a list in the message one element must match.
-    private static func matches(rule: JSONValue, _ found: JSONValue?) -> Bool {
-        if let exists = rule["exists"]?.boolValue { return (found != nil) == exists }
-        guard let found else { return false }
-        if let elements = found.arrayValue { return elements.contains { matches(rule, one: $0) } }
-        return matches(rule, one: found)
+    private static func match(_ pattern: JSONValue, _ value: JSONValue?) -> Match {
+        guard let elements = value?.arrayValue else {
+            return all(of: pattern) { key, wanted in
+                if key == "$or" { return best(of: wanted) { match($0, value) } }
+                return match(wanted, at: value?[key])
+            }
+        }
+        // One element must have it all, wherever it is in lists of lists; or none has any of it.
+        let matches = elements.map { match(pattern, $0) }
+        if matches.contains(.presence) { return .presence }
+        return min(match(pattern, nil), matches.min() ?? .absence)
+    }
+
+    /// - Parameter wanted: a pattern, or a list of rules.
+    private static func match(_ wanted: JSONValue, at found: JSONValue?) -> Match {
+        guard let rules = wanted.arrayValue else { return match(wanted, found) }
+        let values = leaves(of: found)
+        if rules.contains(where: { matches($0, values) }) { return .presence }
+        let isWithout = rules.contains { $0["exists"]?.boolValue == false }
+        return values.isEmpty && isWithout ? .absence : .none
+    }
+
+    private static func all(
+        of pattern: JSONValue, _ match: (_ key: String, _ wanted: JSONValue) -> Match
+    ) -> Match {
+        var best = Match.absence
+        for (key, wanted) in pattern.objectValue?.members ?? [] {
+            let match = match(key, wanted)
+            if match == .none { return .none }
+            best = max(best, match)
+        }
+        return best
+    }
+
+    private static func best(of choices: JSONValue, _ match: (JSONValue) -> Match) -> Match {
+        (choices.arrayValue ?? []).map(match).max() ?? .none
+    }
+
+    /// The values of a field: of a list those in it, also in lists in it; an object is none.
+    private static func leaves(of found: JSONValue?) -> [JSONValue] {
+        guard let found, found.objectValue == nil else { return [] }
+        return found.arrayValue?.flatMap { leaves(of: $0) } ?? [found]
+    }
+
+    private static func matches(_ rule: JSONValue, _ values: [JSONValue]) -> Bool {
+        if let exists = rule["exists"]?.boolValue { return exists && !values.isEmpty }
+        return values.contains { matches(rule, one: $0) }
     }
 
     private static func matches(_ rule: JSONValue, one value: JSONValue) -> Bool {

@@ -42,9 +42,60 @@ import Testing
             (#"{"body":{"a":[1]}}"#, "plain", false),
             (#"[{"body":{"a":[1]}},{"body":{"a":[2]}}]"#, #"{"a":2}"#, true),
             (#"{"messageAttributes":{"kind":{"stringValue":["order"]}}}"#, "x", true),
+            (
+                #"{"$or":[{"body":{"a":[1]}},{"messageAttributes":{"kind":["x"]}}]}"#,
+                #"{"a":1}"#, true
+            ),
         ])
     func rows(pattern: String, body: String, passes: Bool) throws {
         let filter = try EventFilter(json: try JSONValue.parse(pattern))
+        #expect(filter.matches(Self.record(body)) == passes)
+    }
+
+    /// After aws/event-ruler's README, *JSON Array Matching* and *Exists matching*.
+    @Test(
+        "lists, of objects and of lists, and fields that are not there",
+        arguments: [
+            (#"{"l":{"a":["Anna"]}}"#, #"{"l":[{"a":"John"},{"a":"Anna"}]}"#, true),
+            (#"{"l":{"a":["Eve"]}}"#, #"{"l":[{"a":"John"},{"a":"Anna"}]}"#, false),
+            (#"{"l":{"a":["Anna"]}}"#, #"{"l":[[{"a":"John"}],[{"a":"Anna"}]]}"#, true),
+            (#"{"l":{"a":[1],"b":[2]}}"#, #"{"l":[{"a":1,"b":3},{"a":1,"b":2}]}"#, true),
+            // What is wanted must be in one element.
+            (#"{"l":{"a":[1],"b":[2]}}"#, #"{"l":[{"a":1,"b":3},{"a":3,"b":2}]}"#, false),
+            (#"{"l":{"a":[1],"b":[2]}}"#, #"{"l":[[{"a":1},{"b":2}]]}"#, false),
+            (#"{"l":{"m":{"a":[1]},"b":[2]}}"#, #"{"l":[{"m":[{},{"a":1}],"b":2}]}"#, true),
+            (#"{"l":{"a":["x"]}}"#, #"{"l":[{"a":["y",["x"]]}]}"#, true),
+            (#"{"l":{"a":[1]}}"#, #"{"l":[]}"#, false),
+            (#"{"a":["x"]}"#, #"{"a":["y",[["x"]]]}"#, true),
+            (#"{"a":[{"anything-but":["x"]}]}"#, #"{"a":["x",["y"]]}"#, true),
+            (#"{"a":[{"anything-but":["x"]}]}"#, #"{"a":{"b":"y"}}"#, false),
+            (#"{"a":[{"anything-but":["x"]}]}"#, #"{"a":[]}"#, false),
+            // A body that is a list itself.
+            (#"{"a":[2]}"#, #"[{"a":1},{"a":2}]"#, true),
+            (#"{"a":[1],"b":[2]}"#, #"[{"a":1},{"b":2}]"#, false),
+            // Only a value is there or not, not what holds some.
+            (#"{"a":[{"exists":true}]}"#, #"{"a":{"b":1}}"#, false),
+            (#"{"a":[{"exists":false}]}"#, #"{"a":{"b":1}}"#, true),
+            (#"{"a":[{"exists":true}]}"#, #"{"a":[{"b":1}]}"#, false),
+            (#"{"a":[{"exists":true}]}"#, #"{"a":[{"b":1},2]}"#, true),
+            (#"{"a":[{"exists":false}]}"#, #"{"a":[[]]}"#, true),
+            (#"{"a":[{"exists":true}]}"#, #"{"a":null}"#, true),
+            (#"{"a":["x",{"exists":false}]}"#, #"{"b":1}"#, true),
+            (#"{"a":["x",{"exists":false}]}"#, #"{"a":"y"}"#, false),
+            // Where nothing else is wanted no element may have it, else the one that has the rest.
+            (#"{"l":{"a":[{"exists":false}]}}"#, #"{"l":[{"a":1},{"b":2}]}"#, false),
+            (#"{"l":{"a":[{"exists":false}]}}"#, #"{"l":[{"b":1},3]}"#, true),
+            (#"{"l":{"a":[{"exists":false}]}}"#, #"{"l":[]}"#, true),
+            (#"{"l":{"b":[2],"c":[{"exists":false}]}}"#, #"{"l":[{"c":1},{"b":2}]}"#, true),
+            (#"{"l":{"b":[2],"c":[{"exists":false}]}}"#, #"{"l":[{"b":2,"c":1}]}"#, false),
+            (#"{"l":{"b":[2],"c":[{"exists":false}]}}"#, #"{"l":[]}"#, false),
+            (
+                #"{"l":{"$or":[{"a":[{"exists":false}]},{"b":["x"]}]}}"#,
+                #"{"l":[{"b":"x"},{"a":1}]}"#, true
+            ),
+        ])
+    func lists(pattern: String, body: String, passes: Bool) throws {
+        let filter = try EventFilter(json: ["body": try JSONValue.parse(pattern)])
         #expect(filter.matches(Self.record(body)) == passes)
     }
 
