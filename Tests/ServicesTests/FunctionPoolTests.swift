@@ -343,6 +343,31 @@ import Testing
         #expect((others + last).allSatisfy { $0.withLock { $0 == nil } })
     }
 
+    @Test(
+        "a runtime that answers and never asks again gives up its place",
+        arguments: [
+            ("", ["timeout": 1] as JSONObject, "Task timed out after 1.00 seconds"),
+            (
+                "more = bytearray(b'x') * (160 << 20)", ["memorySize": 128] as JSONObject,
+                "OutOfMemory"
+            ),
+        ])
+    func neverAsksAgain(rest: String, function: JSONObject, word: String) throws {
+        let fixture = try Fixture(
+            """
+            import time
+            respond(*take(ask()))
+            \(rest)
+            while True: time.sleep(1)
+            """, function, bearable: 1)
+        let outcomes = (0...2).map { fixture.begin("\($0)") }
+        #expect(try outcomes.map(Fixture.text) == ["0", "1", "2"])
+        let isTold = fixture.lines.wait(upTo: .seconds(30)) { lines in
+            lines.contains { $0.contains(word) } ? true : nil
+        }
+        #expect(isTold == true)
+    }
+
     @Test("memory that a function shares with its children counts once")
     func sharedMemory() throws {
         let fixture = try Fixture(

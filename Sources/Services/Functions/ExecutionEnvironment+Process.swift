@@ -92,22 +92,28 @@ extension ExecutionEnvironment {
         readPresent()
         for index in outputs.indices { close(index) }
         host.loop.unwatch(process.exit.rawValue)
-        for timer in [initTimer, memoryTimer] {
+        for timer in [initTimer, nextTimer, memoryTimer] {
             if let timer { host.loop.cancel(timer) }
         }
         server?.stop()
-        let wasReady = runtime.phase != .started && runtime.phase != .initError
+        let phase = runtime.phase
+        let wasReady = phase != .started && phase != .initError
         runtime.exit()
         waiting = nil
         let failure = failure(status)
         if !wasReady {
-            let phase = running == nil ? "init" : "invoke"
+            let name = running == nil ? "init" : "invoke"
             let status = endReason == .initTimeout ? "timeout" : failure.reportStatus
             log(
                 InvocationReport.initReportLine(
-                    milliseconds: milliseconds(since: initStarted), phase: phase, status: status))
+                    milliseconds: milliseconds(since: initStarted), phase: name, status: status))
         }
-        if running != nil { finish(.failure(failure)) }
+        if running != nil {
+            finish(.failure(failure))
+        } else if phase == .responseSent, endReason == .timeout || endReason == .memory {
+            let requestID = runtime.requestID ?? ""
+            failure.logLine(requestID: requestID, time: host.clock.now()).map(log)
+        }
         self.process = nil
         onEvent(self, .ended(hasFailedInInit: !wasReady))
     }
@@ -140,7 +146,7 @@ extension ExecutionEnvironment {
             guard let self else { return }
             memoryTimer = nil
             measureMemory()
-            if running != nil || runtime.phase == .started { watchMemory() }
+            if running != nil || runtime.phase != .ready { watchMemory() }
         }
     }
 

@@ -60,6 +60,8 @@ final class ExecutionEnvironment: @unchecked Sendable {
     var initStarted: UInt64 = 0
     private var initMilliseconds: Double?
     var initTimer: EventLoop.TimerID?
+    /// Until when a runtime that has answered must have asked for its next invocation.
+    var nextTimer: EventLoop.TimerID?
     var memoryTimer: EventLoop.TimerID?
     var maxResidentBytes: UInt64 = 0
     var closeLooks = CloseLooks()
@@ -210,6 +212,10 @@ final class ExecutionEnvironment: @unchecked Sendable {
             self.initTimer = nil
             initMilliseconds = milliseconds(since: initStarted)
         }
+        if let nextTimer {
+            host.loop.cancel(nextTimer)
+            self.nextTimer = nil
+        }
         if running != nil { return deliver() }
         // One that is being ended takes no more.
         if endReason == nil { onEvent(self, .ready) }
@@ -225,7 +231,13 @@ final class ExecutionEnvironment: @unchecked Sendable {
         readPresent()
         guard let running else { return }
         self.running = nil
-        if let deadline = running.deadline { host.loop.cancel(deadline) }
+        // As on AWS its timeout goes on until the runtime asks for more: one that never does must
+        // not keep this environment.
+        if runtime.phase == .responseSent {
+            nextTimer = running.deadline
+        } else if let deadline = running.deadline {
+            host.loop.cancel(deadline)
+        }
         measureMemory()
         let requestID = running.pending.request.requestID
         let megabytes = Int64(maxResidentBytes / 1_048_576)
