@@ -18,6 +18,10 @@ import Testing
         case throttled
         /// The server dies first.
         case nothing
+        /// The server ends first, and with it the function.
+        case cutOff
+        /// The server ends before an environment is there.
+        case stopped
     }
 
     struct Run: Sendable {
@@ -32,6 +36,8 @@ import Testing
     struct Functions: EventBackend {
         let stack: Stack
         let runs = ThreadCondition<[Run]>([])
+        /// What the end of the server answers.
+        let left = ThreadCondition<[@Sendable () -> Void]>([])
         let answer: @Sendable (_ run: Run, _ number: Int) -> Answer
 
         func environmentLimit(of function: FunctionDefinition) -> Int { 10 }
@@ -54,21 +60,31 @@ import Testing
                 requestID: requestID, durationMilliseconds: 1, initMilliseconds: nil,
                 memorySize: 128, maxMemoryUsed: 1, failure: nil)
             var payload = Array(#"{"done":true}"#.utf8)
+            var wasCutOff = false
             switch answer(run, number) {
             case .nothing: return
+            case .stopped:
+                return left.withLock { $0.append { completion(.failure(.stopped)) } }
             case .throttled:
                 return completion(.failure(.throttled(functionName: function.functionName)))
             case .success: break
+            case .cutOff:
+                report.failure = .exit(reason: "signal: killed")
+                wasCutOff = true
             case .failure:
                 let body = Array(#"{"errorType":"E","errorMessage":"no"}"#.utf8)
                 report.failure = .reported(type: "E", body: body)
                 payload = body
             }
-            completion(
-                .success(
-                    InvocationResult(
-                        functionName: function.functionName, payload: payload, report: report,
-                        started: Timestamp(milliseconds: 0), log: [], concurrentExecutions: 1)))
+            let result = InvocationResult(
+                functionName: function.functionName, payload: payload, report: report,
+                started: Timestamp(milliseconds: 0), log: [], concurrentExecutions: 1,
+                wasCutOff: wasCutOff)
+            if wasCutOff {
+                left.withLock { $0.append { completion(.success(result)) } }
+            } else {
+                completion(.success(result))
+            }
         }
     }
 
@@ -130,6 +146,7 @@ import Testing
         /// The server ends, and waits for what runs.
         func ends(within limit: Duration) -> Bool {
             invoker.stop()
+            for answer in functions.left.withLock({ $0 }) { answer() }
             return invoker.waitForEvents(upTo: limit)
         }
 
@@ -139,6 +156,9 @@ import Testing
         func hasRun(_ count: Int) -> Bool {
             functions.runs.wait(upTo: .seconds(30)) { $0.count >= count ? true : nil } ?? false
         }
+
+        /// Waits until something waits for the end of the server.
+        func isLeft() -> Bool { eventually { functions.left.withLock { !$0.isEmpty } } }
 
         /// Waits until its events are where they are to be.
         func holds(delayed: UInt64 = 0, inFlight: UInt64 = 0) -> Bool {
@@ -280,6 +300,25 @@ import Testing
         #expect(record["requestContext"]?["condition"] == "Success")
         #expect(record["requestContext"]?["approximateInvokeCount"] == 1)
         #expect(record["responsePayload"] == ["done": true])
+        #expect(fixture.holds())
+    }
+
+    @Test(
+        "what the end of its server cuts off is no failure, and waits for the next one",
+        arguments: [Answer.cutOff, .stopped])
+    func cutOffByEnd(answer: Answer) throws {
+        let fixture = try Fixture(["maximumRetryAttempts": 0]) { run, number in
+            run.function == "F" && number == 1 ? answer : .success
+        }
+        _ = try fixture.accept(#"{"n":1}"#)
+        #expect(fixture.hasRun(1) && fixture.isLeft())
+        #expect(fixture.ends(within: .seconds(30)))
+        #expect(try fixture.counts().visible == 1)
+        try fixture.restart()
+        try #require(fixture.hasRun(3), "\(fixture.base.words.withLock { $0 })")
+        let record = fixture.functions.runs.withLock { $0[2].payload }
+        #expect(record["requestContext"]?["condition"] == "Success")
+        #expect(record["requestContext"]?["approximateInvokeCount"] == 1)
         #expect(fixture.holds())
     }
 

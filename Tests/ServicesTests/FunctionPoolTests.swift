@@ -77,12 +77,7 @@ import Testing
         }
 
         deinit {
-            let isDone = ThreadCondition(false)
-            pool.stop {
-                isDone.withLock { $0 = true }
-                isDone.signal()
-            }
-            _ = isDone.wait(upTo: .seconds(20)) { $0 ? true : nil }
+            stop()
             loop.shutdown()
         }
 
@@ -100,6 +95,17 @@ import Testing
                 outcome.signal()
             }
             return outcome
+        }
+
+        /// Ends the pool; `false` if some of it is still there after a while.
+        @discardableResult
+        func stop() -> Bool {
+            let isDone = ThreadCondition(false)
+            pool.stop {
+                isDone.withLock { $0 = true }
+                isDone.signal()
+            }
+            return isDone.wait(upTo: .seconds(20)) { $0 ? true : nil } ?? false
         }
 
         func invoke(_ payload: String) throws -> InvocationResult {
@@ -366,6 +372,25 @@ import Testing
             lines.contains { $0.contains(word) } ? true : nil
         }
         #expect(isTold == true)
+    }
+
+    @Test("what the end of the pool cuts off says so, and a crash does not")
+    func cutOff() throws {
+        let fixture = try Fixture(
+            """
+            import time
+            id, body = take(ask())
+            if body == b'0': sys.exit(1)
+            open(os.environ['FOLDER'] + '/begun', 'w').close()
+            time.sleep(300)
+            """)
+        #expect(try !fixture.invoke("0").wasCutOff)
+        let outcome = fixture.begin("1")
+        let hasBegun = eventually { FileSystem.exists(fixture.folder.path + "/begun") }
+        try #require(hasBegun)
+        #expect(fixture.stop())
+        let result = try Fixture.result(outcome)
+        #expect(result.wasCutOff && result.failure == .exit(reason: "signal: killed"))
     }
 
     @Test("memory that a function shares with its children counts once")

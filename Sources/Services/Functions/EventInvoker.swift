@@ -176,6 +176,8 @@ package final class EventInvoker: Sendable {
         switch outcome {
         case .success(let result) where result.failure == nil:
             end(event, function, .success, result)
+        case .success(let result) where result.wasCutOff && isStopped:
+            postpone(event, function, bySeconds: 0)
         case .success(let result):
             var event = event
             event.failures += 1
@@ -185,7 +187,7 @@ package final class EventInvoker: Sendable {
             retry(event, function)
         case .failure where function.reservedConcurrency == 0:
             end(event, function, .retriesExhausted, nil)
-        case .failure(.stopped) where isStopped: release(function)
+        case .failure(.stopped) where isStopped: postpone(event, function, bySeconds: 0)
         case .failure:
             let doublings = min(event.receiveCount - 1, 10)
             postpone(
@@ -207,7 +209,7 @@ package final class EventInvoker: Sendable {
         release(function)
     }
 
-    /// It has not run; its time goes on.
+    /// It has not run, or not to its end; its time goes on.
     private func postpone(
         _ event: Event, _ function: FunctionDefinition, bySeconds seconds: Int64
     ) {

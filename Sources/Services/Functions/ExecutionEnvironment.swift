@@ -261,7 +261,8 @@ final class ExecutionEnvironment: @unchecked Sendable {
         let result = InvocationResult(
             functionName: function.definition.functionName, payload: payload, report: report,
             started: running.started, log: captured.drain(),
-            concurrentExecutions: running.concurrentExecutions)
+            concurrentExecutions: running.concurrentExecutions,
+            wasCutOff: endReason == .stopped && runtime.phase == .exited)
         capturedBytes = 0
         running.pending.completion(.success(result))
         onEvent(self, .finished)

@@ -37,6 +37,8 @@ package struct InvocationResult: Sendable {
     package var log: [FunctionLogLine]
     /// Invocations of the function that ran when this one began, itself included.
     package var concurrentExecutions: Int
+    /// Whether it was ended with the stack, and not by itself, before it had answered.
+    package var wasCutOff = false
 
     package var failure: InvocationFailure? { report.failure }
 }

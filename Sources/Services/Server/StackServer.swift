@@ -209,9 +209,10 @@ package final class StackServer: Sendable {
         PatientWait.until(start + options.finishLimit.nanoseconds, unless: isHurried) { step in
             retiring.wait(upTo: step) { $0 == 0 ? true : nil } ?? false
         }
-        if !isHurried() { events.waitForEvents(upTo: Self.farewell) }
         control.hurry()
         _ = retiring.wait(upTo: Self.farewell) { $0 == 0 ? true : nil }
+        // Nothing runs any more: what was cut off is given back, also where nobody wants to wait.
+        events.waitForEvents(upTo: Self.farewell)
         Self.wait(for: endpointServer, Self.farewell, isHurried)
         // A disk that is full must not keep a server from ending.
         try? gatewayHost?.usage.save()
