@@ -34,7 +34,7 @@ import Testing
 
     /// Functions that answer at once, as the test says, and remember.
     struct Functions: EventBackend {
-        let stack: Stack
+        var stack: Stack
         let runs = ThreadCondition<[Run]>([])
         /// What the end of the server answers.
         let left = ThreadCondition<[@Sendable () -> Void]>([])
@@ -92,41 +92,55 @@ import Testing
     final class Fixture {
         let base: HostFixture
         let functions: Functions
+        private var deployed: Functions
         private var invoker: EventInvoker
         private let events: QueueDirectory
 
+        /// - Parameter next: what of the function is deployed while the first look for its events
+        ///   goes on.
         init(
-            _ more: JSONObject = [:],
+            _ more: JSONObject = [:], deploying next: JSONObject = [:],
             _ answer: @escaping @Sendable (_ run: Run, _ number: Int) -> Answer
         ) throws {
             base = try HostFixture("events")
+            try base.queues.create("Failures", QueueSettings())
+            functions = Functions(stack: Self.stack(more), answer: answer)
+            deployed = functions
+            deployed.stack = Self.stack(JSONObject(more.members + next.members))
+            var environment = QueueEnvironment()
+            environment.clock = base.clock.clock
+            events = QueueDirectory(
+                stateDirectory: base.folder.path + "/events", environment: environment)
+            let isFirst = ThreadCondition(true)
+            invoker = try Self.invoker(base) { [functions, deployed] in
+                isFirst.withLock { isFirst in
+                    defer { isFirst = false }
+                    return isFirst ? functions : deployed
+                }
+            }
+        }
+
+        private static func stack(_ more: JSONObject) -> Stack {
             var function: JSONObject = [
                 "runtime": "python3", "handler": "h.f", "code": "c", "timeout": 3,
                 "onFailure": "Failures", "onSuccess": "Next",
             ]
             for (name, value) in more.members { function[name] = value }
-            try base.queues.create("Failures", QueueSettings())
-            functions = Functions(
-                stack: Stack(
-                    json: [
-                        "lambdas": [
-                            "F": .object(function),
-                            "Next": ["runtime": "python3", "handler": "h.f", "code": "c"],
-                        ], "queues": ["Failures": [:]],
-                    ]), answer: answer)
-            var environment = QueueEnvironment()
-            environment.clock = base.clock.clock
-            events = QueueDirectory(
-                stateDirectory: base.folder.path + "/events", environment: environment)
-            invoker = try Self.invoker(base, functions)
+            return Stack(
+                json: [
+                    "lambdas": [
+                        "F": .object(function),
+                        "Next": ["runtime": "python3", "handler": "h.f", "code": "c"],
+                    ], "queues": ["Failures": [:]],
+                ])
         }
 
         private static func invoker(
-            _ base: HostFixture, _ functions: Functions
+            _ base: HostFixture, _ backend: @escaping @Sendable () -> Functions
         ) throws -> EventInvoker {
             try EventInvoker(
-                stateDirectory: base.folder.path, on: base.host, wait: .milliseconds(20)
-            ) { functions }
+                stateDirectory: base.folder.path, on: base.host, wait: .milliseconds(20),
+                backend: backend)
         }
 
         deinit { invoker.stop() }
@@ -139,7 +153,7 @@ import Testing
         /// The server ends, and another goes on with what it left.
         func restart() throws {
             invoker.stop()
-            invoker = try Self.invoker(base, functions)
+            invoker = try Self.invoker(base) { [deployed] in deployed }
             invoker.start()
         }
 
@@ -320,6 +334,15 @@ import Testing
         #expect(record["requestContext"]?["condition"] == "Success")
         #expect(record["requestContext"]?["approximateInvokeCount"] == 1)
         #expect(fixture.holds())
+    }
+
+    @Test("an event that came before a longer timeout was seen is hidden for that one")
+    func longerTimeout() throws {
+        let fixture = try Fixture(deploying: ["timeout": 60]) { _, _ in .nothing }
+        let start = fixture.base.clock.clock.now()
+        _ = try fixture.accept(#"{"n":1}"#)
+        #expect(fixture.hasRun(1) && fixture.comesBack(afterSeconds: 90))
+        #expect(fixture.functions.runs.withLock { $0.first?.notAfter } == start + .seconds(30))
     }
 
     @Test("a record that its destination does not take is told in plain words")

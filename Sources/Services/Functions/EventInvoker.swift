@@ -143,9 +143,30 @@ package final class EventInvoker: Sendable {
         // Another deployment may have taken over while nothing came.
         let target = target(name) ?? (backend, function)
         for delivery in deliveries {
-            run(Event(delivery), target.function, target.backend)
+            var event = Event(delivery)
+            if target.function.timeoutSeconds > function.timeoutSeconds {
+                guard hide(&event, target.function) else { continue }
+            }
+            run(event, target.function, target.backend)
         }
         return true
+    }
+
+    /// Hides an event for as long as the function may take by now.
+    /// - Returns: whether that was written; it must not run otherwise, since it comes again.
+    private func hide(_ event: inout Event, _ function: FunctionDefinition) -> Bool {
+        let seconds = function.timeoutSeconds + Self.hiddenSeconds
+        let end = host.clock.now() + .seconds(seconds)
+        do {
+            try events.queue(function.functionName)
+                .changeVisibility(of: event.handle, toSeconds: seconds)
+            event.hiddenUntil = end
+            return true
+        } catch {
+            host.warn("An event of \(function.key) is tried again later: \(error)")
+            release(function)
+            return false
+        }
     }
 
     private func run(
