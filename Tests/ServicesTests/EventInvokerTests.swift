@@ -22,6 +22,7 @@ import Testing
         case cutOff
         /// The server ends before an environment is there.
         case stopped
+        case tooLarge
     }
 
     struct Run: Sendable {
@@ -65,6 +66,8 @@ import Testing
             case .nothing: return
             case .stopped:
                 return left.withLock { $0.append { completion(.failure(.stopped)) } }
+            case .tooLarge:
+                return completion(.failure(.payloadTooLarge(bytes: payload.count)))
             case .throttled:
                 return completion(.failure(.throttled(functionName: function.functionName)))
             case .success: break
@@ -343,6 +346,30 @@ import Testing
         _ = try fixture.accept(#"{"n":1}"#)
         #expect(fixture.hasRun(1) && fixture.comesBack(afterSeconds: 90))
         #expect(fixture.functions.runs.withLock { $0.first?.notAfter } == start + .seconds(30))
+    }
+
+    @Test("an event that its function cannot take ends at once")
+    func tooLarge() throws {
+        let fixture = try Fixture { run, _ in run.function == "F" ? .tooLarge : .success }
+        _ = try fixture.accept(#"{"n":1}"#)
+        let record = try fixture.failure()
+        #expect(record["requestContext"]?["condition"] == "RetriesExhausted")
+        #expect(record["requestContext"]?["approximateInvokeCount"] == 0)
+        #expect(fixture.holds())
+    }
+
+    @Test("a function is not told more than an event may hold")
+    func longRecordForFunction() throws {
+        let fixture = try Fixture { _, _ in .success }
+        let text = String(repeating: "x", count: EventInvoker.payloadBytes - 2)
+        let id = try fixture.accept("\"\(text)\"")
+        #expect(fixture.hasRun(1) && fixture.holds())
+        let words = fixture.base.words.withLock { $0 }
+        let start =
+            "Next, the onSuccess destination of F, was not told what became of event \(id): "
+        let end = " byte payload is too large for the Event invocation type (limit 1048576 bytes)"
+        #expect(words.count == 1 && words[0].hasPrefix(start) && words[0].hasSuffix(end))
+        #expect(fixture.functions.runs.withLock { $0.map(\.function) } == ["F"])
     }
 
     @Test("a record that its destination does not take is told in plain words")

@@ -18,6 +18,8 @@ struct LambdaError: Error, Equatable {
         self.body = body
     }
 
+    var message: String? { (body["Message"] ?? body["message"])?.stringValue }
+
     func response(_ requestID: String) -> HTTPResponse {
         var headers: HTTPHeaders = ["x-amzn-RequestId": requestID, "x-amzn-ErrorType": exception]
         headers["Retry-After"] = retryAfterSeconds.map(String.init)

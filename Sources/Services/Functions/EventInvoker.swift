@@ -206,7 +206,7 @@ package final class EventInvoker: Sendable {
                 return end(event, function, .retriesExhausted, result)
             }
             retry(event, function)
-        case .failure where function.reservedConcurrency == 0:
+        case .failure where function.reservedConcurrency == 0, .failure(.payloadTooLarge):
             end(event, function, .retriesExhausted, nil)
         case .failure(.stopped) where isStopped: postpone(event, function, bySeconds: 0)
         case .failure:
@@ -261,7 +261,8 @@ package final class EventInvoker: Sendable {
         } catch {
             record("DestinationDeliveryFailures", name)
             let role = condition == .success ? "onSuccess" : "onFailure"
-            let cause = (error as? SQSError)?.message ?? "\(error)"
+            let cause =
+                (error as? SQSError)?.message ?? (error as? LambdaError)?.message ?? "\(error)"
             host.warn(
                 "\(target ?? ""), the \(role) destination of \(function.key), was not told what "
                     + "became of event \(event.id): \(cause)")
@@ -280,6 +281,9 @@ package final class EventInvoker: Sendable {
     ) throws {
         let record = Array(outcome.json(at: host.clock.now()).serialized().utf8)
         if let function = backend().stack.function(target) {
+            guard record.count <= Self.payloadBytes else {
+                throw LambdaError.eventTooLarge(bytes: record.count, limit: Self.payloadBytes)
+            }
             _ = try accept(record, for: function)
             return
         }
