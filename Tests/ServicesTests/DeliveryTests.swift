@@ -93,6 +93,40 @@ import Testing
         #expect(counts.visible == 0 && counts.inFlight == 0)
     }
 
+    @Test(
+        "what is done is deleted as soon as that can be written; if it comes again that is told",
+        arguments: [false, true])
+    func cannotDelete(isLate: Bool) throws {
+        let fixture = try HostFixture("delivery")
+        try fixture.queues.create("Q", QueueSettings())
+        let queue = try fixture.queues.queue("Q")
+        let runtime = try Self.runtime(fixture)
+        defer { runtime.stop() }
+        runtime.startDelivery()
+        _ = try queue.send([SendEntry(escapedBody: Array("a".utf8), size: 1)])
+        let hasBegun = eventually { FileSystem.exists(fixture.folder.path + "/begun") }
+        try #require(hasBegun)
+        let lock = try FileDescriptor(
+            updating: fixture.folder.path + "/queues/Q/lock", creating: false)
+        let isLocked = try lock.lock(milliseconds: 10_000)
+        try #require(isLocked)
+        if isLate { fixture.clock.step(.seconds(30)) }
+        try FileSystem.replace(fixture.folder.path + "/go", with: [])
+        // Longer than a journal waits for its lock.
+        let word = fixture.words.wait(upTo: .seconds(isLate ? 60 : 8)) { words in
+            words.first { $0.hasPrefix("A message of Q that F has done may come again: ") }
+        }
+        lock.unlock()
+        #expect((word != nil) == isLate)
+        if !isLate {
+            let isDeleted = eventually {
+                guard let counts = try? queue.statistics().counts else { return false }
+                return counts.visible == 0 && counts.inFlight == 0
+            }
+            #expect(isDeleted)
+        }
+    }
+
     @Test("a batch that waited for a cold start when all ended is visible at once")
     func givenUp() throws {
         let fixture = try HostFixture("delivery")

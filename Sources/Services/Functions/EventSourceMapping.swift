@@ -1,5 +1,6 @@
 import FunctionModel
 import JSON
+import Journal
 import Posix
 import QueueModel
 import StackModel
@@ -41,6 +42,15 @@ package final class EventSourceMapping: Sendable {
         }
     }
 
+    /// What became of a batch's messages.
+    private struct Outcome {
+        /// Those that are done and deleted.
+        var succeeded = 0
+        var failed: Int
+        /// Why the batch came back whole.
+        var reason: String?
+    }
+
     private struct State {
         var tally = Tally()
         var isStopping = false
@@ -51,6 +61,8 @@ package final class EventSourceMapping: Sendable {
     /// A receive waits this long; a message wakes it, and so does `interruption`.
     private static let receiveWait = Duration.seconds(20)
     private static let throttlePause = Duration.milliseconds(200)
+    /// After so long it is tried again to delete what is done.
+    private static let deletePause = Duration.seconds(1)
 
     package let trigger: Trigger
     package let function: FunctionDefinition
@@ -185,7 +197,7 @@ package final class EventSourceMapping: Sendable {
         guard let filter else { return messages }
         let dropped = messages.filter { !filter.matches($0.record) }
         guard !dropped.isEmpty else { return messages }
-        try delete(dropped.map(\.delivery.received.handle))
+        if let error = delete(dropped.map(\.delivery.received.handle)).error { throw error }
         state.withLock { $0.tally.filtered += dropped.count }
         return messages.filter { filter.matches($0.record) }
     }
@@ -286,20 +298,34 @@ package final class EventSourceMapping: Sendable {
             }
         }
         let done = messages.filter { message in !failed.contains { $0.id == message.id } }
-        var isDone = failed.isEmpty
-        do {
-            try delete(done.map(\.handle))
-        } catch {
-            isDone = false
+        finish(batch, deleting: done.map(\.handle), Outcome(failed: failed.count, reason: reason))
+    }
+
+    /// Deletes what is done, and tries that again as long as it is this mapping's alone: nobody
+    /// should do it twice.
+    private func finish(_ batch: Batch, deleting done: [ReceiptHandle], _ outcome: Outcome) {
+        var outcome = outcome
+        let (left, error) = delete(done)
+        outcome.succeeded += done.count - left.count
+        if let error {
+            var isRemoved = false
+            if case JournalError.removed = error { isRemoved = true }
+            if !isRemoved, !isStopping, isHidden(until: batch.hiddenUntil) {
+                runtime.schedule(after: Self.deletePause) { [self, outcome] in
+                    runtime.perform { [self] in finish(batch, deleting: left, outcome) }
+                }
+                return
+            }
             state.withLock { $0.error = error }
+            if !isRemoved { warn(of: left.count, error) }
         }
-        batch.isDone.withLock { [isDone] in $0 = isDone }
-        state.withLock { state in
+        batch.isDone.withLock { [outcome] in $0 = left.isEmpty && outcome.failed == 0 }
+        state.withLock { [outcome] state in
             state.tally.running -= 1
             state.tally.batches += 1
-            state.tally.succeeded += done.count
-            state.tally.failed += failed.count
-            if let reason {
+            state.tally.succeeded += outcome.succeeded
+            state.tally.failed += outcome.failed
+            if let reason = outcome.reason {
                 state.tally.failedBatches += 1
                 state.tally.lastFailure = reason
             }
@@ -307,10 +333,24 @@ package final class EventSourceMapping: Sendable {
         state.signal()
     }
 
-    private func delete(_ handles: [ReceiptHandle]) throws {
+    private func warn(of count: Int, _ error: any Error) {
+        runtime.host.warn(
+            "\(count == 1 ? "A message" : "\(count) messages") of \(queue.name) that "
+                + "\(function.key) has done may come again: \(error)")
+    }
+
+    /// - Returns: those that could not be deleted, and why.
+    private func delete(
+        _ handles: [ReceiptHandle]
+    ) -> (left: [ReceiptHandle], error: (any Error)?) {
         for start in stride(from: 0, to: handles.count, by: QueueLimits.batchEntries) {
             let end = min(start + QueueLimits.batchEntries, handles.count)
-            _ = try queue.delete(Array(handles[start..<end]))
+            do {
+                _ = try queue.delete(Array(handles[start..<end]))
+            } catch {
+                return (Array(handles[start...]), error)
+            }
         }
+        return ([], nil)
     }
 }
