@@ -137,12 +137,18 @@ extension PolicyStatement {
         if let resources {
             let speaksOfResource =
                 resources.patterns.contains { pattern in
-                    PolicyPattern(pattern) { request.values($0)?.first }?
-                        .matches(request.resource) ?? false
+                    self.pattern(pattern, request.values)?.matches(request.resource) ?? false
                 } != resources.isNegated
             guard speaksOfResource else { return false }
         }
-        return conditions.allSatisfy { $0.holds(request.values) }
+        return conditions.allSatisfy { condition in
+            condition.holds(request.values) { pattern($0, request.values) }
+        }
+    }
+
+    /// - Returns: `nil` if the request lacks a value that stands in it.
+    private func pattern(_ text: String, _ values: (String) -> [String]?) -> PolicyPattern? {
+        hasVariables ? PolicyPattern(text) { values($0)?.first } : PolicyPattern(text)
     }
 
     /// `*`, the principal itself, the role of its session, its account, or the account's root.

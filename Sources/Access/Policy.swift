@@ -21,6 +21,8 @@ package struct PolicyStatement: Equatable, Sendable {
     /// Resource policies alone have principals.
     let principals: Selection?
     let conditions: [PolicyCondition]
+    /// Whether `${…}` stands for a value of the request; else it is text as any other.
+    fileprivate(set) var hasVariables = true
     /// As it was written, for who asks which statement decided.
     package let json: JSONValue
 
@@ -112,12 +114,17 @@ package struct PolicyError: Error, Equatable, Sendable {
 package struct Policy: Equatable, Sendable {
     package var statements: [PolicyStatement]
 
-    /// - Parameter json: a policy document, a list of statements, or one.
+    /// - Parameter json: a policy document, a list of statements, or one. A document has variables
+    ///   if it says that it is of the version that has them; without one it is of the older (IAM
+    ///   User Guide, *IAM JSON policy elements: Version*).
     package init(json: JSONValue) throws(PolicyError) {
         let list = json["Statement"] ?? json
+        let hasVariables = json["Statement"] == nil || json["Version"] == Self.versions[0]
         statements = []
         for statement in list.arrayValue ?? [list] {
-            statements.append(try PolicyStatement(json: statement))
+            var statement = try PolicyStatement(json: statement)
+            statement.hasVariables = hasVariables
+            statements.append(statement)
         }
     }
 

@@ -103,8 +103,12 @@ struct PolicyCondition: Equatable, Sendable {
         }
     }
 
-    /// - Parameter request: every value of a key, whatever its case; `nil` if it has none.
-    func holds(_ request: (String) -> [String]?) -> Bool {
+    /// - Parameters:
+    ///   - request: every value of a key, whatever its case; `nil` if it has none.
+    ///   - pattern: what a text of the policy means for this request; `nil` if nothing matches.
+    func holds(
+        _ request: (String) -> [String]?, _ pattern: (String) -> PolicyPattern?
+    ) -> Bool {
         let found = request(key)
         if comparison == .null { return (found == nil) == (values.first == "true") }
         guard let found, !found.isEmpty else {
@@ -113,8 +117,7 @@ struct PolicyCondition: Equatable, Sendable {
         }
         func passes(_ value: String) -> Bool {
             let matches = values.contains { wanted in
-                PolicyPattern(wanted) { request($0)?.first }
-                    .map { comparison.holds(value, $0) } ?? false
+                pattern(wanted).map { comparison.holds(value, $0) } ?? false
             }
             return matches != isNegated
         }

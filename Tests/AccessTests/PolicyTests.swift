@@ -317,4 +317,31 @@ import Testing
         let policy = try Policy(written: try LocatedJSON.parse(Array(text.utf8)))
         #expect(policy.statements.count == 1)
     }
+
+    @Test(
+        "variables are texts in a document that does not say that it has them",
+        arguments: [
+            (#""Version": "2012-10-17", "#, true), (#""Version": "2008-10-17", "#, false),
+            ("", false),
+        ])
+    func literalVariables(version: String, hasVariables: Bool) throws {
+        for statement in [
+            #"{"Effect":"Allow","Action":"*","Resource":"arn:*:${aws:PrincipalAccount}:O*"}"#,
+            Self.allow(#", "Condition": {"StringEquals": {"k": "${aws:PrincipalAccount}"}}"#),
+        ] {
+            func isAllowed(_ text: String, _ resource: String, _ value: String) throws -> Bool {
+                let request = AccessRequest(
+                    principal: Self.role, action: "sqs:SendMessage", resource: resource,
+                    context: ["k": [value]])
+                return AccessDecision(request, identity: try Self.policy(text)).isAllowed
+            }
+            let document = #"{\#(version)"Statement": [\#(statement)]}"#
+            #expect(try isAllowed(document, Self.queue, "123456789012") == hasVariables)
+            let literal = "${aws:PrincipalAccount}"
+            let named = Self.queue.replacing("123456789012", with: literal)
+            #expect(try isAllowed(document, named, literal) == !hasVariables)
+            // A short form has no place for a version.
+            #expect(try isAllowed(statement, Self.queue, "123456789012"))
+        }
+    }
 }
