@@ -21,19 +21,48 @@ package struct AccessRequest: Sendable {
         self.context = context
     }
 
+    /// Every value of a key; `nil` if the request has none. What follows from who asks for what is
+    /// there for each request (IAM User Guide, *AWS global condition context keys* and *Principal
+    /// key values*).
     func values(_ key: String) -> [String]? {
         let key = key.lowercased()
-        let given = { context.first { $0.key.lowercased() == key }?.value }
-        guard principal != Self.anonymous else { return given() }
+        let given = context.first { $0.key.lowercased() == key }?.value
+        switch key {
+        case "aws:requestedregion": return given ?? Self.part(3, of: resource)
+        case "aws:resourceaccount": return given ?? Self.part(4, of: resource)
+        // Nobody here calls for somebody else.
+        case "aws:viaawsservice": return given ?? ["false"]
+        default: break
+        }
+        guard principal != Self.anonymous else {
+            switch key {
+            case "aws:principalaccount", "aws:userid": return [principal]
+            case "aws:principaltype": return ["Anonymous"]
+            default: return given
+            }
+        }
         switch key {
         case "aws:principalarn": return [roleARN ?? principal]
         case "aws:principalaccount" where !account.isEmpty: return [account]
+        case "aws:principaltype" where roleARN != nil: return ["AssumedRole"]
+        case "aws:principaltype" where isUser: return ["User"]
+        case "aws:principalisawsservice": return [principal.hasPrefix("arn:") ? "false" : "true"]
         case "aws:username":
-            // Only IAM users have one.
-            guard principal.contains(":user/") else { return nil }
+            guard isUser else { return nil }
             return [String(principal.split(separator: "/").last ?? "")]
-        default: return given()
+        default: return given
         }
+    }
+
+    private var isUser: Bool { principal.contains(":user/") }
+
+    /// A part of an ARN that says one thing.
+    private static func part(_ index: Int, of arn: String) -> [String]? {
+        let parts = arn.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count > 5, !parts[index].isEmpty, !parts[index].contains("*") else {
+            return nil
+        }
+        return [String(parts[index])]
     }
 
     /// The account that the principal belongs to; empty if it belongs to none.

@@ -43,4 +43,33 @@ import Testing
         #expect(try !decision("Deny", isNoUser, by: Self.role).isAllowed)
         #expect(try decision("Deny", isNoUser, by: Self.user).isAllowed)
     }
+
+    @Test(
+        "what every request has, negated operators find, too",
+        arguments: [
+            ("aws:RequestedRegion", "us-east-1", user),
+            ("aws:ResourceAccount", "123456789012", user),
+            ("aws:ViaAWSService", "false", role), ("aws:PrincipalIsAWSService", "false", role),
+            ("aws:PrincipalType", "AssumedRole", role), ("aws:PrincipalType", "User", user),
+            ("aws:PrincipalType", "Anonymous", AccessRequest.anonymous),
+            ("aws:PrincipalAccount", "anonymous", AccessRequest.anonymous),
+            ("aws:userid", "anonymous", AccessRequest.anonymous),
+        ])
+    func alwaysThere(key: String, value: String, principal: String) throws {
+        for value in [value, "another"] {
+            let others: JSONValue = ["StringNotEquals": [key: .string(value)]]
+            #expect(try decision("Deny", others, by: principal).isAllowed == (value != "another"))
+        }
+        let isThere: JSONValue = ["Null": [key: "false"]]
+        #expect(try decision("Allow", isThere, by: principal).isAllowed)
+    }
+
+    @Test("what is no service is none, and nobody is not even that")
+    func services() throws {
+        let isService: JSONValue = ["Bool": ["aws:PrincipalIsAWSService": "true"]]
+        #expect(try decision("Allow", isService, by: "sns.amazonaws.com").isAllowed)
+        #expect(try !decision("Allow", isService, by: Self.user).isAllowed)
+        let isMissing: JSONValue = ["Null": ["aws:PrincipalIsAWSService": "true"]]
+        #expect(try decision("Allow", isMissing, by: AccessRequest.anonymous).isAllowed)
+    }
 }

@@ -104,6 +104,27 @@ import Testing
         }
     }
 
+    @Test("the usual lock to a region lets its own region in; who calls has a number")
+    func regionLock() throws {
+        let fixture = try Fixture(.enforce)
+        let own = fixture.request(try fixture.key("Probe"))
+        let id = try fixture.authorizer.caller(of: own, service: "sqs").userID
+        for (key, value, isAllowed) in [
+            ("aws:RequestedRegion", "us-east-1", true),
+            ("aws:RequestedRegion", "eu-west-1", false),
+            ("aws:ResourceAccount", "123456789012", true),
+            ("aws:userid", id, true), ("aws:userid", "AROA:Other", false),
+        ] {
+            let lock = try Policy(
+                json: [
+                    "Effect": "Deny", "Principal": "*", "NotAction": "iam:*", "Resource": "*",
+                    "Condition": ["StringNotEquals": [key: .string(value)]],
+                ])
+            let judgement = try fixture.judge(own, "sqs:SendMessage", policy: lock)
+            #expect(judgement.isRefused != isAllowed, "\(key)")
+        }
+    }
+
     @Test("nobody may what a resource's policy does not allow everybody")
     func anonymous() throws {
         let fixture = try Fixture(.enforce)

@@ -81,27 +81,36 @@ package struct Authorizer: Sendable {
     /// Whether policies say who may do what.
     package var asksPolicies: Bool { mode != .off }
 
+    /// The condition keys that every call has, besides those that follow from who asks for what.
+    ///
+    /// - Parameters:
+    ///   - userID: as STS's UserId names the caller.
+    ///   - region: of the stack that is called.
+    package static func context(
+        of userID: String, from address: String, to region: String, at now: Timestamp
+    ) -> [String: [String]] {
+        [
+            "aws:sourceip": [address], "aws:securetransport": ["false"],
+            "aws:currenttime": [now.iso8601], "aws:epochtime": [String(now.milliseconds / 1000)],
+            "aws:requestedregion": [region], "aws:userid": [userID],
+        ]
+    }
+
     /// Whether a caller may do something, by its own policy and the resource's, as AWS evaluates
     /// them within one account. What is not allowed is told to the observer.
     ///
     /// - Parameters:
     ///   - action: `sqs:SendMessage`.
     ///   - resource: its ARN.
-    ///   - context: condition keys of this call, beyond those that every call has.
     ///   - isFinal: whether this is the last word; else the observer is not told.
     package func judge(
         _ caller: Caller, action: String, resource: String, resourcePolicy: Policy? = nil,
-        context: [String: [String]] = [:], isFinal: Bool = true
+        isFinal: Bool = true
     ) -> Judgement {
-        var context = context
-        context["aws:SourceIp"] = [caller.sourceAddress]
-        context["aws:SecureTransport"] = ["false"]
-        let now = clock.now()
-        context["aws:CurrentTime"] = context["aws:CurrentTime"] ?? [now.iso8601]
-        context["aws:EpochTime"] =
-            context["aws:EpochTime"] ?? [String(now.milliseconds / 1000)]
         let asked = AccessRequest(
-            principal: caller.arn, action: action, resource: resource, context: context)
+            principal: caller.arn, action: action, resource: resource,
+            context: Self.context(
+                of: caller.userID, from: caller.sourceAddress, to: region, at: clock.now()))
         var judgement = Judgement(
             request: asked, decision: nil, failure: caller.failure, isEnforced: mode == .enforce)
         guard mode != .off else { return judgement }
