@@ -20,15 +20,20 @@ extension Command {
         ],
         run: { invocation in
             let deployment = try invocation.deployment()
+            let stack = deployment.stack
             let principal = try deployment.principal(named: invocation.arguments[0])
             let action = try action(invocation.arguments[1])
+            let resource = try invocation.arn(of: invocation.arguments[2], action, stack)
+            // What is known of every call to a `serve`, unless the user says otherwise.
+            var context = Authorizer.context(
+                of: principal.userID, from: "127.0.0.1", to: stack.region, at: StackClock().now())
+            if resource == "*" { context["aws:resourceaccount"] = [stack.accountID] }
+            context.merge(try keys(invocation.text("context"))) { $1 }
             let request = AccessRequest(
-                principal: principal.arn, action: action,
-                resource: try invocation.arn(of: invocation.arguments[2], action, deployment.stack),
-                context: try context(invocation.text("context")))
+                principal: principal.arn, action: action, resource: resource, context: context)
             let decision = AccessDecision(
                 request, identity: principal.policy,
-                resource: try invocation.policy(ofQueue: request.resource, deployment.stack))
+                resource: try invocation.policy(ofQueue: resource, stack))
             let json: JSONValue = [
                 "principal": .string(request.principal), "action": .string(request.action),
                 "resource": .string(request.resource), "decision": .string(decision.word),
@@ -60,9 +65,7 @@ extension Command {
         return action
     }
 
-    /// What is known of every call to a `serve`, unless the user says otherwise.
-    private static func context(_ text: String?) throws -> [String: [String]] {
-        let plain = ["aws:sourceip": ["127.0.0.1"], "aws:securetransport": ["false"]]
+    private static func keys(_ text: String?) throws -> [String: [String]] {
         var context: [String: [String]] = [:]
         for pair in (text ?? "").split(separator: ",") {
             let parts = pair.split(separator: "=", maxSplits: 1)
@@ -73,7 +76,7 @@ extension Command {
             }
             context[parts[0].lowercased(), default: []].append(String(parts[1]))
         }
-        return context.merging(plain) { given, _ in given }
+        return context
     }
 }
 
