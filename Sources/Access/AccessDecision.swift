@@ -144,6 +144,16 @@ package enum AccessDecision: Equatable, Sendable {
     }
 }
 
+extension Policy {
+    /// Whether such a call may ever be allowed: a condition that an Allow has may hold when it
+    /// comes, and one that a Deny has may not.
+    package func mayAllow(_ request: AccessRequest) -> Bool {
+        let speaking = statements.filter { $0.names(request) }
+        return speaking.contains { $0.effect == .allow }
+            && !speaking.contains { $0.effect == .deny && $0.conditions.isEmpty }
+    }
+}
+
 extension PolicyStatement {
     /// How a statement of a resource's policy speaks of a caller.
     enum Naming {
@@ -158,6 +168,14 @@ extension PolicyStatement {
 
     /// Whether it speaks of this action on this resource, here and now.
     func applies(to request: AccessRequest) -> Bool {
+        names(request)
+            && conditions.allSatisfy { condition in
+                condition.holds(request.values) { pattern($0, request.values) }
+            }
+    }
+
+    /// Whether it speaks of this action on this resource, whatever its conditions.
+    fileprivate func names(_ request: AccessRequest) -> Bool {
         let action = request.action.lowercased()
         let speaksOfAction =
             actions.patterns.contains { PolicyPattern($0.lowercased()).matches(action) }
@@ -170,9 +188,7 @@ extension PolicyStatement {
                 } != resources.isNegated
             guard speaksOfResource else { return false }
         }
-        return conditions.allSatisfy { condition in
-            condition.holds(request.values) { pattern($0, request.values) }
-        }
+        return true
     }
 
     /// - Returns: `nil` if the request lacks a value that stands in it.

@@ -80,8 +80,11 @@ package struct Stack: Equatable, Sendable {
 
     /// Who a function is when it calls: a session of its role.
     package func roleARN(of function: FunctionDefinition) -> String {
-        let name = function.functionName
-        return "arn:aws:sts::\(accountID):assumed-role/\(name)/\(name)"
+        Self.roleARN(function.functionName, account: accountID)
+    }
+
+    static func roleARN(_ function: String, account: String) -> String {
+        "arn:aws:sts::\(account):assumed-role/\(function)/\(function)"
     }
 
     package func queueARN(_ queue: String) -> String {

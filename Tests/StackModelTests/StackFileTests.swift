@@ -214,6 +214,37 @@ import Testing
     }
 
     @Test(
+        "a trigger's permissions may hang on conditions; a Deny without one is the end",
+        arguments: [
+            (
+                #"{"Effect": "Allow", "Action": "sqs:*", "Resource": "*", "Condition": \#(past)}"#,
+                true
+            ),
+            (
+                #"{"Effect": "Allow", "Action": "sqs:*", "Resource": "arn:aws:sqs:${aws:RequestedRegion}:${aws:PrincipalAccount}:Q"}"#,
+                true
+            ),
+            ("\(all), \(all.replacing("Allow", with: "Deny"))", false),
+            (
+                #"\#(all), {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": \#(past)}"#,
+                true
+            ),
+            (
+                #"{"Effect": "Allow", "Action": "sqs:*", "Resource": "arn:aws:sqs:*:*:R", "Condition": \#(past)}"#,
+                false
+            ),
+        ])
+    func conditional(policies: String, isFine: Bool) {
+        let found = check(
+            #"{"lambdas": {"F": {"runtime": "python3", "handler": "h.f", "code": "c", "policies": [\#(policies)], "triggers": [{"queue": "Q"}]}}, "queues": {"Q": {}}}"#
+        )
+        #expect(found.isEmpty == isFine, "\(found)")
+    }
+
+    private static let all = #"{"Effect": "Allow", "Action": "*", "Resource": "*"}"#
+    private static let past = #"{"DateLessThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}"#
+
+    @Test(
         "hostile files are refused where they go wrong",
         arguments: [
             (Array(#"{"lambdas": {"a"#.utf8) + [0xFF], "s:1:16: error: invalid UTF-8"),
