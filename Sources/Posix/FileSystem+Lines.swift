@@ -2,14 +2,22 @@ extension FileSystem {
     /// Gives every line of a file that is not empty to `body`, without its end; also a last one
     /// that has none.
     ///
-    /// - Parameter blockBytes: so much of the file is in memory at once, unless a line is longer.
+    /// - Parameters:
+    ///   - start: what comes before is not read.
+    ///   - givesUnfinished: whether a last line without an end is given, too.
+    ///   - blockBytes: so much of the file is in memory at once, unless a line is longer.
+    /// - Returns: where the last line that was given ends.
+    @discardableResult
     package static func readLines(
-        _ path: String, blockBytes: Int = 1024 * 1024, _ body: (UnsafeRawBufferPointer) -> Void
-    ) throws(SystemError) {
+        _ path: String, from start: UInt64 = 0, givesUnfinished: Bool = true,
+        blockBytes: Int = 1024 * 1024, _ body: (UnsafeRawBufferPointer) -> Void
+    ) throws(SystemError) -> UInt64 {
         do throws(SystemError) {
             let file = try FileDescriptor(reading: path)
-            var bytes = [UInt8](repeating: 0, count: blockBytes)
-            var offset: UInt64 = 0
+            let size = try file.status().size
+            guard size > start else { return start }
+            var bytes = [UInt8](repeating: 0, count: Int(min(UInt64(blockBytes), size - start)))
+            var offset = start
             // Of a line whose end is not read yet; at the beginning of `bytes`.
             var kept = 0
             while true {
@@ -31,9 +39,9 @@ extension FileSystem {
                         from: UnsafeRawBufferPointer(rebasing: buffer[start..<filled]))
                 }
             }
-            if kept > 0 {
-                bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[..<kept])) }
-            }
+            guard kept > 0, givesUnfinished else { return offset - UInt64(kept) }
+            bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[..<kept])) }
+            return offset
         } catch {
             throw error.naming(path)
         }

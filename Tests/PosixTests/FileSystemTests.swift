@@ -29,6 +29,34 @@ import Testing
         #expect(throws: SystemError.self) { try FileSystem.readLines(path + "x") { _ in } }
     }
 
+    @Test("who reads on gets each line once, when it has its end", arguments: [1, 3, 4096])
+    func linesThatGrow(blockBytes: Int) throws {
+        let folder = try TemporaryFolder()
+        let path = "\(folder.path)/lines"
+        var lines: [String] = []
+        var offset: UInt64 = 0
+        func read() throws {
+            offset = try FileSystem.readLines(
+                path, from: offset, givesUnfinished: false, blockBytes: blockBytes
+            ) { lines.append(String(decoding: $0, as: UTF8.self)) }
+        }
+        for (text, expected) in [
+            ("", []), ("a", []), ("ab\ncdefg", ["ab"]), ("ab\ncdefghi\n", ["cdefghi"]),
+            ("ab\ncdefghi\n\nj\nk", ["j"]), ("ab\ncdefghi\n\nj\nk", []),
+            ("ab\ncdefghi\n\nj\nkl\n", ["kl"]),
+        ] {
+            try FileSystem.replace(path, with: Array(text.utf8))
+            lines = []
+            try read()
+            #expect(lines == expected, "\(text)")
+            let whole = text.utf8.lastIndex(of: UInt8(ascii: "\n")).map {
+                text.utf8.distance(from: text.startIndex, to: $0) + 1
+            }
+            #expect(offset == UInt64(whole ?? 0))
+        }
+        #expect(try FileSystem.readLines(path, from: 14, blockBytes: blockBytes) { _ in } == 17)
+    }
+
     @Test("a lock held elsewhere is seen, and its holder named")
     func locks() throws {
         let folder = try TemporaryFolder()

@@ -87,6 +87,33 @@ import Testing
         #expect(try read().isEmpty)
     }
 
+    @Test("the newest line of a log of more than 2 GiB, so much as Linux reads at once, is found")
+    func longLog() throws {
+        let folder = try TemporaryFolder("monitor")
+        let store = LogStore(stateDirectory: folder.path)
+        let now = StackClock().now()
+        let name = LogStreamName("s", time: now)
+        let path = "\(folder.path)/logs/aws/lambda/F/\(name.date)/\(name.file)"
+        try FileSystem.makeDirectory(FileSystem.parent(of: path))
+        do {
+            // Lines of nothing, which take next to no room on the disk.
+            let file = try FileDescriptor(updating: path, creating: true)
+            for offset in stride(from: UInt64(0), through: 2 << 30, by: 512 << 10) {
+                let written = try [0x0A].withBytes { bytes throws(SystemError) in
+                    try file.write(bytes, at: offset)
+                }
+                #expect(written == 1)
+            }
+        }
+        var position = LogStore.Position()
+        for text in ["first", "second"] {
+            var lines = [FunctionLogLine(functionName: "F", stream: "s", time: now, text: text)]
+            try store.append(&lines)
+            let entries = try store.read("F", from: now, after: &position)
+            #expect(entries.map(\.event.message) == [text])
+        }
+    }
+
     @Test("metrics of a minute are kept for fifteen days, as on AWS; the first of a day clears up")
     func retention() throws {
         let folder = try TemporaryFolder("monitor")

@@ -29,10 +29,10 @@ package struct AccessLog: Sendable {
         guard FileSystem.isDirectory(folder) else { return [] }
         var entries: [JSONValue] = []
         for name in try FileSystem.list(folder) where name.prefix(10) >= start.date {
-            for line in try FileSystem.read("\(folder)/\(name)").split(separator: 0x0A) {
+            try FileSystem.readLines("\(folder)/\(name)") { line in
                 guard let json = try? JSONValue.parse(Array(line)),
                     let time = json["time"]?.stringValue, time >= start.iso8601
-                else { continue }
+                else { return }
                 entries.append(json)
             }
         }

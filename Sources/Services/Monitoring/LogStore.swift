@@ -87,7 +87,7 @@ package struct LogStore: Sendable {
 
     /// How far somebody has read, by file.
     package struct Position: Sendable {
-        fileprivate var offsets: [String: Int] = [:]
+        fileprivate var offsets: [String: UInt64] = [:]
         /// Streams that began days before and may go on; `nil` before they were looked for.
         fileprivate var older: [File]?
         package init() {}
@@ -141,18 +141,11 @@ package struct LogStore: Sendable {
         _ file: File, _ start: Timestamp, _ position: inout Position, _ entries: inout [Entry]
     ) throws(SystemError) {
         let known = position.offsets[file.path] ?? 0
-        let descriptor = try FileDescriptor(reading: file.path)
-        let size = Int(try descriptor.status().size)
-        guard size > known else { return }
-        var bytes = [UInt8](repeating: 0, count: size - known)
-        let count = try bytes.withMutableBytes { buffer throws(SystemError) in
-            try descriptor.read(into: buffer, at: UInt64(known))
-        }
         // The last line may still be on its way.
-        guard let end = bytes[..<count].lastIndex(of: 0x0A) else { return }
-        position.offsets[file.path] = known + end + 1
-        for line in bytes[..<end].split(separator: 0x0A) {
-            guard let event = LogEvent(line: line), event.time >= start else { continue }
+        position.offsets[file.path] = try FileSystem.readLines(
+            file.path, from: known, givesUnfinished: false
+        ) { line in
+            guard let event = LogEvent(line: line), event.time >= start else { return }
             entries.append(Entry(functionName: file.function, stream: file.stream, event: event))
         }
     }
