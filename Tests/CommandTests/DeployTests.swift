@@ -198,6 +198,18 @@ import Testing
         #expect(try msorch("invoke", "F").output == "42\n")
         try stack(timeout: 4)
         #expect(try !msorch("deploy").error.contains("installing"), "once per content")
+        // What the file names changes; the file itself does not.
+        try write("f/requirements.txt", "-r base.txt\n")
+        try write("f/base.txt", "\(folder.path)/tiny-1.0-py3-none-any.whl\n")
+        #expect(try msorch("deploy").error.contains("installing"))
+        let newer = wheel.replacing("tiny-1.0", with: "tiny-2.0")
+            .replacing("tiny\\nVersion: 1.0", with: "tiny\\nVersion: 2.0")
+        try write("wheel.py", newer.replacing("42", with: "43"))
+        _ = try BuiltExecutable.run(
+            "/bin/bash", ["-c", "python3 wheel.py"], in: folder.path, inheritingPath: true)
+        try write("f/base.txt", "\(folder.path)/tiny-2.0-py3-none-any.whl\n")
+        #expect(try msorch("deploy").status == 0)
+        #expect(try msorch("invoke", "F").output == "43\n")
     }
 
     @Test("destroy removes state folders, however they are spelled, and nothing else")

@@ -22,6 +22,20 @@ import Testing
 
     private var state: String { folder.path + "/state" }
 
+    @Test(
+        "which requirements name files",
+        arguments: [
+            ("requests==2.31.0\nboto3[crt]>=1 ; python_version < '4'  # or /more\n# -r x\n", false),
+            ("a==1 \\\n  --hash=sha256:0 \\\r\n  --hash=sha256:1\n-i https://h/x\n", false),
+            ("a @ https://h/a.whl\ngit+https://h/b\n--no-binary :all:", false),
+            ("-r base.txt", true), ("a\r\n-cbounds.txt", true), ("  --requirement=b", true),
+            ("--find-links wheels", true), ("-e .", true), ("./a", true), ("a @ file:b", true),
+            ("a-1.0-py3-none-any.whl", true), ("-r \\\n base.txt", true),
+        ])
+    func requirements(text: String, namesFiles: Bool) {
+        #expect(PythonPackages.namesFiles(text) == namesFiles)
+    }
+
     private func write(_ name: String, _ text: String) throws {
         let path = "\(folder.path)/\(name)"
         try FileSystem.makeDirectory(FileSystem.parent(of: path))

@@ -217,7 +217,7 @@ package struct Deployer: ~Copyable {
             return Deployment.Code(interpreter: interpreter)
         }
         let packages = PythonPackages(
-            function: function.key, interpreter: interpreter, file: file)
+            function: function.key, interpreter: interpreter, file: file, codeSHA256: code.sha256)
         let name = try packages.folderName()
         if !FileSystem.isDirectory("\(folder)/\(name)") {
             if try packages.isSatisfied() { return Deployment.Code(interpreter: interpreter) }

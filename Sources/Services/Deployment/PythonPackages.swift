@@ -12,12 +12,35 @@ struct PythonPackages {
     let interpreter: Interpreter
     /// The requirements file.
     let file: String
+    /// The digest of all of the function's code.
+    let codeSHA256: String
 
-    /// The name of the folder for them, by content.
+    /// The name of the folder for them, by content; of all of the code, if the requirements name
+    /// files, which may be of it.
     func folderName() throws -> String {
         let text = try FileSystem.read(file)
-        let content = text + "\n\(interpreter.program) \(interpreter.version)".utf8
+        var content = text + "\n\(interpreter.program) \(interpreter.version)".utf8
+        if Self.namesFiles(String(decoding: text, as: UTF8.self)) {
+            content += "\n\(codeSHA256)".utf8
+        }
         return "packages-\(Digest.sha256Hex(content).prefix(16))"
+    }
+
+    /// Whether a line names another file (pip documentation, *Requirements File Format*).
+    static func namesFiles(_ text: String) -> Bool {
+        let options = [
+            "-r", "--requirement", "-c", "--constraint", "-e", "--editable", "-f", "--find-links",
+        ]
+        let lines = text.replacing(/\\\R/, with: " ").split(whereSeparator: \.isNewline)
+        return lines.contains { line in
+            let words = line.replacing(/(^|\s)#.*/, with: "").split(whereSeparator: \.isWhitespace)
+            guard let first = words.first else { return false }
+            guard !first.hasPrefix("-") else { return options.contains { first.hasPrefix($0) } }
+            return first.contains(/\.(whl|zip|tar|tgz|gz|bz2|xz)$/)
+                || words.contains { word in
+                    word.contains("file:") || word.contains("/") && !word.contains("://")
+                }
+        }
     }
 
     /// Whether the interpreter has everything already, as functions see it: without the user's
