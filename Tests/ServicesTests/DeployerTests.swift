@@ -1,3 +1,4 @@
+import Glibc
 import JSON
 import Posix
 import QueueModel
@@ -102,6 +103,26 @@ import Testing
         let stack = try #require(try Deployment.load(state)?.stack)
         let hash = try #require(stack.functions.first { $0.key == function }?.codeSHA256)
         return "\(state)/functions/\(function)/\(hash)"
+    }
+
+    @Test("code is deployed whole: what lies too deep, or leads back to itself, is refused")
+    func depth() throws {
+        let functions: JSONValue = ["F": ["runtime": "provided.al2023", "code": "code"]]
+        let deepest = "code/" + String(repeating: "d/", count: 32) + "file"
+        try write(deepest, "")
+        try deploy(functions: functions)
+        let code = try codeFolder(of: "F") + deepest.dropFirst("code".count)
+        #expect(FileSystem.exists(code))
+        try write("code/" + String(repeating: "d/", count: 33) + "file", "")
+        func refused() -> String? {
+            let error = #expect(throws: DeploymentError.self) { try deploy(functions: functions) }
+            guard case .codeTooDeep("F", let folder, 32)? = error else { return nil }
+            return folder
+        }
+        #expect(refused()?.hasSuffix("/code" + String(repeating: "/d", count: 33)) == true)
+        try FileSystem.removeTree("\(folder.path)/code/d")
+        try #require(symlink(".", "\(folder.path)/code/a") == 0)
+        #expect(refused() != nil)
     }
 
     @Test("code that holds the state folder is deployed without it")

@@ -110,6 +110,10 @@ extension CommandError {
                 hint: "The issuer offers them at its jwks_uri; keep them in a file.")
         case .codeTooLarge(let function, let limit):
             self.init(.usage, "The code of '\(function)' is larger than \(limit) bytes.")
+        case .codeTooDeep(let function, let folder, let limit):
+            self.init(
+                .usage, "The code of '\(function)' has more than \(limit) folders in each other.",
+                hint: "A link may lead back to where it lies: \(folder)")
         case .codeChanged(let function):
             self.init(
                 .refused, "The code of '\(function)' changed while it was deployed.",

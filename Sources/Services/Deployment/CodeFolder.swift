@@ -38,7 +38,12 @@ struct CodeFolder {
                 let relative = folder + name
                 if FileSystem.isDirectory("\(path)/\(relative)") {
                     if FileSystem.absolute("\(path)/\(relative)") == stateDirectory { continue }
-                    if depth < Self.depthLimit { try visit("\(relative)/", depth + 1) }
+                    guard depth < Self.depthLimit else {
+                        throw DeploymentError.codeTooDeep(
+                            function: function, folder: "\(path)/\(relative)",
+                            limit: Self.depthLimit)
+                    }
+                    try visit("\(relative)/", depth + 1)
                 } else {
                     found.append(relative)
                 }

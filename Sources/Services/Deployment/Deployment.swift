@@ -126,6 +126,8 @@ package enum DeploymentError: Error, Sendable {
     case unreadable(String, String)
     case noCode(function: String, path: String)
     case codeTooLarge(function: String, limit: Int)
+    /// A folder below so many others; or one that leads back to where it lies.
+    case codeTooDeep(function: String, folder: String, limit: Int)
     /// Somebody changed it after the deploy had begun.
     case codeChanged(function: String)
     /// The token issuer's key set cannot be used, and why.
