@@ -155,6 +155,34 @@ import Testing
         #expect(try fixture.pool.store.user("ana") == nil)
     }
 
+    @Test("a blank deletes an attribute, and makes room for another")
+    func blankAttributes() throws {
+        let fixture = try Fixture()
+        try fixture.add("ana")
+        func set(_ attributes: [(String, String)]) throws -> String? {
+            let list = attributes.map { name, value -> JSONValue in
+                ["Name": .string(name), "Value": .string(value)]
+            }
+            return try fixture.call(
+                "AdminUpdateUserAttributes", ["Username": "ana", "UserAttributes": .array(list)],
+                signed: true
+            ).error
+        }
+        func names() throws -> [String] {
+            try #require(try fixture.pool.store.user("ana")).attributes.map { $0.name }
+        }
+        let new = [("email_verified", "true"), ("nickname", "a"), ("custom:email", "x")]
+        #expect(try set(new) == nil)
+        #expect(try set([("nickname", ""), ("email", ""), ("locale", "")]) == nil)
+        #expect(try names() == ["custom:email"])
+        #expect(try set([("custom:email_verified", "x"), ("custom:email", "")]) == nil)
+        #expect(try names() == ["custom:email_verified"])
+        #expect(try set((0..<74).map { ("custom:\($0)", "x") }) == nil)
+        #expect(try set([("nickname", "a")]) == "InvalidParameterException")
+        #expect(try set([("nickname", "a"), ("custom:0", "")]) == nil)
+        #expect(try names().count == 75)
+    }
+
     @Test("the file of users holds no password; it and the keys are their owner's alone")
     func files() throws {
         let fixture = try Fixture()

@@ -66,13 +66,19 @@ package struct User: Equatable, Sendable {
     }
 
     /// Sets all of them. A new address has not been shown to be the user's, unless the same call
-    /// says so (Cognito developer guide, *user-pool-settings-email-phone-verification*).
+    /// says so (Cognito developer guide, *user-pool-settings-email-phone-verification*). What is
+    /// blank goes (API reference, *AdminUpdateUserAttributes*), and what was said of its address.
     mutating func set(_ attributes: [(name: String, value: String)]) {
-        for (name, value) in attributes where ["email", "phone_number"].contains(name) {
+        let addresses = ["email", "phone_number"]
+        for (name, value) in attributes where addresses.contains(name) {
             let flag = "\(name)_verified"
             if attribute(name) != value, attribute(flag) != nil { set(flag, "false") }
         }
         for (name, value) in attributes { set(name, value) }
+        for (name, _) in attributes where attribute(name) == "" {
+            let flag = addresses.contains(name) ? "\(name)_verified" : name
+            self.attributes.removeAll { $0.name == name || $0.name == flag }
+        }
     }
 
     package static func == (lhs: User, rhs: User) -> Bool { lhs.json == rhs.json }
