@@ -155,6 +155,39 @@ import Testing
         #expect(try fixture.pool.store.user("ana") == nil)
     }
 
+    @Test("a user whose first password is over gets another, and keeps what is known of it")
+    func invitedAgain() throws {
+        let fixture = try Fixture()
+        func create(
+            _ action: String? = nil, password: String? = nil, _ name: String = "ana"
+        ) throws -> (json: JSONValue, error: String?, message: String) {
+            var parameters: JSONObject = ["Username": .string(name)]
+            parameters["MessageAction"] = action.map { .string($0) }
+            parameters["TemporaryPassword"] = password.map { .string($0) }
+            if action == nil {
+                parameters["UserAttributes"] = [["Name": "email", "Value": "ana@b.c"]]
+            }
+            return try fixture.call("AdminCreateUser", parameters, signed: true)
+        }
+        #expect(try create("RESEND").error == "UserNotFoundException")
+        #expect(try create("REPEAT").error == "InvalidParameterException")
+        let made = try create(password: "Only-Once-1").json["User"]
+        #expect(try create("SUPPRESS").error == "UsernameExistsException")
+        fixture.clock.step(.seconds(8 * 86_400))
+        #expect(try fixture.signIn("ana", "Only-Once-1").error == "NotAuthorizedException")
+        let again = try create("RESEND").json["User"]
+        #expect(again?["Attributes"] == made?["Attributes"] && again?["Username"] == "ana")
+        let first = fixture.mail.last
+        #expect(try fixture.signIn("ana", first).json["ChallengeName"] == "NEW_PASSWORD_REQUIRED")
+        #expect(try create("RESEND", password: "Only-Once-2").error == nil)
+        #expect(try fixture.signIn("ana", first).error == "NotAuthorizedException")
+        #expect(try fixture.signIn("ana", "Only-Once-2").error == nil)
+        try fixture.pool.confirmPassword(of: "ana")
+        let late = try create("RESEND")
+        #expect(late.error == "UnsupportedUserStateException")
+        #expect(late.message == "Resend not possible. ana status is not FORCE_CHANGE_PASSWORD")
+    }
+
     @Test("a blank deletes an attribute, and makes room for another")
     func blankAttributes() throws {
         let fixture = try Fixture()

@@ -16,11 +16,7 @@ extension UserPool {
         try UserAttributes.check(attributes, mayVerify: true)
         let exists = UserPoolError("UsernameExistsException", "User account already exists")
         guard try store.user(username) == nil else { throw exists }
-        // Twelve random characters, and one of each kind that a policy may ask for.
-        let password =
-            temporaryPassword
-            ?? "\(Base64.encodeURL(RandomBytes.make(count: 9)))aA0"
-            + String(repeating: "-", count: max(1, definition.passwordPolicy.minimumLength - 15))
+        let password = temporaryPassword ?? makePassword()
         let hash = try hash(password)
         let now = clock.now()
         var new = User(
@@ -33,6 +29,43 @@ extension UserPool {
             user = made
         }
         return (made, password)
+    }
+
+    /// Another password for the first time, with a week of its own, for a user who has not chosen
+    /// one yet (API reference, *AdminCreateUser*, `RESEND`).
+    ///
+    /// - Returns: the user, and its password.
+    /// - Throws: `UserPoolError`.
+    func invite(
+        _ username: String, temporaryPassword: String?
+    ) throws -> (user: User, password: String) {
+        func check(_ user: User?) throws(UserPoolError) {
+            guard let user else { throw .noSuchUser }
+            guard user.status == .forceChangePassword else {
+                throw UserPoolError(
+                    "UnsupportedUserStateException",
+                    "Resend not possible. \(user.username) status is not FORCE_CHANGE_PASSWORD")
+            }
+        }
+        try check(try store.user(username))
+        let password = temporaryPassword ?? makePassword()
+        let hash = try hash(password)
+        var invited: User?
+        try change(username) { user, now in
+            try check(user)
+            user.password = hash
+            user.passwordExpiresAt = now + Self.temporaryPasswordValidity
+            invited = user
+        }
+        guard let invited else { throw UserPoolError.noSuchUser }
+        attempts.succeeded(username)
+        return (invited, password)
+    }
+
+    /// Twelve random characters, and one of each kind that a policy may ask for.
+    private func makePassword() -> String {
+        "\(Base64.encodeURL(RandomBytes.make(count: 9)))aA0"
+            + String(repeating: "-", count: max(1, definition.passwordPolicy.minimumLength - 15))
     }
 
     /// - Parameter isPermanent: `false`: the user must choose another at the next sign-in.

@@ -10,9 +10,7 @@ extension UserPoolEndpoint {
     ) throws -> JSONObject {
         switch operation {
         case .adminCreateUser:
-            let made = try pool.create(
-                username, temporaryPassword: try call.text("TemporaryPassword"),
-                attributes: try call.attributes())
+            let made = try create(call, username)
             if try call.text("TemporaryPassword") == nil {
                 pool.deliver(made.user.username, made.password, "temporary password")
             }
@@ -34,6 +32,22 @@ extension UserPoolEndpoint {
         default: try pool.signOut(username)
         }
         return [:]
+    }
+
+    private func create(
+        _ call: UserPoolRequest, _ username: String
+    ) throws -> (user: User, password: String) {
+        let password = try call.text("TemporaryPassword")
+        switch try call.text("MessageAction") {
+        case nil, "SUPPRESS":
+            return try pool.create(
+                username, temporaryPassword: password, attributes: try call.attributes())
+        case "RESEND": return try pool.invite(username, temporaryPassword: password)
+        case let other?:
+            throw UserPoolError.invalidParameter(
+                "1 validation error detected: Value '\(other)' at 'messageAction' failed to "
+                    + "satisfy constraint: Member must satisfy enum value set: [RESEND, SUPPRESS]")
+        }
     }
 
     /// By name, a page at a time; the token is the last name shown.
