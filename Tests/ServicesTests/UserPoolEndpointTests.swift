@@ -141,6 +141,12 @@ import Testing
         #expect(try names(["Limit": 2, "PaginationToken": #require(first.next)]).names == ["eve"])
         #expect(try names(["Filter": "email = \"bob@b.c\""]).names == ["bob"])
         #expect(try names(["Filter": "username ^= \"e\""]).names == ["eve"])
+        let some: JSONObject = ["AttributesToGet": ["email", "locale"], "Limit": 1]
+        let listed = try fixture.call("ListUsers", some, signed: true).json["Users"]
+        let email: JSONValue = [["Name": "email", "Value": "ana@b.c"]]
+        #expect(listed?.arrayValue?.first?["Attributes"] == email)
+        let none = try fixture.call("ListUsers", ["AttributesToGet": "email"], signed: true)
+        #expect(none.error == "InvalidParameterException")
         let ana: JSONObject = ["Username": "ana"]
         #expect(try fixture.call("AdminDisableUser", ana, signed: true).error == nil)
         #expect(try fixture.signIn("ana").message == "User is disabled.")

@@ -67,8 +67,9 @@ extension UserPoolEndpoint {
             filter.matches(user) && start.map { User.key(user.username) > $0 } ?? true
         }
         let page = all.prefix(limit == 0 ? UserStore.pageUsers : Int(limit))
+        let names = try call.names("AttributesToGet")
         var answer: JSONObject = [
-            "Users": .array(page.map { $0.answer(attributes: "Attributes") })
+            "Users": .array(page.map { $0.answer(attributes: "Attributes", only: names) })
         ]
         if page.count < all.count, let last = page.last {
             answer["PaginationToken"] = .string(
@@ -102,17 +103,21 @@ extension UserPoolEndpoint {
 
 extension User {
     /// `sub` first, as Cognito lists them.
-    var attributesJSON: JSONValue {
-        let all = [(name: "sub", value: subject)] + attributes
+    var attributesJSON: JSONValue { attributesJSON(only: nil) }
+
+    private func attributesJSON(only names: [String]?) -> JSONValue {
+        let all = ([(name: "sub", value: subject)] + attributes)
+            .filter { names?.contains($0.name) ?? true }
         return .array(all.map { ["Name": .string($0.name), "Value": .string($0.value)] })
     }
 
-    fileprivate func answer(attributes key: String) -> JSONValue {
+    /// - Parameter names: of the attributes that are asked for; `nil` is all.
+    fileprivate func answer(attributes key: String, only names: [String]? = nil) -> JSONValue {
         func seconds(_ moment: Timestamp) -> JSONValue {
             .double(Double(moment.milliseconds) / 1000)
         }
         return .object([
-            "Username": .string(username), key: attributesJSON,
+            "Username": .string(username), key: attributesJSON(only: names),
             "UserCreateDate": seconds(createdAt), "UserLastModifiedDate": seconds(modifiedAt),
             "Enabled": .bool(isEnabled), "UserStatus": .string(status.rawValue),
         ])

@@ -42,6 +42,16 @@ struct UserPoolRequest {
         return text
     }
 
+    /// A list of texts; `nil` if there is none.
+    func names(_ name: String) throws(UserPoolError) -> [String]? {
+        guard let value = json[name], !value.isNull else { return nil }
+        let names = value.arrayValue?.compactMap(\.stringValue)
+        guard let names, names.count == value.arrayValue?.count else {
+            throw .invalidParameter("\(name) must be a list of strings.")
+        }
+        return names
+    }
+
     /// A list of `{"Name", "Value"}`.
     func attributes(
         _ name: String = "UserAttributes"
