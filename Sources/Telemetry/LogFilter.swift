@@ -6,13 +6,17 @@ package struct LogFilter: Equatable, Sendable {
     package private(set) var anyOf: [String] = []
     package private(set) var excluded: [String] = []
 
-    package init(_ pattern: String) {
-        var rest = Substring(pattern)
+    /// - Returns: `nil` for patterns of CloudWatch's other kinds: of JSON's members (`{…}`), of
+    ///   words by their place (`[…]`), regular expressions (`%…%`). Between quotes each is a text.
+    package init?(_ pattern: String) {
+        var rest = pattern.drop { $0 == " " || $0 == "\t" }
+        if rest.first == "{" || rest.first == "[" { return nil }
         while true {
             rest = rest.drop { $0 == " " || $0 == "\t" }
             guard let first = rest.first else { return }
             let sign: Character? = first == "?" || first == "-" ? first : nil
             if sign != nil { rest = rest.dropFirst() }
+            if rest.first == "%" { return nil }
             let term = Self.term(&rest)
             guard !term.isEmpty else { continue }
             switch sign {

@@ -123,9 +123,17 @@ import Testing
         arguments: [
             ("", "anything", true), ("ERROR", "an ERROR here", true), ("ERROR", "error", false),
             ("a b", "b then a", true), (#""a b""#, "b then a", false), ("?x ?y", "has y", true),
-            ("a -b", "a and b", false),
+            ("a -b", "a and b", false), (#""{ $.a""#, "{ $.a = 1 }", true),
+            (#""%" a{"#, "100% a{", true),
         ])
     func filters(pattern: String, message: String, passes: Bool) {
-        #expect(LogFilter(pattern).matches(message) == passes)
+        #expect(LogFilter(pattern)?.matches(message) == passes)
+    }
+
+    @Test(
+        "CloudWatch's other patterns are no words",
+        arguments: [#"{ $.level = "ERROR" }"#, " [ip, user]", #"a %\d+%"#, "-%x%"])
+    func otherFilters(pattern: String) {
+        #expect(LogFilter(pattern) == nil)
     }
 }

@@ -26,7 +26,12 @@ extension Command {
         ],
         run: { invocation in
             let span = try TimeSpan.parse(invocation.text("since") ?? "1h", "since")
-            let filter = LogFilter(invocation.text("filter") ?? "")
+            let pattern = invocation.text("filter") ?? ""
+            guard let filter = LogFilter(pattern) else {
+                throw CommandError(
+                    .usage, "--filter takes words, not the pattern '\(pattern)'.",
+                    hint: "Between double quotes any text is one word: '\"{\"'.")
+            }
             let store = LogStore(stateDirectory: invocation.stateDirectory)
             let function = try invocation.arguments.first.map { name in
                 try functionName(name, invocation, store)
