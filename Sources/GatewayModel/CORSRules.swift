@@ -76,11 +76,7 @@ package struct CORSRules: Equatable, Sendable {
     package func apply(to response: inout GatewayResponse, origin: String?, kind: APIKind) {
         defer { vary(&response) }
         if kind == .rest, response.header("Access-Control-Allow-Origin") != nil { return }
-        if kind == .http {
-            response.headers.removeAll {
-                $0.name.lowercased().hasPrefix("access-control-")
-            }
-        }
+        if kind == .http { Self.replace(in: &response, by: GatewayResponse(status: 204)) }
         guard let origin, let allowed = allowed(origin) else { return }
         response.headers.append(GatewayHeader("Access-Control-Allow-Origin", allowed))
         if allowsCredentials {
@@ -91,6 +87,13 @@ package struct CORSRules: Equatable, Sendable {
                 GatewayHeader(
                     "Access-Control-Expose-Headers", exposeHeaders.joined(separator: ",")))
         }
+    }
+
+    /// Of CORS an answer says what `permission` says, and nothing else.
+    package static func replace(in response: inout GatewayResponse, by permission: GatewayResponse)
+    {
+        response.headers.removeAll { $0.name.lowercased().hasPrefix("access-control-") }
+        response.headers += permission.headers.filter { !response.headers.contains($0) }
     }
 
     /// Where the answer depends on who asks, every answer says so, also one that allows nothing:

@@ -253,7 +253,14 @@ import Testing
                 allowed: "GET,OPTIONS,PUT"),
             Preflight(
                 testDescription: "a greedy route for OPTIONS",
-                open: ["GET /a/{id}", "OPTIONS /{proxy+}"], asked: "GET /a/1", status: 200),
+                open: ["GET /a/{id}", "OPTIONS /{proxy+}"], asked: "GET /a/1",
+                allowed: "GET,OPTIONS", status: 200),
+            Preflight(
+                testDescription: "a route for OPTIONS that is closed", open: ["GET /a"],
+                closed: ["OPTIONS /a"], asked: "GET /a", status: 200),
+            Preflight(
+                testDescription: "a route for OPTIONS of a REST API", type: "rest",
+                open: ["GET /a", "OPTIONS /a"], asked: "GET /a", status: 200),
         ])
     func preflights(_ example: Preflight) throws {
         let routes =
@@ -269,6 +276,35 @@ import Testing
         #expect(answer.headers["Access-Control-Allow-Methods"] == example.allowed)
         let isAllowed = example.allowed != nil
         #expect((answer.headers["Access-Control-Allow-Origin"] == "*") == isAllowed)
+    }
+
+    @Test(
+        "a preflight that an HTTP API's guarded route takes is refused, as on AWS",
+        arguments: [("ANY /user", "OPTIONS /user"), ("$default", "OPTIONS /{proxy+}")])
+    func guardedPreflight(_ key: String, _ added: String) throws {
+        let guarded: JSONValue = ["lambda": "F", "authorization": "jwt"]
+        let preflight: HTTPHeaders = [
+            "Origin": "https://shop.example", "Access-Control-Request-Method": "GET",
+        ]
+        let api: JSONValue = ["type": "http", "cors": ["origins": ["https://shop.example"]]]
+        let fixture = try GatewayFixture(api: api, routes: [key: guarded])
+        let refused = try fixture.send("OPTIONS", "/prod/user", preflight)
+        #expect(refused.summary == "401 Unauthorized")
+        // What people add on AWS. What its function says of CORS is no matter.
+        let mended = try GatewayFixture(
+            api: api, routes: [key: guarded, added: ["lambda": "G"]]
+        ) { _, _ in
+            .result(#"{"statusCode": 204, "headers": {"Access-Control-Allow-Origin": "*"}}"#)
+        }
+        let answer = try mended.send("OPTIONS", "/prod/user", preflight)
+        #expect(answer.status == 204)
+        let origins = answer.headers.fields.filter { $0.name.hasSuffix("Allow-Origin") }
+        #expect(origins.map(\.value) == ["https://shop.example"])
+        #expect(answer.headers["Access-Control-Allow-Methods"]?.contains("GET") == true)
+        #expect(answer.headers["Vary"] == "Origin")
+        #expect(mended.events.count == 1)
+        let named = try GatewayFixture(api: api, routes: ["GET /user": guarded])
+        #expect(try named.send("OPTIONS", "/prod/user", preflight).status == 204)
     }
 
     @Test("pages of other origins: a preflight, an answer, and an error")

@@ -121,7 +121,7 @@ package final class Gateway: Sendable {
     private func process(_ exchange: GatewayExchange) throws(GatewayFailure) {
         let request = exchange.request
         guard let path = Self.path(of: request, in: api) else { throw .noSuchStage }
-        if let response = preflight(request, path) { return answer(exchange, response) }
+        if let response = preflight(exchange, path) { return answer(exchange, response) }
         guard let match = table.match(method: request.method, path: path) else {
             throw .noSuchRoute
         }
@@ -146,13 +146,32 @@ package final class Gateway: Sendable {
     }
 
     /// What answers a browser's question before the real request. A route for `OPTIONS` of the
-    /// stack's own goes before.
-    private func preflight(_ request: GatewayRequest, _ path: Substring) -> GatewayResponse? {
+    /// stack's own goes before; so does, in an HTTP API, one for any method that asks who calls. An
+    /// HTTP API says in its answer what it would have said alone.
+    private func preflight(
+        _ exchange: GatewayExchange, _ path: Substring
+    ) -> GatewayResponse? {
+        let request = exchange.request
         guard CORSRules.isPreflight(request) else { return nil }
         func route(_ method: String) -> RouteDefinition? {
             table.match(method: method, path: path).map { api.routes[$0.route] }
         }
-        guard route("OPTIONS")?.method != "OPTIONS" else { return nil }
+        let taker = route("OPTIONS").flatMap { own in
+            let isGuarded = api.kind == .http && own.authorization != .none
+            return own.method == "OPTIONS" || isGuarded ? own : nil
+        }
+        guard let taker else { return permission(request, route) }
+        if api.kind == .http, taker.cors != nil {
+            let permission = permission(request, route)
+            exchange.note { $0.permission = permission }
+        }
+        return nil
+    }
+
+    /// What a page may do with a path; `nil` if no page may do anything.
+    private func permission(
+        _ request: GatewayRequest, _ route: (String) -> RouteDefinition?
+    ) -> GatewayResponse? {
         let open = RouteTable.methods.sorted().compactMap { method in
             route(method)?.cors.map { (method: method, cors: $0) }
         }

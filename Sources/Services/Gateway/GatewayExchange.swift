@@ -14,6 +14,8 @@ final class GatewayExchange: Sendable {
         var caller = GatewayCaller()
         var integrationStarted: UInt64?
         var isAnswered = false
+        /// What the answer to a preflight says of CORS, whatever the function says.
+        var permission: GatewayResponse?
     }
 
     let request: GatewayRequest
@@ -45,7 +47,9 @@ final class GatewayExchange: Sendable {
         let now = SystemClock.monotonicNanoseconds()
         var response = response
         let cors = notes.route?.cors ?? (notes.route == nil ? api.cors : nil)
-        if !CORSRules.isPreflight(request) {
+        if let permission = notes.permission {
+            CORSRules.replace(in: &response, by: permission)
+        } else if !CORSRules.isPreflight(request) {
             cors?.apply(to: &response, origin: request.header("Origin"), kind: api.kind)
         }
         // Told first: who has the answer finds what it left behind.
