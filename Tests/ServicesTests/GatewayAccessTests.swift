@@ -342,4 +342,32 @@ import Testing
         #expect(plain.headers["Access-Control-Allow-Origin"] == nil)
         #expect(fixture.events.count == 1, "no preflight reaches a function")
     }
+
+    @Test("a REST API tells whoever asks by hand, without an origin; an HTTP API does not")
+    func byHand() throws {
+        let routes: JSONValue = [
+            "POST /orders": ["lambda": "F"], "ANY /any": ["lambda": "F", "authorization": "iam"],
+            "GET /shop": ["lambda": "F", "cors": ["origins": ["https://shop.example"]]],
+            "GET /own": ["lambda": "F"], "OPTIONS /own": ["lambda": "F"],
+            "GET /closed": ["lambda": "F", "cors": false],
+        ]
+        let fixture = try GatewayFixture(api: ["cors": true], routes: routes)
+        let every = "DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT"
+        for (path, status, origin, methods) in [
+            ("orders", 204, "*", "OPTIONS,POST"), ("any", 204, "*", every),
+            ("shop", 204, "https://shop.example", "GET,OPTIONS"), ("own", 200, nil, nil),
+            ("closed", 403, nil, nil), ("none", 403, nil, nil),
+        ] as [(String, Int, String?, String?)] {
+            let answer = try fixture.send("OPTIONS", "/prod/\(path)")
+            #expect(answer.status == status, "\(path)")
+            #expect(answer.headers["Access-Control-Allow-Methods"] == methods, "\(path)")
+            guard methods != nil else { continue }
+            let origins = answer.headers.fields.filter { $0.name.hasSuffix("Allow-Origin") }
+            #expect(origins.map(\.value) == [origin], "\(path)")
+        }
+        #expect(fixture.events.count == 1)
+        let http = try GatewayFixture(
+            api: ["type": "http", "cors": true], routes: ["POST /orders": ["lambda": "F"]])
+        #expect(try http.send("OPTIONS", "/prod/orders").status == 404)
+    }
 }

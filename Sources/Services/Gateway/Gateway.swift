@@ -145,14 +145,17 @@ package final class Gateway: Sendable {
         try invoke(route, exchange, caller, match.variables)
     }
 
-    /// What answers a browser's question before the real request. A route for `OPTIONS` of the
-    /// stack's own goes before; so does, in an HTTP API, one for any method that asks who calls. An
-    /// HTTP API says in its answer what it would have said alone.
+    /// What answers a browser's question before the real request. In a REST API every `OPTIONS` is
+    /// one: on AWS, CORS is a method of the path there, with a fixed answer. A route for `OPTIONS`
+    /// of the stack's own goes before; so does, in an HTTP API, one for any method that asks who
+    /// calls. What an HTTP API would have said alone is then part of the answer.
     private func preflight(
         _ exchange: GatewayExchange, _ path: Substring
     ) -> GatewayResponse? {
         let request = exchange.request
-        guard CORSRules.isPreflight(request) else { return nil }
+        guard
+            api.kind == .rest ? request.method == "OPTIONS" : CORSRules.isPreflight(request)
+        else { return nil }
         func route(_ method: String) -> RouteDefinition? {
             table.match(method: method, path: path).map { api.routes[$0.route] }
         }
@@ -160,12 +163,10 @@ package final class Gateway: Sendable {
             let isGuarded = api.kind == .http && own.authorization != .none
             return own.method == "OPTIONS" || isGuarded ? own : nil
         }
-        guard let taker else { return permission(request, route) }
-        if api.kind == .http, taker.cors != nil {
-            let permission = permission(request, route)
-            exchange.note { $0.permission = permission }
-        }
-        return nil
+        if let taker, api.kind == .rest || taker.cors == nil { return nil }
+        let permission = permission(request, route)
+        exchange.note { $0.permission = permission }
+        return taker == nil ? permission : nil
     }
 
     /// What a page may do with a path; `nil` if no page may do anything.
@@ -176,7 +177,7 @@ package final class Gateway: Sendable {
             route(method)?.cors.map { (method: method, cors: $0) }
         }
         guard let first = open.first else { return nil }
-        let asked = route(request.header("Access-Control-Request-Method") ?? "")
+        let asked = request.header("Access-Control-Request-Method").flatMap(route)
         // No page may call a route without rules, whatever those beside it let pages do.
         guard let cors = asked == nil ? first.cors : asked?.cors else {
             return GatewayResponse(status: 204)
