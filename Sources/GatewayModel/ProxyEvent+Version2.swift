@@ -68,7 +68,7 @@ extension ProxyEvent {
         case .token(let claims, let scopes):
             [
                 "jwt": [
-                    "claims": .object(texts(claims)),
+                    "claims": .object(texts(claims, .http)),
                     "scopes": scopes.isEmpty ? .null : .array(scopes.map { .string($0) }),
                 ]
             ]

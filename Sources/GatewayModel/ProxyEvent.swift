@@ -54,9 +54,9 @@ package enum ProxyEvent {
         if case .token(let claims, let scopes) = caller.identity {
             json["authorizer"] =
                 context.kind == .rest
-                ? ["claims": .object(texts(claims))]
+                ? ["claims": .object(texts(claims, .rest))]
                 : [
-                    "claims": .object(texts(claims)),
+                    "claims": .object(texts(claims, .http)),
                     "scopes": scopes.isEmpty ? .null : .array(scopes.map { .string($0) }),
                 ]
         }
@@ -134,33 +134,50 @@ package enum ProxyEvent {
 
     /// `25/Nov/2026:15:50:00 +0000`.
     static func logTime(_ time: Timestamp) -> String {
-        let text = time.iso8601
-        let months = [
-            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-        ]
-        let parts = text.prefix(10).split(separator: "-")
-        guard parts.count == 3, let month = Int(parts[1]), (1...12).contains(month) else {
-            return text
-        }
-        let clock = text.dropFirst(11).prefix(8)
-        return "\(parts[2])/\(months[month - 1])/\(parts[0]):\(clock) +0000"
+        let (year, month, day, clock) = words(time)
+        return "\(day)/\(month)/\(year):\(clock) +0000"
     }
 
-    /// Claims as API Gateway hands them over: every one a text.
-    static func texts(_ claims: JSONObject) -> JSONObject {
+    private static func words(
+        _ time: Timestamp
+    ) -> (year: Substring, month: Substring, day: Substring, clock: Substring) {
+        let text = time.iso8601
+        let parts = text.prefix(10).split(separator: "-")
+        let months = "JanFebMarAprMayJunJulAugSepOctNovDec"
+        let month = months.dropFirst(3 * ((Int(parts[1]) ?? 1) - 1)).prefix(3)
+        return (parts[0], month, parts[2], text.dropFirst(11).prefix(8))
+    }
+
+    /// Claims as API Gateway hands them over, every one a text: in an HTTP API lists are
+    /// `[one two]`; in a REST API they are `one,two`, and times are words.
+    static func texts(_ claims: JSONObject, _ kind: APIKind) -> JSONObject {
         JSONObject(
             claims.members.map { key, value in
                 let text: String =
                     switch value {
                     case .string(let text): text
-                    case .array(let elements):
-                        "["
-                            + elements.map { $0.stringValue ?? $0.serialized() }
-                            .joined(separator: " ") + "]"
-                    default: value.serialized()
+                    case .array(let elements): list(elements, kind)
+                    default: kind == .rest ? date(key, value) : value.serialized()
                     }
                 return (key: key, value: .string(text))
             })
+    }
+
+    private static func list(_ elements: [JSONValue], _ kind: APIKind) -> String {
+        let texts = elements.map { $0.stringValue ?? $0.serialized() }
+        return kind == .rest
+            ? texts.joined(separator: ",") : "[\(texts.joined(separator: " "))]"
+    }
+
+    /// When a token was issued and ends: `Tue Apr 04 18:39:39 UTC 2023`. Other times stay numbers.
+    private static func date(_ claim: String, _ value: JSONValue) -> String {
+        guard ["exp", "iat"].contains(claim), let seconds = value.intValue,
+            (0..<253_402_300_800).contains(seconds)  // up to the year 9999
+        else { return value.serialized() }
+        let (year, month, day, clock) = words(Timestamp(milliseconds: seconds * 1000))
+        // 1 January 1970 was a Thursday.
+        let weekday = "ThuFriSatSunMonTueWed".dropFirst(3 * Int(seconds / 86_400 % 7)).prefix(3)
+        return "\(weekday) \(month) \(day) \(clock) UTC \(year)"
     }
 
     static func orNull(_ object: JSONObject) -> JSONValue {

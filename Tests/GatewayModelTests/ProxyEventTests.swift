@@ -112,18 +112,44 @@ import Testing
         #expect(event["pathParameters"] == ["id": "a b"])
     }
 
-    @Test("claims are texts, under each kind's own key")
+    @Test("claims are texts, under each kind's own key and in its own words")
     func claims() {
         let caller = GatewayCaller(
             .token(
-                claims: ["sub": "u", "exp": 12, "cognito:groups": ["a", "b"]], scopes: ["read"]))
+                claims: [
+                    "sub": "u", "exp": 1_680_633_579, "iat": 0, "auth_time": 1_680_629_979,
+                    "cognito:groups": ["a", "b"], "email_verified": true,
+                ], scopes: ["read"]))
         let rest = ProxyEvent.version1(Self.request(), Self.context(), caller)
         #expect(
-            rest["requestContext"]?["authorizer"]
-                == ["claims": ["sub": "u", "exp": "12", "cognito:groups": "[a b]"]])
+            rest["requestContext"]?["authorizer"] == [
+                "claims": [
+                    "sub": "u", "exp": "Tue Apr 04 18:39:39 UTC 2023",
+                    "iat": "Thu Jan 01 00:00:00 UTC 1970", "auth_time": "1680629979",
+                    "cognito:groups": "a,b", "email_verified": "true",
+                ]
+            ])
+        let texts: JSONValue = [
+            "sub": "u", "exp": "1680633579", "iat": "0", "auth_time": "1680629979",
+            "cognito:groups": "[a b]", "email_verified": "true",
+        ]
         let http = ProxyEvent.version2(Self.request(), Self.context(.http), caller)
-        #expect(http["requestContext"]?["authorizer"]?["jwt"]?["scopes"] == ["read"])
-        #expect(http["requestContext"]?["authorizer"]?["jwt"]?["claims"]?["exp"] == "12")
+        #expect(
+            http["requestContext"]?["authorizer"]
+                == ["jwt": ["claims": texts, "scopes": ["read"]]])
+        let old = ProxyEvent.version1(Self.request(), Self.context(.http), caller)
+        #expect(
+            old["requestContext"]?["authorizer"] == ["claims": texts, "scopes": ["read"]])
+    }
+
+    @Test(
+        "a claim that is no moment stays what it is",
+        arguments: [-1, 253_402_300_800, 1 << 62] as [Int64])
+    func noMoment(_ seconds: Int64) {
+        let caller = GatewayCaller(.token(claims: ["exp": .int(seconds)], scopes: []))
+        let event = ProxyEvent.version1(Self.request(), Self.context(), caller)
+        #expect(
+            event["requestContext"]?["authorizer"]?["claims"] == ["exp": .string("\(seconds)")])
     }
 
     struct Body: Sendable, CustomTestStringConvertible {

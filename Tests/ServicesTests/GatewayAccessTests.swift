@@ -203,7 +203,10 @@ import Testing
         #expect(try get(fixture, "good") == "200")
         #expect(
             fixture.events.first?["requestContext"]?["authorizer"]?["claims"]
-                == ["sub": "user-1", "scope": "orders/read", "exp": "12"])
+                == [
+                    "sub": "user-1", "scope": "orders/read",
+                    "exp": "Thu Jan 01 00:00:12 UTC 1970",
+                ])
         let http = try GatewayFixture(
             api: ["type": "http"], routes: ["GET /a": ["lambda": "F", "authorization": "jwt"]])
         #expect(try get(http, "scopeless") == "403 Forbidden")
