@@ -6,7 +6,8 @@ package struct GatewayCaller: Equatable, Sendable {
         /// The route did not ask, or asked for a key alone.
         case anonymous
         /// Signed with an access key.
-        case iam(accessKeyID: String, accountID: String, arn: String)
+        /// - Parameter userID: the principal's unique id, whatever its key.
+        case iam(accessKeyID: String, accountID: String, arn: String, userID: String)
         /// The claims of a token that holds, and its scopes.
         case token(claims: JSONObject, scopes: [String])
     }
@@ -29,7 +30,7 @@ package struct GatewayCaller: Equatable, Sendable {
     package var name: String? {
         switch identity {
         case .anonymous: nil
-        case .iam(_, _, let arn): arn
+        case .iam(_, _, let arn, _): arn
         case .token(let claims, _):
             (claims["username"] ?? claims["cognito:username"] ?? claims["sub"])?.stringValue
         }

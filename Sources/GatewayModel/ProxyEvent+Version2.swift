@@ -57,12 +57,12 @@ extension ProxyEvent {
     private static func authorizer(_ caller: GatewayCaller) -> JSONValue? {
         switch caller.identity {
         case .anonymous: nil
-        case .iam(let key, let account, let arn):
+        case .iam(let key, let account, let arn, let user):
             [
                 "iam": [
                     "accessKey": .string(key), "accountId": .string(account),
-                    "callerId": .string(key), "cognitoIdentity": nil, "principalOrgId": nil,
-                    "userArn": .string(arn), "userId": .string(key),
+                    "callerId": .string(user), "cognitoIdentity": nil, "principalOrgId": nil,
+                    "userArn": .string(arn), "userId": .string(user),
                 ]
             ]
         case .token(let claims, let scopes):

@@ -72,11 +72,11 @@ package enum ProxyEvent {
             "userAgent": request.header("User-Agent").map { .string($0) } ?? .null,
             "userArn": nil,
         ]
-        if case .iam(let key, let account, let arn) = caller.identity {
+        if case .iam(let key, let account, let arn, let user) = caller.identity {
             json["accessKey"] = .string(key)
             json["accountId"] = .string(account)
-            json["caller"] = .string(key)
-            json["user"] = .string(key)
+            json["caller"] = .string(user)
+            json["user"] = .string(user)
             json["userArn"] = .string(arn)
         }
         if let apiKey = caller.apiKey {

@@ -66,7 +66,8 @@ import Testing
         let caller = GatewayCaller(
             .iam(
                 accessKeyID: "AKIA", accountID: "123456789012",
-                arn: "arn:aws:iam::123456789012:user/developer"), apiKey: ("mobile", "secret"))
+                arn: "arn:aws:iam::123456789012:user/developer", userID: "AIDA"),
+            apiKey: ("mobile", "secret"))
         let context = ProxyEvent.version1(Self.request(), Self.context(), caller)["requestContext"]
         #expect(context?["path"] == "/prod/orders/a%20b")
         #expect(context?["stage"] == "prod")
@@ -75,10 +76,15 @@ import Testing
         #expect(context?["domainPrefix"] == "127")
         let identity = context?["identity"]
         #expect(identity?["accessKey"] == "AKIA")
+        #expect(identity?["caller"] == "AIDA" && identity?["user"] == "AIDA")
         #expect(identity?["userArn"] == "arn:aws:iam::123456789012:user/developer")
         #expect(identity?["apiKeyId"] == "mobile")
         #expect(identity?["cognitoIdentityId"] == .null)
         #expect(identity?["sourceIp"] == "127.0.0.1")
+        let http = ProxyEvent.version2(Self.request(), Self.context(.http), caller)
+        let iam = http["requestContext"]?["authorizer"]?["iam"]
+        #expect(iam?["accessKey"] == "AKIA")
+        #expect(iam?["callerId"] == "AIDA" && iam?["userId"] == "AIDA")
     }
 
     @Test("format 2.0: what is empty is left out")

@@ -35,6 +35,22 @@ import Testing
         #expect(fixture.events.count == 1)
     }
 
+    @Test("who signed is told by the id that STS tells, too, not by the key")
+    func identity() throws {
+        let fixture = try GatewayFixture(routes: [
+            "POST /orders": ["lambda": "F", "authorization": "iam", "integration": "proxy"]
+        ])
+        for owner in ["developer", "Orders"] {
+            let key = try fixture.key(owner)
+            #expect(try fixture.send("POST", "/prod/orders", signedBy: key).status == 200)
+            let identity = fixture.events.last?["requestContext"]?["identity"]
+            let arn = try #require(identity?["userArn"]?.stringValue)
+            let id = JSONValue.string(Principal.uniqueID(ofARN: arn))
+            #expect(identity?["user"] == id && identity?["caller"] == id, "\(owner)")
+            #expect(identity?["accessKey"] == .string(key.id))
+        }
+    }
+
     @Test("signatures that do not hold, and keys that may not")
     func signatures() throws {
         let fixture = try GatewayFixture(

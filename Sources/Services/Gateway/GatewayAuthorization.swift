@@ -46,7 +46,8 @@ struct GatewayAuthorization: Sendable {
         }
         guard let principal = caller.principal else { return .anonymous }
         return .iam(
-            accessKeyID: principal.key.id, accountID: accountID, arn: principal.arn)
+            accessKeyID: principal.key.id, accountID: accountID, arn: principal.arn,
+            userID: principal.userID)
     }
 
     private func bearer(
