@@ -15,7 +15,7 @@ extension ProxyEvent {
             .flatMap { $0.value.split(separator: ";") }
             .map { JSONValue.string(String($0.drop { $0 == " " })) }
         if !cookies.isEmpty { event["cookies"] = .array(cookies) }
-        let headers = forwarded(request).filter { !$0.isNamed("Cookie") }
+        let headers = forwarded(request, context).filter { !$0.isNamed("Cookie") }
         event["headers"] = .object(joined(headers.map { ($0.name.lowercased(), $0.value) }))
         let parameters = joined(request.parameters)
         if !parameters.isEmpty { event["queryStringParameters"] = .object(parameters) }

@@ -9,7 +9,7 @@ package enum ProxyEvent {
     package static func version1(
         _ request: GatewayRequest, _ context: EventContext, _ caller: GatewayCaller
     ) -> JSONValue {
-        let headers = forwarded(request)
+        let headers = forwarded(request, context)
         let parameters = request.parameters
         let body = text(of: request, context)
         var event: JSONObject = [
@@ -95,14 +95,19 @@ package enum ProxyEvent {
     }
 
     /// The request's fields as functions see them: without those of the connection, with those
-    /// that a proxy adds.
-    static func forwarded(_ request: GatewayRequest) -> [GatewayHeader] {
+    /// that a proxy adds. An HTTP API tells the body's length, also of none.
+    static func forwarded(
+        _ request: GatewayRequest, _ context: EventContext
+    ) -> [GatewayHeader] {
         let own = [
             "connection", "content-length", "transfer-encoding", "expect", "keep-alive",
             "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto", "x-amzn-trace-id",
         ]
         var headers = request.headers.filter { !own.contains($0.name.lowercased()) }
         let before = request.header("X-Forwarded-For").map { "\($0), " } ?? ""
+        if context.kind == .http {
+            headers.append(GatewayHeader("Content-Length", String(request.body.count)))
+        }
         headers.append(GatewayHeader("X-Amzn-Trace-Id", request.traceID))
         headers.append(GatewayHeader("X-Forwarded-For", before + request.sourceIP))
         headers.append(GatewayHeader("X-Forwarded-Port", String(request.localPort)))

@@ -118,6 +118,20 @@ import Testing
         #expect(event["pathParameters"] == ["id": "a b"])
     }
 
+    @Test("an HTTP API tells the body's length, however it came and also of none")
+    func length() {
+        let sent = GatewayHeader("content-length", "7")
+        for (body, length) in [("", "0"), ("äb", "3")] {
+            let request = Self.request(body: body, headers: [sent])
+            let context = Self.context(.http)
+            let new = ProxyEvent.version2(request, context, GatewayCaller())
+            #expect(new["headers"]?["content-length"] == .string(length))
+            let old = ProxyEvent.version1(request, context, GatewayCaller())
+            #expect(old["multiValueHeaders"]?["Content-Length"] == [.string(length)])
+            #expect(old["headers"]?["content-length"] == nil)
+        }
+    }
+
     @Test("claims are texts, under each kind's own key and in its own words")
     func claims() {
         let caller = GatewayCaller(
