@@ -129,14 +129,14 @@ package final class Gateway: Sendable {
         exchange.note { $0.route = route }
         var demands = [Admission.Demand("stage \(api.stage)", api.throttle)]
         if let own = route.throttle { demands.append(Admission.Demand("route \(route.key)", own)) }
-        _ = try host.usage.admit(demands, at: request.received)
+        _ = try host.usage.admit(demands, at: host.clock.now)
         var caller = GatewayCaller(
             try authorization.identity(of: exchange, on: route))
         exchange.note { $0.caller = caller }
         if route.needsAPIKey {
             let entry = try keyring.entry(for: request)
             let isSaveDue = try host.usage.admit(
-                [entry.demand].compactMap { $0 }, quota: entry.quota, at: request.received)
+                [entry.demand].compactMap { $0 }, quota: entry.quota, at: host.clock.now)
             if isSaveDue { saveLater() }
             caller.apiKey = (entry.name, entry.value)
             exchange.note { $0.caller = caller }

@@ -40,13 +40,15 @@ package final class GatewayUsage: Sendable {
         return admission
     }
 
+    /// - Parameter now: asked when its turn has come: requests overtake each other, and time that
+    ///   goes back would fill a bucket twice.
     /// - Returns: whether a save is due that nobody has asked for yet.
     /// - Throws: `throttled`, `quotaExceeded`.
     func admit(
-        _ demands: [Admission.Demand], quota: Admission.QuotaDemand? = nil, at now: Timestamp
+        _ demands: [Admission.Demand], quota: Admission.QuotaDemand? = nil, at now: () -> Timestamp
     ) throws(GatewayFailure) -> Bool {
         try state.withLock { state throws(GatewayFailure) in
-            try state.admission.admit(demands, quota: quota, at: now)
+            try state.admission.admit(demands, quota: quota, at: now())
             guard quota != nil else { return false }
             state.isDirty = true
             defer { state.isSaveAsked = true }
