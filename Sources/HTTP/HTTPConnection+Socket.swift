@@ -3,9 +3,9 @@ import Posix
 /// The bytes: reading, writing, waiting and closing.
 extension HTTPConnection {
     func read(_ state: inout State) {
-        guard !state.isClosed, !state.isEnded else { return }
+        guard !state.isClosed, !state.isEnded, let socket = state.socket else { return }
         let transfer = service.withScratch { buffer in
-            let transfer = Sockets.read(socket, into: buffer)
+            let transfer = Sockets.read(socket.descriptor, into: buffer)
             if case .bytes(let count) = transfer, !state.isClosing {
                 state.parser.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
             }
@@ -44,10 +44,11 @@ extension HTTPConnection {
     }
 
     private func flush(_ state: inout State) {
-        guard !state.output.isEmpty else { return }
+        guard !state.output.isEmpty, let socket = state.socket else { return }
         while state.written < state.output.count {
             let transfer = state.output.withUnsafeBytes { bytes in
-                Sockets.write(socket, UnsafeRawBufferPointer(rebasing: bytes[state.written...]))
+                Sockets.write(
+                    socket.descriptor, UnsafeRawBufferPointer(rebasing: bytes[state.written...]))
             }
             switch transfer {
             case .bytes(let count): state.written += count
@@ -86,7 +87,7 @@ extension HTTPConnection {
             if state.isEnded { return close(&state) }
             guard !state.isLingering else { return }
             state.isLingering = true
-            Sockets.endWriting(socket)
+            if let socket = state.socket { Sockets.endWriting(socket.descriptor) }
             wait(HTTPServer.linger, &state)
         } else if state.current != nil {
             state.deadline = nil
@@ -143,7 +144,10 @@ extension HTTPConnection {
         state.output = []
         account(&state)
         service.loop.unwatch(identifier)
-        Sockets.hangUp(socket)  // a responder may keep this object, but not the client waiting
+        if let socket = state.socket { Sockets.hangUp(socket.descriptor) }
         service.forget(self)
     }
+
+    /// Gives the descriptor back: a responder may keep this object for long.
+    func release() { state.with { $0.socket = nil } }
 }

@@ -13,6 +13,8 @@ final class HTTPConnection: Sendable {
     }
 
     struct State: Sendable {
+        /// `nil` once the connection is over and nothing can be at work with it.
+        var socket: Socket?
         var parser: HTTPRequestParser
         var output: [UInt8] = []
         var written = 0
@@ -47,20 +49,26 @@ final class HTTPConnection: Sendable {
         var writingSince: UInt64?
     }
 
-    let socket: FileDescriptor
+    final class Socket: Sendable {
+        let descriptor: FileDescriptor
+        init(_ descriptor: consuming FileDescriptor) { self.descriptor = descriptor }
+    }
+
+    /// The descriptor's number; somebody else's once the connection is over.
+    let identifier: CInt
     let service: HTTPService
     let state: LoopConfined<State>
     private let remoteAddress: String
 
     init(_ socket: consuming FileDescriptor, _ service: HTTPService) {
         remoteAddress = Sockets.remoteAddress(of: socket)
-        self.socket = socket
+        identifier = socket.rawValue
         self.service = service
         state = LoopConfined(
-            State(parser: HTTPRequestParser(limits: service.limits)), loop: service.loop)
+            State(
+                socket: Socket(socket), parser: HTTPRequestParser(limits: service.limits)),
+            loop: service.loop)
     }
-
-    var identifier: CInt { socket.rawValue }
 
     func start() throws(SystemError) {
         try service.loop.watch(identifier, .read) { [self] in ready($0) }

@@ -135,11 +135,12 @@ final class HTTPService: Sendable {
         state.with { $0.onForgotten }?()
     }
 
-    /// The connection is closed. Its descriptor may stay for a while: a responder may hold it.
+    /// The connection is closed.
     func forget(_ connection: HTTPConnection) {
         // Whoever closes it may be at work with it. Its descriptor is free before anybody hears.
-        loop.execute { [self, identifier = connection.identifier] in
-            state.with { $0.connections[identifier] = nil }
+        loop.execute { [self] in
+            state.with { $0.connections[connection.identifier] = nil }
+            connection.release()
             uncount()
         }
     }
