@@ -52,14 +52,26 @@ extension HTTPConnection {
             }
             switch transfer {
             case .bytes(let count): state.written += count
-            case .wouldBlock: return
+            case .wouldBlock: return forgetWritten(&state)
             case .closed: return close(&state)
             }
         }
         // A connection that waits holds no memory.
         state.output = []
         state.written = 0
+        state.passed = 0
         state.writingSince = nil
+    }
+
+    /// A client that asks on and on may never have taken all. Half at least, so that no byte is
+    /// moved often.
+    private func forgetWritten(_ state: inout State) {
+        guard state.written > service.limits.pipelinedBytes,
+            state.written >= state.output.count / 2
+        else { return }
+        state.output.removeFirst(state.written)
+        state.passed += state.written
+        state.written = 0
     }
 
     /// Tells the server what this connection holds now.
@@ -81,7 +93,8 @@ extension HTTPConnection {
         if !state.output.isEmpty {
             let since = state.writingSince ?? SystemClock.monotonicNanoseconds()
             state.writingSince = since
-            wait(limits.writeTimeout, since: since, moved: state.written, &state)
+            wait(
+                limits.writeTimeout, since: since, moved: state.passed + state.written, &state)
         } else if state.isClosing {
             // The client reads to the end before it sees ours; `linger` bounds how long we wait.
             if state.isEnded { return close(&state) }

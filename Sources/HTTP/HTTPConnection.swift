@@ -17,7 +17,10 @@ final class HTTPConnection: Sendable {
         var socket: Socket?
         var parser: HTTPRequestParser
         var output: [UInt8] = []
+        /// So much of `output` is written.
         var written = 0
+        /// So much was written before `output`, since there was nothing to write.
+        var passed = 0
         var nextNumber: UInt64 = 1
         /// The request that is being answered.
         var current: Current?

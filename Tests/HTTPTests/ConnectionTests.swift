@@ -31,4 +31,29 @@ import Testing
         #expect(eventually { target() != socket })
         responder.respond(HTTPResponse(200))
     }
+
+    @Test("a client that always has something left to read is held for no more than that")
+    func pipeline() throws {
+        let most = ThreadCondition(0)
+        let answer = [UInt8](repeating: 0x61, count: 100_000)
+        let server = try TestServer { request, responder in
+            // As a network would have it: what is written goes out bit by bit.
+            var size: CInt = 4096
+            setsockopt(
+                responder.connection.identifier, SOL_SOCKET, SO_SNDBUF, &size,
+                socklen_t(MemoryLayout<CInt>.size))
+            let held = responder.connection.state.with { $0.output.count }
+            most.withLock { $0 = max($0, held) }
+            let isLast = request.target == "/last"
+            responder.respond(HTTPResponse(200, body: isLast ? Array("the end".utf8) : answer))
+        }
+        defer { server.end() }
+        let ask = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+        let last = "GET /last HTTP/1.1\r\nHost: a\r\n\r\n"
+        let client = try RawClient(port: server.port)
+        client.send(String(repeating: ask, count: 30) + last)
+        #expect(client.read(until: "the end", milliseconds: 60_000).hasSuffix("the end"))
+        let held = most.withLock { $0 }
+        #expect(held > 0 && held < 1_000_000, "\(held)")
+    }
 }
