@@ -77,7 +77,7 @@ package final class ServeSession: Sendable {
                     deployment.deployedAt != server.runtime.deployment.deployedAt
                 else { return }
                 if let door = OpenDoor(deployment.stack, options) { throw door }
-                try server.replace(by: deployment)
+                guard try server.replace(by: deployment) else { return }
                 server.host.warn("The deployment of \(deployment.deployedAt.iso8601) took over.")
             } catch {
                 server.host.warn("A new deployment cannot be used; the old one goes on: \(error)")

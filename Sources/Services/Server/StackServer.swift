@@ -32,6 +32,8 @@ package final class StackServer: Sendable {
     private let doors: StackDoors
     /// Runtimes that were replaced and still run.
     private let retiring = ThreadCondition(0)
+    /// Held while one deployment takes over from another, and while the end begins.
+    private let turning = Mutex(())
 
     /// Listens, and answers, from here on.
     ///
@@ -146,8 +148,18 @@ package final class StackServer: Sendable {
     }
 
     /// Lets new functions take over; what runs of the old ones comes to its end.
-    package func replace(by deployment: Deployment) throws {
-        guard let previous = try open(deployment) else { return }
+    /// - Returns: whether they do: not once the server was told to finish.
+    package func replace(by deployment: Deployment) throws -> Bool {
+        try turning.withLock { _ in
+            guard !control.isStopping else { return false }
+            if let previous = try open(deployment) { retire(previous) }
+            if options.deliversMessages { startDelivery() }
+            return true
+        }
+    }
+
+    /// What runs of `previous` comes to its end, and then it is gone.
+    private func retire(_ previous: StackRuntime) {
         retiring.withLock { $0 += 1 }
         let successor = runtime
         let retire: @Sendable () -> Void = { [self] in
@@ -163,7 +175,6 @@ package final class StackServer: Sendable {
         } else {
             host.pool.execute(retire)
         }
-        if options.deliversMessages { startDelivery() }
     }
 
     /// Delivers messages and events to their functions from here on.
@@ -194,8 +205,10 @@ package final class StackServer: Sendable {
     ///
     /// - Parameter isHurried: whether nobody wants to wait any more.
     package func finish(isHurried: () -> Bool) {
-        runtime.beginToStopDelivery()
-        control.beginToStop()
+        turning.withLock { _ in
+            control.beginToStop()
+            runtime.beginToStopDelivery()
+        }
         host.polls.stop()
         events.stop()
         host.moveTasks.stop()
