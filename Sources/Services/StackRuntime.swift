@@ -166,17 +166,20 @@ package final class StackRuntime: Sendable {
     /// that go on in `successor`. Blocks, also until it is written what became of its batches.
     ///
     /// - Parameters:
-    ///   - grace: how long those who hold this runtime may still invoke.
+    ///   - grace: how long others who hold this runtime may still invoke.
     ///   - isHurried: whether nobody wants to wait any more.
+    ///   - hasNoCallers: whether nobody is left who is known to come; may block for as long as it
+    ///     is given.
     func retire(
         upTo limit: Duration, grace: Duration = .zero, for successor: StackRuntime? = nil,
-        isHurried: () -> Bool = { false }
+        isHurried: () -> Bool = { false }, hasNoCallers: (Duration) -> Bool = { _ in true }
     ) {
         let delivery = stopDelivery()
         let leaving = functions.values.filter { pool in
             successor?.functions[pool.function.definition.key] !== pool
         }
         let end = SystemClock.monotonicNanoseconds() + limit.nanoseconds
+        PatientWait.until(end, unless: isHurried, hasNoCallers)
         let left = ThreadCondition(leaving.count)
         for pool in leaving {
             pool.finish(after: grace) {

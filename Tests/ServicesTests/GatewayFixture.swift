@@ -76,13 +76,16 @@ final class GatewayFixture: Sendable {
         }
     }
 
+    static let threads = 4
+
     let folder: TemporaryFolder
     let clock = SteppedClock()
     let functions: Functions
     let usage: GatewayUsage
+    let gateway: Gateway
     let client: HTTPClient
     private let loop: EventLoop
-    private let pool: WorkerPool
+    let pool: WorkerPool
     private let server: HTTPServer
 
     init(
@@ -119,7 +122,7 @@ final class GatewayFixture: Sendable {
         functions = Functions(function: function)
         usage = GatewayUsage(stateDirectory: state)
         loop = try EventLoop(name: "gateway")
-        pool = WorkerPool(name: "gateway", limit: 4)
+        pool = WorkerPool(name: "gateway", limit: Self.threads)
         let holder = Holder()
         let authorizer = try Authorizer(deployment, mode: mode, clock: clock.clock) {
             holder.see($0)
@@ -127,7 +130,7 @@ final class GatewayFixture: Sendable {
         let host = Gateway.Host(loop: loop, pool: pool, clock: clock.clock, usage: usage) {
             holder.see($0)
         }
-        let gateway = Gateway(
+        gateway = Gateway(
             stack, on: host, backend: functions, authorizer: authorizer,
             keyValues: try keys.load(), tokens: hasTokens ? Tokens() : nil)
         server = try HTTPServer(

@@ -1,6 +1,8 @@
 import HTTP
 import JSON
 import Posix
+import StackModel
+import TestSupport
 import Testing
 
 @testable import Services
@@ -22,6 +24,47 @@ import Testing
             api: ["type": "http"], routes: ["GET /slow": ["lambda": "F", "timeout": 1]]
         ) { _, _ in .nothing }
         #expect(try http.send("GET", "/prod/slow").summary == "503 Service Unavailable")
+    }
+
+    @Test("a request counts from the moment it comes, not only once it has a thread")
+    func unanswered() throws {
+        let fixture = try GatewayFixture(routes: ["GET /a": ["lambda": "F"]])
+        #expect(fixture.gateway.waitForAnswers(upTo: .zero))
+        let mayGoOn = ThreadCondition(false)
+        for _ in 0..<GatewayFixture.threads {
+            fixture.pool.execute { mayGoOn.wait { $0 ? () : nil } }
+        }
+        let status = ThreadCondition<Int?>(nil)
+        let client = try Thread(name: "client") {
+            let answer = try? fixture.send("GET", "/prod/a")
+            status.withLock { $0 = answer?.status ?? 0 }
+            status.signal()
+        }
+        #expect(eventually { !fixture.gateway.waitForAnswers(upTo: .zero) })
+        mayGoOn.withLock { $0 = true }
+        mayGoOn.signal()
+        #expect(status.wait(upTo: .seconds(30)) { $0 } == 200)
+        client.join()
+        #expect(fixture.gateway.waitForAnswers(upTo: .seconds(10)))
+    }
+
+    @Test("no function of an old deployment ends before its last callers are gone")
+    func lastCallers() throws {
+        let host = try HostFixture("retire")
+        try CredentialStore(stateDirectory: host.folder.path).ensure(["developer"])
+        let runtime = try StackRuntime(
+            Deployment(
+                stateDirectory: host.folder.path,
+                stack: Stack(json: ["name": "shop", "lambdas": [:], "queues": [:]]), code: [:],
+                deployedAt: Timestamp(milliseconds: 0), removing: []), on: host.host)
+        var asked = 0
+        runtime.retire(
+            upTo: .seconds(60),
+            hasNoCallers: { _ in
+                asked += 1
+                return asked == 3
+            })
+        #expect(asked == 3)
     }
 
     @Test("what does not fit the schema or lacks a parameter reaches no function")

@@ -47,6 +47,8 @@ package final class Gateway: Sendable {
     private let keyring: APIKeyring
     /// Requests without an answer, so that a time limit finds them.
     private let waiting = Mutex<[ObjectIdentifier: GatewayExchange]>([:])
+    /// How many have come and have no answer, also those that wait for a thread.
+    private let unanswered = ThreadCondition(0)
 
     /// - Parameters:
     ///   - keyValues: of the API's keys, by their names.
@@ -79,6 +81,7 @@ package final class Gateway: Sendable {
 
     /// On the loop; answers from another thread.
     package func handle(_ request: HTTPRequest, _ responder: HTTPResponder) {
+        unanswered.withLock { $0 += 1 }
         host.pool.execute { [self] in
             let exchange = GatewayExchange(request, responder, read(request))
             waiting.withLock { $0[ObjectIdentifier(exchange)] = exchange }
@@ -91,8 +94,19 @@ package final class Gateway: Sendable {
     }
 
     func answer(_ exchange: GatewayExchange, _ response: GatewayResponse) {
-        exchange.answer(response, of: api, observe: host.observe)
+        guard exchange.answer(response, of: api, observe: host.observe) else { return }
         waiting.withLock { _ = $0.removeValue(forKey: ObjectIdentifier(exchange)) }
+        let isLast = unanswered.withLock { count in
+            count -= 1
+            return count == 0
+        }
+        if isLast { unanswered.signal() }
+    }
+
+    /// Blocks until every request that has come is answered.
+    /// - Returns: whether that is so within `limit`.
+    func waitForAnswers(upTo limit: Duration) -> Bool {
+        unanswered.wait(upTo: limit) { $0 == 0 ? true : nil } ?? false
     }
 
     private func read(_ request: HTTPRequest) -> GatewayRequest {

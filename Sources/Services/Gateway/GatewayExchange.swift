@@ -33,17 +33,17 @@ final class GatewayExchange: Sendable {
     var notes: Notes { state.withLock { $0 } }
     func note(_ change: (inout Notes) -> Void) { state.withLock { change(&$0) } }
 
-    /// A second answer goes nowhere.
+    /// - Returns: whether it was the first; a second answer goes nowhere.
     func answer(
         _ response: GatewayResponse, of api: APIDefinition,
         observe: (GatewayActivity) -> Void
-    ) {
+    ) -> Bool {
         let notes = state.withLock { state -> Notes? in
             guard !state.isAnswered else { return nil }
             state.isAnswered = true
             return state
         }
-        guard let notes else { return }
+        guard let notes else { return false }
         let now = SystemClock.monotonicNanoseconds()
         var response = response
         let cors = notes.route?.cors ?? (notes.route == nil ? api.cors : nil)
@@ -76,5 +76,6 @@ final class GatewayExchange: Sendable {
         answer.operation = notes.route?.key
         answer.principal = notes.caller.name
         responder.respond(answer)
+        return true
     }
 }

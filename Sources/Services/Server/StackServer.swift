@@ -152,20 +152,22 @@ package final class StackServer: Sendable {
     package func replace(by deployment: Deployment) throws -> Bool {
         try turning.withLock { _ in
             guard !control.isStopping else { return false }
-            if let previous = try open(deployment) { retire(previous) }
+            let gateway = doors.open?.gateway
+            if let previous = try open(deployment) { retire(previous, gateway) }
             if options.deliversMessages { startDelivery() }
             return true
         }
     }
 
-    /// What runs of `previous` comes to its end, and then it is gone.
-    private func retire(_ previous: StackRuntime) {
+    /// What runs of `previous`, and what waits in its gateway, comes to its end; then it is gone.
+    private func retire(_ previous: StackRuntime, _ gateway: Gateway?) {
         retiring.withLock { $0 += 1 }
         let successor = runtime
         let retire: @Sendable () -> Void = { [self] in
             previous.retire(
                 upTo: options.replaceLimit, grace: Self.replaceGrace, for: successor,
-                isHurried: { [control] in control.isHurried })
+                isHurried: { [control] in control.isHurried },
+                hasNoCallers: { gateway?.waitForAnswers(upTo: $0) ?? true })
             retiring.withLock { $0 -= 1 }
             retiring.signal()
         }
