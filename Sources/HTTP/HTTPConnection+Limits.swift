@@ -36,8 +36,8 @@ extension HTTPConnection {
                 close(&state)
                 return false
             }
-            state.parser = HTTPRequestParser(limits: service.limits)
             refuse(HTTPError(503, "too many bytes of requests are on their way"), &state)
+            state.parser = HTTPRequestParser(limits: service.limits)
             return true
         }
         if isRefused { run() }

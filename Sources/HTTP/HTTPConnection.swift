@@ -157,7 +157,10 @@ final class HTTPConnection: Sendable {
     }
 
     func refuse(_ error: HTTPError, _ state: inout State) {
-        var response = service.refusal(error)
+        var request = state.parser.begun
+        request.remoteAddress = remoteAddress
+        request.localPort = service.port
+        var response = service.refusal(error, request)
         if error.status == 503 { response.headers["Retry-After"] = "1" }
         response.write(to: &state.output, isHead: false, .closes, date: service.dateLine())
         state.isClosing = true

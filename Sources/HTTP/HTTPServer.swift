@@ -6,8 +6,9 @@ package final class HTTPServer: Sendable {
     /// Runs on the thread of the loop that serves the connection: answer at once, or hand the
     /// responder to somebody else.
     package typealias Handler = @Sendable (HTTPRequest, HTTPResponder) -> Void
-    /// What a request that no handler sees is answered with.
-    package typealias Refusal = @Sendable (HTTPError) -> HTTPResponse
+    /// What a request that no handler sees is answered with. Of the request there is what was
+    /// understood of it, without its body; perhaps no method, and no target.
+    package typealias Refusal = @Sendable (HTTPError, HTTPRequest) -> HTTPResponse
 
     /// How long a refused client may go on sending before it is cut off.
     static let linger = Duration.seconds(1)
@@ -82,7 +83,7 @@ package final class HTTPServer: Sendable {
     }
 
     /// The reason, in words.
-    package static let plainRefusal: Refusal = { error in
+    package static let plainRefusal: Refusal = { error, _ in
         HTTPResponse(error.status, type: "text/plain", Array("\(error.message)\n".utf8))
     }
 

@@ -67,6 +67,25 @@ import Testing
         #expect(asked == 3)
     }
 
+    @Test("a body that is too large is refused as any other is", arguments: ["rest", "http"])
+    func tooLarge(_ type: String) throws {
+        let fixture = try GatewayFixture(
+            api: ["type": .string(type), "cors": true], routes: ["POST /a": ["lambda": "F"]])
+        let client = try RawClient(port: fixture.client.port)
+        client.send(
+            """
+            POST /prod/a HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: https://shop.example\r
+            Content-Length: 11000000\r\n\r\n
+            """)
+        let answer = client.read(until: "\r\n\r\n")
+        #expect(answer.hasPrefix("HTTP/1.1 413 "), "\(answer)")
+        #expect(answer.contains("Access-Control-Allow-Origin: *\r\n"), "\(answer)")
+        #expect(answer.contains(type == "rest" ? "x-amz-apigw-id: " : "Apigw-Requestid: "))
+        let activity = try #require(fixture.activities.seen.first)
+        #expect(activity.status == 413 && activity.method == nil)
+        #expect(fixture.activities.seen.count == 1)
+    }
+
     @Test("what does not fit the schema or lacks a parameter reaches no function")
     func validation() throws {
         let fixture = try GatewayFixture(

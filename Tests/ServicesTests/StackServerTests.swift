@@ -1,4 +1,6 @@
+import HTTP
 import JSON
+import Posix
 import StackModel
 import TestSupport
 import Testing
@@ -18,20 +20,58 @@ import Testing
             deployedAt: Timestamp(milliseconds: milliseconds), removing: [])
     }
 
-    @Test("what was deployed just before the end takes nothing over any more")
-    func lateDeployment() throws {
+    private func server(_ options: ServerOptions) throws -> StackServer {
         try CredentialStore(stateDirectory: fixture.folder.path).ensure(["developer"])
-        var options = ServerOptions()
-        options.deliversMessages = true
-        let server = try StackServer(
+        return try StackServer(
             deployment(1), queues: fixture.queues, options: options, clock: fixture.clock.clock,
             guardExecutable: "",
             monitor: Monitor(stateDirectory: fixture.folder.path, clock: fixture.clock.clock))
+    }
+
+    @Test("what was deployed just before the end takes nothing over any more")
+    func lateDeployment() throws {
+        var options = ServerOptions()
+        options.deliversMessages = true
+        let server = try server(options)
         #expect(try server.replace(by: deployment(2)))
         let last = server.runtime
         #expect(last.deployment.deployedAt.milliseconds == 2)
         server.finish { false }
         #expect(try !server.replace(by: deployment(3)))
         #expect(server.runtime === last)
+    }
+
+    @Test("a request that no handler sees has its line, with what was understood of it")
+    func refused() throws {
+        var options = ServerOptions()
+        options.gatewayPort = 0
+        options.logsRequests = true
+        let server = try server(options)
+        let urls = [server.endpointURL, try #require(server.gatewayURL)]
+        let ports = try urls.map { try #require(HTTPClient(url: $0)).port }
+        for port in ports {
+            for text in [
+                "\u{16}\u{3}", "GET /a HTTP/9.9\r\n", "GET /b?secret HTTP/1.1\r\nx\r\n",
+            ] {
+                let client = try RawClient(port: port)
+                client.send(text)
+                #expect(client.isEnded())
+            }
+        }
+        server.finish { false }
+        let folder = fixture.folder.path + "/requests"
+        let file = try #require(try FileSystem.list(folder).first)
+        let lines = try FileSystem.read("\(folder)/\(file)").split(separator: 0x0A)
+            .map { try JSONValue.parse(Array($0)) }
+        let said = lines.map { line in
+            let status = line["status"]?.intValue ?? 0
+            return "\(line["method"]?.stringValue ?? "?") \(line["path"]?.stringValue ?? "?") "
+                + "\(status) \(line["port"]?.intValue ?? 0)"
+        }
+        #expect(
+            said
+                == ports.flatMap {
+                    ["  400 \($0)", "  505 \($0)", "GET /b 400 \($0)"]
+                })
     }
 }

@@ -68,15 +68,14 @@ package final class Gateway: Sendable {
         keyring = APIKeyring(api, values: keyValues)
     }
 
-    /// How a request is refused that the HTTP server itself does not take.
-    package func refusal(of error: HTTPError) -> HTTPResponse {
-        guard error.status == 413 else { return HTTPServer.plainRefusal(error) }
+    /// How a request is refused that the HTTP server itself does not take. One that is too large
+    /// is API Gateway's business, too.
+    package func refusal(of error: HTTPError, _ request: HTTPRequest) -> HTTPResponse {
+        let plain = HTTPServer.plainRefusal(error, request)
+        guard error.status == 413 else { return plain }
+        let exchange = GatewayExchange(request, nil, read(request))
         let response = GatewayFailure.tooLarge.response(api.kind)
-        var answer = HTTPResponse(response.status, body: response.body)
-        for header in response.headers { answer.headers.append(header.name, header.value) }
-        answer.headers.append(
-            api.kind == .rest ? "x-amzn-RequestId" : "Apigw-Requestid", RandomBytes.uuid())
-        return answer
+        return exchange.finish(response, of: api, observe: host.observe) ?? plain
     }
 
     /// On the loop; answers from another thread.

@@ -20,11 +20,12 @@ final class GatewayExchange: Sendable {
 
     let request: GatewayRequest
     let original: HTTPRequest
-    private let responder: HTTPResponder
+    /// `nil`: somebody else sends the answer.
+    private let responder: HTTPResponder?
     private let started = SystemClock.monotonicNanoseconds()
     private let state = Mutex(Notes())
 
-    init(_ original: HTTPRequest, _ responder: HTTPResponder, _ request: GatewayRequest) {
+    init(_ original: HTTPRequest, _ responder: HTTPResponder?, _ request: GatewayRequest) {
         self.original = original
         self.responder = responder
         self.request = request
@@ -38,12 +39,22 @@ final class GatewayExchange: Sendable {
         _ response: GatewayResponse, of api: APIDefinition,
         observe: (GatewayActivity) -> Void
     ) -> Bool {
+        guard let answer = finish(response, of: api, observe: observe) else { return false }
+        responder?.respond(answer)
+        return true
+    }
+
+    /// The answer as it is to be sent, with what it leaves behind; `nil` if there was one.
+    func finish(
+        _ response: GatewayResponse, of api: APIDefinition,
+        observe: (GatewayActivity) -> Void
+    ) -> HTTPResponse? {
         let notes = state.withLock { state -> Notes? in
             guard !state.isAnswered else { return nil }
             state.isAnswered = true
             return state
         }
-        guard let notes else { return false }
+        guard let notes else { return nil }
         let now = SystemClock.monotonicNanoseconds()
         var response = response
         let cors = notes.route?.cors ?? (notes.route == nil ? api.cors : nil)
@@ -75,7 +86,6 @@ final class GatewayExchange: Sendable {
         }
         answer.operation = notes.route?.key
         answer.principal = notes.caller.name
-        responder.respond(answer)
-        return true
+        return answer
     }
 }

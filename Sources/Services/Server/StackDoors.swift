@@ -58,8 +58,18 @@ final class StackDoors: Sendable {
         gateway.handle(request, responder)
     }
 
+    /// What the endpoint says to a request that is none.
+    func refuseAtEndpoint(_ error: HTTPError, _ request: HTTPRequest) -> HTTPResponse {
+        let response = HTTPServer.plainRefusal(error, request)
+        log?.record(response, to: request, after: 0)
+        return response
+    }
+
     /// What the gateway says to a request that is none.
-    func refusal(of error: HTTPError) -> HTTPResponse {
-        open?.gateway?.refusal(of: error) ?? HTTPServer.plainRefusal(error)
+    func refuseAtGateway(_ error: HTTPError, _ request: HTTPRequest) -> HTTPResponse {
+        let response =
+            open?.gateway?.refusal(of: error, request) ?? HTTPServer.plainRefusal(error, request)
+        log?.record(response, to: request, after: 0)
+        return response
     }
 }

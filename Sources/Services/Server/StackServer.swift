@@ -61,11 +61,12 @@ package final class StackServer: Sendable {
         let doors = StackDoors(options, log: log)
         let room = SharedRoom(connections: Self.share(Self.filesOfPorts), loop: loop)
         endpointServer = try Self.listen(
-            options.host, options.port, loop, helpers, room, doors.enterEndpoint)
+            options.host, options.port, loop, helpers, room, refusal: doors.refuseAtEndpoint,
+            doors.enterEndpoint)
         gatewayServer = try options.gatewayPort.map { port in
             try Self.listen(
                 options.host, port, loop, [], room, limits: Gateway.httpLimits,
-                refusal: doors.refusal, doors.enterGateway)
+                refusal: doors.refuseAtGateway, doors.enterGateway)
         }
         self.doors = doors
         host = RuntimeHost(
@@ -95,8 +96,7 @@ package final class StackServer: Sendable {
         _ host: String, _ port: UInt16, _ loop: EventLoop, _ helpers: [EventLoop],
         _ room: SharedRoom,
         limits: HTTPLimits = HTTPLimits(),
-        refusal: @escaping HTTPServer.Refusal = HTTPServer.plainRefusal,
-        _ handler: @escaping HTTPServer.Handler
+        refusal: @escaping HTTPServer.Refusal, _ handler: @escaping HTTPServer.Handler
     ) throws(ServerError) -> HTTPServer {
         var limits = limits
         limits.connections = min(limits.connections, share(filesOfPort))
