@@ -166,13 +166,19 @@ final class HTTPConnection: Sendable {
         state.isClosing = true
     }
 
-    /// - Returns: whether the request waited for it.
-    func respond(_ response: HTTPResponse, to number: UInt64) -> Bool {
-        let isAnswer = state.with { state in
-            guard let current = state.current, current.number == number, !state.isClosed else {
-                return false
-            }
+    /// What becomes of an answer.
+    enum Outcome {
+        case isUnderWay
+        case clientIsGone
+        /// The request has one already.
+        case isSecond
+    }
+
+    func respond(_ response: HTTPResponse, to number: UInt64) -> Outcome {
+        let outcome: Outcome = state.with { state in
+            guard let current = state.current, current.number == number else { return .isSecond }
             state.current = nil
+            guard !state.isClosed else { return .clientIsGone }
             state.onDisconnect = nil
             state.isClosing =
                 !current.isKeptAlive || state.isLast
@@ -182,10 +188,10 @@ final class HTTPConnection: Sendable {
                 to: &state.output, isHead: current.isHead,
                 state.isClosing ? .closes : current.isOld ? .staysForOldClient : .stays,
                 date: service.dateLine())
-            return true
+            return .isUnderWay
         }
-        if isAnswer { run() }
-        return isAnswer
+        if outcome == .isUnderWay { run() }
+        return outcome
     }
 
     func onDisconnect(of number: UInt64, _ body: @escaping @Sendable () -> Void) {

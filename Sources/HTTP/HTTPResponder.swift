@@ -4,7 +4,7 @@ import Posix
 package struct HTTPResponder: Sendable {
     let connection: HTTPConnection
     let number: UInt64
-    private var observe: (@Sendable (HTTPResponse) -> Void)?
+    private var observe: (@Sendable (HTTPResponse, _ isSent: Bool) -> Void)?
 
     init(connection: HTTPConnection, number: UInt64) {
         self.connection = connection
@@ -12,8 +12,10 @@ package struct HTTPResponder: Sendable {
     }
 
     /// A responder whose answer comes to `body` as well, on the client's loop, as soon as it is
-    /// under way.
-    package func observed(by body: @escaping @Sendable (HTTPResponse) -> Void) -> HTTPResponder {
+    /// under way, or cannot be sent because the client is gone.
+    package func observed(
+        by body: @escaping @Sendable (HTTPResponse, _ isSent: Bool) -> Void
+    ) -> HTTPResponder {
         var responder = self
         responder.observe = body
         return responder
@@ -27,7 +29,11 @@ package struct HTTPResponder: Sendable {
     /// A second answer, and one to a client that is gone, go nowhere.
     package func respond(_ response: HTTPResponse) {
         connection.service.loop.perform { [self] in
-            if connection.respond(response, to: number) { observe?(response) }
+            switch connection.respond(response, to: number) {
+            case .isUnderWay: observe?(response, true)
+            case .clientIsGone: observe?(response, false)
+            case .isSecond: break
+            }
         }
     }
 

@@ -32,6 +32,39 @@ import Testing
         responder.respond(HTTPResponse(200))
     }
 
+    @Test("whoever observes an answer hears of one that nobody is there to take, and of one only")
+    func observed() throws {
+        let held = ThreadCondition<[HTTPResponder]>([])
+        let seen = ThreadCondition<[String]>([])
+        let server = try TestServer { request, responder in
+            let responder = responder.observed { response, isSent in
+                seen.withLock { $0.append("\(response.status) \(isSent)") }
+                seen.signal()
+            }
+            guard request.target == "/held" else {
+                responder.respond(HTTPResponse(200))
+                return responder.respond(HTTPResponse(500))
+            }
+            responder.onDisconnect {
+                held.withLock { $0.append(responder) }
+                held.signal()
+            }
+        }
+        defer { server.end() }
+        var client: RawClient? = try RawClient(port: server.port)
+        client?.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+        client = nil
+        let responder = try #require(held.wait(upTo: .seconds(10)) { $0.last })
+        responder.respond(HTTPResponse(201))
+        responder.respond(HTTPResponse(202))
+        #expect(seen.wait(upTo: .seconds(10)) { $0.isEmpty ? nil : $0 } == ["201 false"])
+        let answer = try server.exchange(
+            ["GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"])
+        #expect(answer.hasPrefix("HTTP/1.1 200 "))
+        let all = seen.wait(upTo: .seconds(10)) { $0.count > 1 ? $0 : nil }
+        #expect(all == ["201 false", "200 true"])
+    }
+
     @Test("a client that always has something left to read is held for no more than that")
     func pipeline() throws {
         let most = ThreadCondition(0)

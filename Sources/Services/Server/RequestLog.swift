@@ -61,13 +61,19 @@ final class RequestLog: Sendable {
         let start = SystemClock.monotonicNanoseconds()
         var head = request
         head.body = []
-        return responder.observed { [self, head] response in
-            record(response, to: head, after: SystemClock.monotonicNanoseconds() - start)
+        return responder.observed { [self, head] response, isSent in
+            let time = SystemClock.monotonicNanoseconds() - start
+            record(response, to: head, after: time, isSent: isSent)
         }
     }
 
-    /// - Parameter nanoseconds: how long the answer took.
-    func record(_ response: HTTPResponse, to request: HTTPRequest, after nanoseconds: UInt64) {
+    /// - Parameters:
+    ///   - nanoseconds: how long the answer took.
+    ///   - isSent: whether the client was still there.
+    func record(
+        _ response: HTTPResponse, to request: HTTPRequest, after nanoseconds: UInt64,
+        isSent: Bool = true
+    ) {
         let time = clock.now()
         let wait = state.withLock { state -> Duration? in
             guard state.lines.count < limits.waitingBytes else {
@@ -79,7 +85,7 @@ final class RequestLog: Sendable {
             }
             let text = state.clock.flatMap { $0.time == time ? $0.text : nil } ?? time.iso8601
             state.clock = (time, text)
-            Self.append(response, to: request, text, nanoseconds, to: &state.lines)
+            Self.append(response, to: request, text, nanoseconds, isSent, to: &state.lines)
             if state.lines.count >= limits.flushBytes, !state.isHurried {
                 state.isHurried = true
                 return .zero
@@ -147,7 +153,7 @@ extension RequestLog {
     /// Appends a request's line.
     private static func append(
         _ response: HTTPResponse, to request: HTTPRequest, _ time: String, _ nanoseconds: UInt64,
-        to bytes: inout [UInt8]
+        _ isSent: Bool, to bytes: inout [UInt8]
     ) {
         func member(_ name: StaticString, _ text: String?) {
             guard let text else { return }
@@ -179,6 +185,7 @@ extension RequestLog {
         member(",\"principal\":", response.principal)
         let id = response.headers["x-amzn-RequestId"] ?? response.headers["Apigw-Requestid"]
         member(",\"requestId\":", id)
+        if !isSent { JSONWriter.append(",\"gone\":true", &bytes) }
         JSONWriter.append("}\n", &bytes)
     }
 }
