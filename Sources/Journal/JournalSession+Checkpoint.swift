@@ -172,6 +172,7 @@ extension JournalSession {
                 path(of: segment), creating: false)
             identity = try file.status().inode
         }
+        edition += 1
         (fileSize, room.isOurs) = (end, false)
         syncs.forget()
         generation = replaced

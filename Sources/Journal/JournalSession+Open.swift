@@ -17,6 +17,7 @@ extension JournalSession {
     /// Reads what there is, or begins a journal.
     mutating func load() throws(JournalError) {
         generation = LockWords.ended  // until this succeeds, the next look starts over
+        edition += 1
         news += 1
         try checkPlace()
         try storing { () throws(SystemError) in

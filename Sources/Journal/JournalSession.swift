@@ -38,6 +38,8 @@ package struct JournalSession<State: JournaledState>: Sendable {
     private var pending: [UInt8] = []
     private var pendingRecords: UInt64 = 0
     private var isGathering = false
+    /// What there was before the transaction that runs.
+    private var start: (end: UInt64, n: UInt64) = (0, 0)
     /// Room on the disk that others may not use.
     var reserve: (any JournalFile)?
     /// Whether it was seen to be whole since the lock was taken.
@@ -53,6 +55,8 @@ package struct JournalSession<State: JournaledState>: Sendable {
     /// The lock file's number, raised whenever another file takes over from the one that grows.
     /// Odd in the lock file alone: names are being changed.
     var generation: UInt64 = 0
+    /// Another one whenever a cursor made before may know of what is in no file any more.
+    var edition: UInt64 = 0
     /// How often segments were deleted, as far as is known, and whether that has changed.
     var deletions: UInt64 = 0
     var mustList = false
@@ -162,16 +166,27 @@ package struct JournalSession<State: JournaledState>: Sendable {
         return location
     }
 
+    /// A transaction begins, which is taken back if not all of it can be written.
+    mutating func markStart() { start = (end, lastN) }
+
     /// Brings what was appended into the file, so that it can be read.
     package mutating func flush() throws(JournalError) {
         if let failure { throw failure }
         guard !pending.isEmpty else { return }
         do throws(JournalError) {
-            try writePending(at: end - UInt64(pending.count), usesReserve: false)
+            try writePending(at: writtenEnd, usesReserve: false)
         } catch {
             failure = error
+            takeBack()
             throw error
         }
+    }
+
+    /// What the transaction has brought into the file by now goes: it will run again.
+    private mutating func takeBack() {
+        guard writtenN > start.n, (try? file.truncate(to: start.end)) != nil else { return }
+        fileSize = start.end
+        pendingRecords = lastN - start.n
     }
 
     /// Writes all of it, or leaves the file as it was.
@@ -264,9 +279,9 @@ package struct JournalSession<State: JournaledState>: Sendable {
     }
 
     /// Lets a cursor go on to where the records in the file end now.
-    /// - Returns: `false` if another file has taken over since, and the cursor is of no use.
+    /// - Returns: `false` if the files were read anew since, and the cursor is of no use.
     package mutating func extend(_ cursor: inout RecordCursor) -> Bool {
-        cursor.extend(to: writtenEnd, generation)
+        cursor.extend(to: writtenEnd, edition)
     }
 
     mutating func accept(n: UInt64, time: Timestamp, checksum: UInt32, length: UInt64) {
@@ -334,7 +349,7 @@ package struct RecordCursor: Sendable {
     private var segments: [UInt64]
     private var newest: UInt64
     private var newestFile: any JournalFile
-    private var generation: UInt64
+    private let edition: UInt64
     private var end: UInt64
     private var segment: UInt64
     private var offset: UInt64
@@ -350,7 +365,7 @@ package struct RecordCursor: Sendable {
         segments = session.segments
         newest = session.segment
         newestFile = session.file
-        generation = session.generation
+        edition = session.edition
         end = session.writtenEnd
         segment = location.segment
         offset = location.offset
@@ -363,8 +378,8 @@ package struct RecordCursor: Sendable {
         return cursor
     }
 
-    fileprivate mutating func extend(to end: UInt64, _ generation: UInt64) -> Bool {
-        guard generation == self.generation, end >= self.end else { return false }
+    fileprivate mutating func extend(to end: UInt64, _ edition: UInt64) -> Bool {
+        guard edition == self.edition, end >= self.end else { return false }
         self.end = end
         if segment == newest { lines?.limit = end }
         return true

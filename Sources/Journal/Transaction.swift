@@ -75,6 +75,7 @@ extension JournalSession {
             // Whoever lines up here has a transaction on this state.
             let transaction = unsafeDowncast(lined, to: Transaction<State>.self)
             now = max(transaction.now, lastTime)
+            markStart()
             transaction.run(&self)
             lined.ticket = ticket
             lined.isOnDisk = ticket.n <= durable

@@ -62,4 +62,31 @@ import Testing
         #expect(try again.read { $0.state.values }.starts(with: sum))
         #expect(try Journal<Tally>.verify(folder: folder.path + "/j").problems.isEmpty)
     }
+
+    /// Of some 2,000 bytes.
+    private func long(_ value: Int64) -> [UInt8] {
+        Tally.add(value) + Array(",\"pad\":\"\(String(repeating: "x", count: 1900))\"".utf8)
+    }
+
+    @Test("what runs again where it did not fit is not there twice")
+    func again() throws {
+        let folder = try TemporaryFolder("full")
+        let storage = CappedStorage(cap: 100_000_000)
+        let journal = try Journal<Tally>(folder: folder.path + "/j", storage: storage)
+        try journal.add(-1)
+        // More than is written before a transaction ends, and less than this one brings.
+        storage.setCap(storage.used + 1_500_000)
+        let (told, _) = try journal.transact(now: Self.time) { session in
+            var told: [Int64] = []
+            for value in Int64(0)..<1500 {
+                guard (try? session.append(long(value))) != nil else { break }
+                told.append(value)
+            }
+            return told
+        }
+        #expect(told.count > 500 && told.count < 800)
+        #expect(try journal.values == [-1] + told)
+        let again = try Journal<Tally>(folder: folder.path + "/j", storage: storage)
+        #expect(try again.values == [-1] + told)
+    }
 }
