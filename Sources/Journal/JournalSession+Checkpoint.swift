@@ -45,7 +45,7 @@ extension JournalSession {
     }
 
     /// What a transaction owes before it unlocks, or soon after. A failure here is not the
-    /// transaction's: its record is written, and the next one tries again.
+    /// transaction's: its record is written, and a later one tries again.
     mutating func tidy() {
         switch chore {
         case .roll: try? roll()
@@ -69,9 +69,13 @@ extension JournalSession {
     }
 
     /// Replaces the checkpoint, which speaks of what is on the disk only. Nobody syncs it: what
-    /// power loss leaves of it fails its checksum, or is an older one.
+    /// power loss leaves of it fails its checksum, or is an older one. One that fails is due again
+    /// after as many bytes as one that does not.
     mutating func writeCheckpoint() throws(JournalError) {
         guard isLoaded else { return }
+        bytesSinceCheckpoint = 0
+        // It is a shortcut: what a full disk has left is for records.
+        try storing { () throws(SystemError) in try requireReserve() }
         if durable < lastN { try syncHere() }
         writeIndex()
         var place: [UInt8] = []
@@ -83,23 +87,21 @@ extension JournalSession {
         JSONWriter.appendHexadecimal(UInt64(lastChecksum), digits: 8, to: &place)
         JSONWriter.append("\",", &place)
         var length: UInt64 = 0
-        let temporary = checkpointPath + ".new"
         try storing { () throws(SystemError) in
-            try storage.remove(temporary)
-            let file = try storage.open(temporary, creating: true)
-            length = try state.write(
-                n: lastN, time: lastTime, durable: durable, behind: place, to: file)
-            crashPoint("before-checkpoint-rename")
-            try storage.rename(temporary, to: checkpointPath)
+            try storage.replace(checkpointPath) { file throws(SystemError) in
+                length = try state.write(
+                    n: lastN, time: lastTime, durable: durable, behind: place, to: file)
+                crashPoint("before-checkpoint-rename")
+            }
             crashPoint("after-checkpoint-rename")
         }
-        bytesSinceCheckpoint = 0
         checkpointLength = length
         keepReserve()
     }
 
     /// Without it who opens the journal reads more of it; nothing else.
     private mutating func writeIndex() {
+        guard (try? requireReserve()) != nil else { return }
         let session = self
         try? state.writeIndex(session)
     }

@@ -24,7 +24,7 @@ extension JournalSession {
             let names = try storage.list(folder)
             segments = names.compactMap(SegmentName.parse)
             // What a writer left that died before the renaming.
-            for name in names where name.hasSuffix(SegmentName.unfinished) {
+            for name in names where name.hasSuffix(DiskStorage.unfinished) {
                 try? storage.remove("\(folder)/\(name)")
             }
         }
@@ -287,7 +287,7 @@ extension JournalSession {
     mutating func writeSegment(
         name: UInt64, _ fill: (any JournalFile) throws(SystemError) -> Void
     ) throws(JournalError) -> UInt64 {
-        let temporary = "\(folder)/\(name)\(SegmentName.unfinished)"
+        let temporary = path(of: name) + DiskStorage.unfinished
         do throws(SystemError) {
             try storage.remove(temporary)
             let file = try storage.open(temporary, creating: true)

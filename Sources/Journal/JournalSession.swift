@@ -68,7 +68,8 @@ package struct JournalSession<State: JournaledState>: Sendable {
     /// What whoever goes on is told after another file has begun to take over, and could not be
     /// read: the next look reads everything anew.
     var unread: JournalError { .storage(.unreadable(folder)) }
-    /// Bytes appended since the newest checkpoint, and that checkpoint's size.
+    /// Bytes appended since the newest checkpoint, or the last attempt at one, and that
+    /// checkpoint's size.
     var bytesSinceCheckpoint: UInt64 = 0
     var checkpointLength: UInt64 = 0
     /// Our own records that no sync has covered yet: (n, checksum), to find them again after a
@@ -325,9 +326,6 @@ package struct JournalSession<State: JournaledState>: Sendable {
 
 /// Segments are named by the sequence number of their first record, 20 digits.
 package enum SegmentName {
-    /// How a file's name ends that is to become a segment.
-    package static let unfinished = ".jsonl.new"
-
     package static func file(_ name: UInt64) -> String { digits(name) + ".jsonl" }
 
     package static func digits(_ number: UInt64) -> String {

@@ -19,6 +19,22 @@ package protocol JournalStorage: Sendable {
 }
 
 extension JournalStorage {
+    /// Writes a file beside `path`, which gets that name when all of it is there. What fails leaves
+    /// nothing behind.
+    package func replace(
+        _ path: String, _ fill: (any JournalFile) throws(SystemError) -> Void
+    ) throws(SystemError) {
+        let temporary = path + DiskStorage.unfinished
+        do throws(SystemError) {
+            try remove(temporary)
+            try fill(try open(temporary, creating: true))
+            try rename(temporary, to: path)
+        } catch {
+            try? remove(temporary)
+            throw error
+        }
+    }
+
     package func exchange(_ one: String, _ other: String) throws(SystemError) {
         try exchangeByRenaming(one, other)
     }
@@ -50,6 +66,10 @@ package protocol JournalFile: AnyObject, Sendable {
 
 /// The file system.
 package struct DiskStorage: JournalStorage {
+    /// How a file's name ends that has yet to get its own. Who holds the lock finds one only where
+    /// another process has died.
+    package static let unfinished = ".new"
+
     package init() {}
 
     package func open(_ path: String, creating: Bool) throws(SystemError) -> any JournalFile {

@@ -18,6 +18,7 @@ final class CappedStorage: JournalStorage {
     init(cap: UInt64) { disk = Mutex(Disk(cap: cap)) }
 
     func setCap(_ cap: UInt64) { disk.withLock { $0.cap = cap } }
+    var cap: UInt64 { disk.withLock { $0.cap } }
     var used: UInt64 { disk.withLock { $0.used } }
 
     /// How many of `count` bytes at `offset` fit.

@@ -89,4 +89,54 @@ import Testing
         let again = try Journal<Tally>(folder: folder.path + "/j", storage: storage)
         #expect(try again.values == [-1] + told)
     }
+
+    @Test("a checkpoint that does not fit takes nothing of the room that is kept for work to go on")
+    func checkpoint() throws {
+        let folder = try TemporaryFolder("full")
+        let path = folder.path + "/j"
+        let storage = CappedStorage(cap: 10_000_000)
+        var options = JournalOptions()
+        options.reserveBytes = 100_000
+        options.checkpointBytes = 4_000
+        let journal = try Journal<Tally>(folder: path, options: options, storage: storage)
+        func work(_ records: Int) throws {
+            _ = try journal.transact(now: Self.time) { session in
+                for _ in 0..<records { try session.append(Tally.add(0), usesReserve: true) }
+            }
+        }
+        // The checkpoint has some 8,000 bytes, and is due after four times as many.
+        _ = try journal.transact(now: Self.time) { session in
+            try session.append(Tally.add([Int64](repeating: 1_000_000, count: 1000)))
+        }
+        storage.setCap(storage.used)
+        try work(20)
+        #expect(try FileSystem.read("\(path)/reserve").isEmpty)
+        while storage.used < storage.cap - 70_000 { try work(20) }
+        // Somebody else takes what is free.
+        storage.setCap(storage.used + 9_000)
+        for _ in 0..<90 {
+            try work(1)
+            #expect(try FileSystem.list(path).allSatisfy { !$0.hasSuffix(".new") })
+        }
+    }
+
+    @Test("a file that is written beside leaves nothing where it fails, nor where its writer died")
+    func beside() throws {
+        let folder = try TemporaryFolder("beside")
+        let storage = FaultyStorage()
+        for fault in [FaultyStorage.Kind.short, .write, .rename] {
+            storage.arm(fault, 1)
+            #expect(throws: SystemError.self) {
+                try storage.replace("\(folder.path)/file") { file throws(SystemError) in
+                    try file.writeAll([1, 2, 3, 4], at: 0)
+                }
+            }
+            #expect(try FileSystem.list(folder.path) == [])
+        }
+        for name in ["checkpoint.json", "1-2.ids", SegmentName.file(1)] {
+            try FileSystem.replace("\(folder.path)/\(name).new", with: [1])
+        }
+        _ = try Journal<Tally>(folder: folder.path)
+        #expect(try FileSystem.list(folder.path).allSatisfy { !$0.hasSuffix(".new") })
+    }
 }

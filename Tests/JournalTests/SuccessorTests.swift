@@ -39,7 +39,7 @@ import Testing
     func late() throws {
         let parent = try TemporaryFolder()
         let folder = "\(parent.path)/queue"
-        let unfinished = "\(folder)/1\(SegmentName.unfinished)"
+        let unfinished = "\(folder)/\(SegmentName.file(1))\(DiskStorage.unfinished)"
         _ = try Journal<Tally>(folder: folder)
         let grave = "\(parent.path)/grave"
         let storage = InterruptedStorage {

@@ -39,7 +39,9 @@ struct Tally: JournaledState, Equatable {
         to bytes: inout [UInt8], spill: (inout [UInt8]) throws(Failure) -> Void
     ) throws(Failure) { Self.encode("base", values, to: &bytes) }
 
-    static func add(_ values: Int64...) -> [UInt8] {
+    static func add(_ values: Int64...) -> [UInt8] { add(values) }
+
+    static func add(_ values: [Int64]) -> [UInt8] {
         var bytes: [UInt8] = []
         encode("add", values, to: &bytes)
         return bytes

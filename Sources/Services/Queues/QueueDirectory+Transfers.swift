@@ -102,10 +102,10 @@ extension QueueDirectory {
         let path = numbersPath(of: name)
         let bytes = Array(JSONValue.object(numbers.json).serialized().utf8)
         func write() throws(SystemError) {
-            try storage.remove(path + ".new")
-            let file = try storage.open(path + ".new", creating: true)
-            try file.writeAll(bytes, at: 0)
-            try file.sync()
+            try storage.replace(path) { file throws(SystemError) in
+                try file.writeAll(bytes, at: 0)
+                try file.sync()
+            }
         }
         do throws(SystemError) {
             try write()
@@ -115,7 +115,6 @@ extension QueueDirectory {
             try storage.open("\(folderPath(of: name))/reserve", creating: true).truncate(to: 0)
             try write()
         }
-        try storage.rename(path + ".new", to: path)
         try storage.syncDirectory(folder)
     }
 

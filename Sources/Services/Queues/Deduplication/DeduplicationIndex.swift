@@ -24,6 +24,8 @@ struct DeduplicationIndex: Sendable {
 
     /// The first record that the tail covers.
     private(set) var from: UInt64
+    /// Attempts to write the tail since it began.
+    private var attempts = 0
     private var tail: [TailEntry] = []
     private var newest: [UInt64: Int] = [:]
     /// Oldest first; `nil` until somebody asks.
@@ -39,7 +41,7 @@ struct DeduplicationIndex: Sendable {
     /// Whether it knows its files, and that they are all.
     var isComplete: Bool { runs != nil }
 
-    var isDue: Bool { tail.count >= Self.tailLimit }
+    var isDue: Bool { tail.count >= Self.tailLimit * (attempts + 1) }
 
     mutating func note(_ key: String, n: UInt64, at record: RecordLocation, index: UInt8) {
         add(DeduplicationEntry(hash: Self.hash(key), record: record, index: index), n: n)
@@ -147,8 +149,10 @@ struct DeduplicationIndex: Sendable {
     // MARK: writing
 
     /// Moves the tail to a file; `end` is the journal's, and durable. Merges small files, and
-    /// deletes those whose ids count no more.
+    /// deletes those whose ids count no more. Where it fails it is due once as many ids again have
+    /// come.
     mutating func flush(at end: JournalAnchor, _ journal: DeduplicationSource) throws {
+        defer { attempts = tail.count / Self.tailLimit }
         var known = try Self.load(journal)
         if let last = known.last, last.header.to >= from {
             // Another process wrote what stands in our tail.

@@ -121,11 +121,9 @@ struct DeduplicationRun: Sendable {
         }
         let bytes = head(header, fence) + body
         let path = "\(folder)/\(name(from: header.from, to: header.to))"
-        try storage.remove(path + ".new")
-        let file = try storage.open(path + ".new", creating: true)
-        try file.writeAll(bytes, at: 0)
-        try storage.rename(path + ".new", to: path)
-        return DeduplicationRun(header: header, file: file, fence: fence)
+        try storage.replace(path) { file throws(SystemError) in try file.writeAll(bytes, at: 0) }
+        return DeduplicationRun(
+            header: header, file: try storage.open(path, creating: false), fence: fence)
     }
 
     private static func head(_ header: Header, _ fence: [UInt64]) -> [UInt8] {
