@@ -243,14 +243,39 @@ extension JournalSession {
         }
         try storing { () throws(SystemError) in
             let torn = try file.bytes(at: offset, count: Int(content - offset))
-            let path = "\(folder)/torn-\(nextN).bin"
-            let kept = try storage.open(path, creating: true)
-            try kept.writeAll(torn, at: try kept.status().size)
-            try kept.sync()
-            try storage.syncDirectory(folder)
+            do throws(SystemError) {
+                try keep(torn: torn)
+            } catch {
+                // To go on is what the reserve is for.
+                guard error.isDiskFull, cutReserve() else { throw error }
+                try keep(torn: torn)
+            }
             crashPoint("before-torn-cut")
             try cutRoom()
             try syncs.sync(file, identity)
+        }
+    }
+
+    /// Sets what a dead writer left aside, durably, in a file of its own: or in the one that
+    /// somebody began for it who died before the cut.
+    private func keep(torn: [UInt8]) throws(SystemError) {
+        var tears = 1
+        while true {
+            let path = "\(folder)/\(TornName.file(nextN, tears))"
+            let kept = try storage.open(path, creating: true)
+            let size = try kept.status().size
+            tears += 1
+            guard size <= torn.count,
+                try torn.starts(with: kept.bytes(at: 0, count: Int(size)))
+            else { continue }
+            do throws(SystemError) {
+                try kept.writeAll(torn, at: 0)
+                try kept.sync()
+            } catch {
+                try? storage.remove(path)
+                throw error
+            }
+            return try storage.syncDirectory(folder)
         }
     }
 

@@ -69,15 +69,20 @@ extension JournalSession {
         isReserveKept = true
     }
 
+    /// Gives the reserve back.
+    /// - Returns: whether there was any.
+    mutating func cutReserve() -> Bool {
+        isReserveKept = false
+        guard let file = try? openReserve(), let size = try? file.status().size, size > 0 else {
+            return false
+        }
+        return (try? file.truncate(to: 0)) != nil
+    }
+
     /// Makes room for a record on a full disk: by the reserve, or by what is kept as history.
     /// - Returns: whether there was any.
     mutating func makeRoom() -> Bool {
-        isReserveKept = false
-        if let file = try? openReserve(), let size = try? file.status().size, size > 0,
-            (try? file.truncate(to: 0)) != nil
-        {
-            return true
-        }
+        if cutReserve() { return true }
         let before = segments.count
         try? reclaim(keeping: 0)
         return segments.count < before

@@ -339,6 +339,24 @@ package enum SegmentName {
     }
 }
 
+/// What is set aside is named by the number that its first record would have had.
+package enum TornName {
+    private static let torn = "torn-"
+
+    /// - Parameter tears: how often the journal was torn there: a number may be given again.
+    static func file(_ n: UInt64, _ tears: Int) -> String {
+        "\(torn)\(n)" + (tears > 1 ? "-\(tears)" : "") + ".bin"
+    }
+
+    package static func isTorn(_ file: String) -> Bool { file.hasPrefix(torn) }
+
+    /// As which a file is kept whose messages have been sent again.
+    package static func restored(_ file: String, _ tears: Int) -> String {
+        "restored-\(file.dropFirst(torn.count).dropLast(4))"
+            + (tears > 1 ? "-\(tears)" : "") + ".bin"
+    }
+}
+
 /// Reads records one after the other, across segments, up to where the journal ended when it was
 /// made. It keeps no part of the state, so a transaction may go on changing that.
 package struct RecordCursor: Sendable {

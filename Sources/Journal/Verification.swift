@@ -67,7 +67,7 @@ extension Journal {
             })
         check.durable = max(check.durable, words.durable ?? 0)
         check.report.problems.removeAll { !names.contains($0.file) }
-        check.report.tornFiles = names.filter { $0.hasPrefix("torn-") }
+        check.report.tornFiles = names.filter(TornName.isTorn)
         let segments = names.compactMap(SegmentName.parse)
         if let last = sealed.last, !segments.contains(last) { check.forget() }
         for name in segments where sealed.last.map({ $0 < name }) ?? true {

@@ -120,6 +120,40 @@ import Testing
         }
     }
 
+    @Test("a torn end is set aside on a full disk, too; where nothing is left it stays whole")
+    func torn() throws {
+        let folder = try TemporaryFolder("full")
+        let path = folder.path + "/j"
+        let storage = CappedStorage(cap: 10_000_000)
+        let segment = "\(path)/\(SegmentName.file(1))"
+        do {
+            let journal = try Journal<Tally>(folder: path, storage: storage)
+            try journal.add(1)
+            let end = try journal.read { $0.endLocation.offset }
+            try storage.open(segment, creating: false)
+                .writeAll([UInt8](repeating: 0x78, count: 5000), at: end)
+        }
+        let whole = try FileSystem.read(segment)
+        let reserve = try storage.open("\(path)/reserve", creating: false)
+        try reserve.truncate(to: 3000)
+        storage.setCap(storage.used)
+        for _ in 0..<2 {
+            #expect(throws: JournalError.self) {
+                try Journal<Tally>(folder: path, storage: storage)
+            }
+            #expect(try FileSystem.read(segment) == whole)
+            #expect(try FileSystem.list(path).allSatisfy { !$0.hasPrefix("torn-") })
+        }
+        storage.setCap(storage.used + 10_000)
+        try reserve.allocate(10_000)
+        storage.setCap(storage.used)
+        let journal = try Journal<Tally>(folder: path, storage: storage)
+        #expect(try journal.values == [1])
+        #expect(try FileSystem.read("\(path)/torn-3.bin") == whole.suffix(5000))
+        try add(2, to: journal, usesReserve: true)
+        #expect(try journal.values == [1, 2])
+    }
+
     @Test("a file that is written beside leaves nothing where it fails, nor where its writer died")
     func beside() throws {
         let folder = try TemporaryFolder("beside")

@@ -229,4 +229,27 @@ import Testing
         let end = try journal.read { $0.endLocation.offset }
         #expect(try FileSystem.read(segment(folder.path)).count == Int(end))
     }
+
+    @Test("a second end that is torn at the same record is kept beside the first")
+    func tornTwice() throws {
+        let folder = try TemporaryFolder()
+        try Journal<Tally>(folder: folder.path).add(1)
+        let end = try FileSystem.read(segment(folder.path)).count
+        func tear(_ byte: UInt8, _ count: Int) throws {
+            try DiskStorage().open(segment(folder.path), creating: false)
+                .writeAll([UInt8](repeating: byte, count: count), at: UInt64(end))
+            #expect(try Journal<Tally>(folder: folder.path).values == [1])
+        }
+        func torn(_ name: String) throws -> [UInt8] {
+            try FileSystem.read(folder.path + "/" + name)
+        }
+        try tear(0x78, 50)
+        try tear(0x79, 40)
+        #expect(try torn("torn-3.bin") == [UInt8](repeating: 0x78, count: 50))
+        #expect(try torn("torn-3-2.bin") == [UInt8](repeating: 0x79, count: 40))
+        // As if who set it aside had died half-way.
+        try tear(0x79, 60)
+        #expect(try torn("torn-3-2.bin") == [UInt8](repeating: 0x79, count: 60))
+        #expect(try FileSystem.list(folder.path).count { $0.hasPrefix("torn-") } == 2)
+    }
 }

@@ -330,7 +330,7 @@ package final class Queue: Sendable {
                 counts: counts, counters: queue.counters, settings: queue.settings,
                 oldestSent: oldest, created: queue.created, modified: queue.modified,
                 journalBytes: bytes,
-                tornFiles: files.count { $0.hasPrefix("torn-") },
+                tornFiles: files.count(where: TornName.isTorn),
                 leaving: Self.leaving(queue), groups: queue.groupCounts(at: now))
         }
     }
