@@ -241,4 +241,26 @@ final class ManualClock: Sendable {
             .compactMap { $0.event.receiveCount }
         #expect(counts == [1, 2, 3, 4])
     }
+
+    @Test("an export has what waits for a dead-letter queue that is not there")
+    func leaving() throws {
+        let directory = directory()
+        try directory.create("D", settings)
+        var settings = settings
+        settings.redrivePolicy = QueueSettings.RedrivePolicy(
+            deadLetterQueue: "D", maxReceiveCount: 1)
+        try directory.create("Q", settings)
+        try directory.remove("D", force: true)
+        let queue = try directory.queue("Q")
+        for body in ["a", "b", "c"] { _ = try queue.send([entry(body)]) }
+        _ = try queue.receive(upTo: 2, timeoutSeconds: 0, wait: .zero)
+        _ = try queue.receive(upTo: 1, timeoutSeconds: 0, wait: .zero)
+        #expect(try queue.statistics().leaving == [Queue.Leaving(target: "D", messages: 2)])
+        var bodies: [String] = []
+        try queue.forEachMessage { _, message in
+            bodies.append(String(decoding: message.escapedBody, as: UTF8.self))
+        }
+        #expect(bodies.sorted() == ["a", "b", "c"])
+        #expect(try queue.messageCount == 3)
+    }
 }

@@ -261,18 +261,17 @@ package final class Queue: Sendable {
         }
     }
 
-    /// Visits every message that is there now, also those in flight and delayed, without the lock;
-    /// what comes meanwhile is left out, what goes meanwhile may still be seen.
+    /// Visits every message that is there now, also those in flight, delayed, and on their way to
+    /// another queue, without the lock; what comes meanwhile is left out, what goes meanwhile may
+    /// still be seen.
     package func forEachMessage(
         _ visit: (_ entry: StreamEntry, QueueRecord.NewMessage) throws -> Void
     ) throws {
         let now = environment.clock.now()
         let session = try journal.read { $0 }
-        let queue = session.state.queue
-        let held = queue.held.values.sorted { $0.entry.place < $1.entry.place }
-        for message in held where !queue.isGone(message, at: now) {
-            guard let body = try self.message(message.entry, session) else { continue }
-            try visit(message.entry, try body.unpacked())
+        for entry in session.state.queue.besideStream(at: now) {
+            guard let body = try self.message(entry, session) else { continue }
+            try visit(entry, try body.unpacked())
         }
         var stream = JournalStream(wholeOf: session)
         while let entry = try stream.next() {
@@ -291,7 +290,7 @@ package final class Queue: Sendable {
             return try Self.messages([entry], session)[0]
         } catch JournalError.storage(let error) where error.isNotFound {
             return try journal.read { session in
-                guard let now = session.state.queue.held[entry.place]?.entry else { return nil }
+                guard let now = session.state.queue.besideStream(entry.place) else { return nil }
                 return try Self.messages([now], session)[0]
             }
         }
