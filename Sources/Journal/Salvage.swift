@@ -11,7 +11,8 @@ package enum Salvage {
     /// Runs `body` while nobody else can use the journal in `folder`; then what `body` made at
     /// `copy` is in its place, and the old folder, file by file as it was, at `aside`. Whoever has
     /// the old one open gets `removed` from then on. A crash leaves either the old one or the new
-    /// one there, where the file system can exchange names (`JournalStorage.exchange`).
+    /// one there, where the file system can exchange names (`JournalStorage.exchange`); a failure
+    /// before that leaves the old one as it was, and nothing of the new one.
     package static func replace(
         folder: String, with copy: String, aside: String,
         storage: any JournalStorage = DiskStorage(), _ body: () throws -> Void
@@ -28,19 +29,37 @@ package enum Salvage {
             return words.generation != LockWords.ended
         }
         guard isThere else { throw JournalError.removed }
-        try body()
+        var original: [UInt8] = []
+        var made = copy
+        do {
+            try body()
+            try storing { () throws(SystemError) in
+                original = try lockFile.bytes(at: 0, count: Int(try lockFile.status().size))
+                let words = LockWords(original)
+                try storage.syncDirectory(copy)
+                // From now on others look whether the folder is still in its place. If it stays
+                // there, what was on the disk must still be known.
+                try lockFile.writeAll(
+                    LockWords.encode(
+                        generation: LockWords.replaced, durable: words.durable ?? 0,
+                        deletions: words.deletions ?? 0), at: 0)
+                try storage.rename(copy, to: aside)
+                made = aside
+                crashPoint("before-exchange")
+                try storage.exchange(aside, folder)
+            }
+        } catch {
+            if (try? lockFile.isInPlace(at: path, storage)) == true {
+                if !original.isEmpty {
+                    try? lockFile.writeAll(original, at: 0)
+                    try? lockFile.truncate(to: UInt64(original.count))
+                }
+                try? storage.removeTree(made)
+            }
+            throw error
+        }
+        crashPoint("after-exchange")
         try storing { () throws(SystemError) in
-            let size = try lockFile.status().size
-            let original = try lockFile.bytes(at: 0, count: Int(size))
-            try storage.syncDirectory(copy)
-            // From now on others look whether the folder is still in its place.
-            try lockFile.writeAll(
-                LockWords.encode(
-                    generation: LockWords.replaced, durable: 0, deletions: 0), at: 0)
-            try storage.rename(copy, to: aside)
-            crashPoint("before-exchange")
-            try storage.exchange(aside, folder)
-            crashPoint("after-exchange")
             try storage.syncDirectory(FileSystem.parent(of: folder))
             // Others hold the file, so the old folder gets it back as another one.
             let restored = try storage.open("\(aside)/lock.new", creating: true)

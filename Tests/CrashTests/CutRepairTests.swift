@@ -43,4 +43,54 @@ import Testing
         #expect(bodies == (0..<6).map { "m\($0)" })
         #expect(try msorch("send", "Q", "more").status == 0)
     }
+
+    /// One queue in a folder of its own.
+    private struct Fixture {
+        let folder: TemporaryFolder
+
+        init() throws { folder = try TemporaryFolder("cutrepair") }
+
+        func msorch(_ arguments: String..., crash: String? = nil) throws -> Int32 {
+            try run(arguments, crash).status
+        }
+
+        func bodies() throws -> [String] {
+            try run(["queue", "export", "Q"], nil).output.split(separator: "\n").map {
+                try JSONValue.parse(String($0))["Body"]?.stringValue ?? ""
+            }
+        }
+
+        private func run(
+            _ arguments: [String], _ crash: String?
+        ) throws -> BuiltExecutable.Result {
+            try BuiltExecutable.run(
+                "\(BuiltExecutable.folder)/msorch", arguments, in: folder.path,
+                environment: crash.map { ["MSORCH_CRASH": $0] } ?? [:])
+        }
+
+        /// Flips a bit of what stands in the segment.
+        func harm(_ text: String) throws {
+            let segment = URL(filePath: folder.path)
+                .appending(path: ".msorch/queues/Q/00000000000000000001.jsonl")
+            var bytes = [UInt8](try Data(contentsOf: segment))
+            let place = try #require(bytes.firstRange(of: Array(text.utf8)))
+            bytes[place.lowerBound + 1] ^= 1
+            try Data(bytes).write(to: segment)
+        }
+    }
+
+    @Test("a repair that is killed does not forget what only the lock file told of")
+    func durable() throws {
+        let queue = try Fixture()
+        #expect(try queue.msorch("queue", "create", "Q") == 0)
+        for number in 0..<3 { #expect(try queue.msorch("send", "Q", "m\(number)") == 0) }
+        try queue.harm("\"m2\"")
+        #expect(try queue.msorch("send", "Q", "no") == 5)
+        let point = "before-exchange:1"
+        #expect(try queue.msorch("queue", "verify", "Q", "--repair", crash: point) == 137)
+        #expect(try queue.msorch("send", "Q", "no") == 5)
+        #expect(try queue.msorch("queue", "verify", "Q") == 5)
+        #expect(try queue.msorch("queue", "verify", "Q", "--repair") == 0)
+        #expect(try queue.bodies() == ["m0", "m1"])
+    }
 }

@@ -1,3 +1,4 @@
+import CPosix
 import JSON
 import Journal
 import Posix
@@ -148,24 +149,65 @@ import Testing
         #expect(try FileSystem.list("\(folder.path)/queues").allSatisfy { !$0.contains("damaged") })
     }
 
-    @Test("a repair deletes what another left behind only when that cannot be at it any more")
-    func leftovers() throws {
+    @Test(
+        "a repair that fails leaves the queue as it was, and nothing of its copy",
+        arguments: ["open", "sync", "rename", "exchange"])
+    func failing(call: String) throws {
         let folder = try TemporaryFolder("repair")
         let path = "\(folder.path)/queues"
-        let hadLock = Mutex<[Bool]>([])
-        var environment = QueueEnvironment()
-        environment.storage = ToldStorage { removed in
-            guard removed == "\(path)/.repair-Q" else { return }
-            let isFree = try? FileDescriptor(reading: "\(path)/Q/lock").tryLock()
-            hadLock.withLock { $0.append(isFree == false) }
-        }
-        let queues = QueueDirectory(stateDirectory: folder.path, environment: environment)
+        let queues = QueueDirectory(stateDirectory: folder.path)
         try queues.create("Q", QueueSettings())
         for number in 0..<3 { _ = try queues.queue("Q").send([entry("m\(number)")]) }
         try harm("send", in: folder.path, "Q")
-        try FileSystem.makeDirectory("\(path)/.repair-Q")
-        #expect(try queues.repair("Q").kept == 2)
-        #expect(hadLock.withLock { $0 } == [true])
+        func files() throws -> [String: [UInt8]] {
+            try Dictionary(
+                uniqueKeysWithValues: FileSystem.list("\(path)/Q").map {
+                    ($0, try FileSystem.read("\(path)/Q/\($0)"))
+                })
+        }
+        let (before, names) = (try files(), try FileSystem.list(path))
+        var environment = QueueEnvironment()
+        environment.storage = RefusingStorage { refused, path in
+            guard refused == call else { return false }
+            return path.contains("/.damaged-Q")
+                || path.contains("/.new-Q") && (call == "sync" || path.hasSuffix(".jsonl"))
+        }
+        let failing = QueueDirectory(stateDirectory: folder.path, environment: environment)
+        #expect(throws: (any Error).self) { try failing.repair("Q") }
+        #expect(try files() == before)
+        #expect(try Set(FileSystem.list(path)) == Set(names))
+        #expect(try QueueDirectory(stateDirectory: folder.path).repair("Q").kept == 2)
+    }
+
+    /// The real files, but for the calls that `refuses` says.
+    private struct RefusingStorage: JournalStorage {
+        let disk = DiskStorage()
+        let refuses: @Sendable (_ call: String, _ path: String) -> Bool
+
+        private func check(_ call: String, _ path: String) throws(SystemError) {
+            if refuses(call, path) { throw SystemError(call: call, code: ENOSPC) }
+        }
+        func open(_ path: String, creating: Bool) throws(SystemError) -> any JournalFile {
+            try check("open", path)
+            return try disk.open(path, creating: creating)
+        }
+        func list(_ folder: String) throws(SystemError) -> [String] { try disk.list(folder) }
+        func isDirectory(_ path: String) throws(SystemError) -> Bool { try disk.isDirectory(path) }
+        func makeDirectory(_ folder: String) throws(SystemError) { try disk.makeDirectory(folder) }
+        func rename(_ source: String, to target: String) throws(SystemError) {
+            try check("rename", target)
+            try disk.rename(source, to: target)
+        }
+        func exchange(_ one: String, _ other: String) throws(SystemError) {
+            try check("exchange", one)
+            try disk.exchange(one, other)
+        }
+        func remove(_ path: String) throws(SystemError) { try disk.remove(path) }
+        func removeTree(_ folder: String) throws(SystemError) { try disk.removeTree(folder) }
+        func syncDirectory(_ folder: String) throws(SystemError) {
+            try check("sync", folder)
+            try disk.syncDirectory(folder)
+        }
     }
 
     @Test("another journal that is in the place by now is not replaced")

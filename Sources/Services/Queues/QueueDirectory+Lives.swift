@@ -26,8 +26,7 @@ extension QueueDirectory {
         if checksRedrive { try checkRedrive(from: name, settings) }
         if waitsAfterRemoval { try checkCooldown(name) }
         // Made under a name that no queue can have, and then there at once, wholly.
-        let path = hiddenPath(
-            "new-\(name)-\(environment.messageID().text)-\(environment.processID)")
+        let path = unfinishedPath(of: name)
         do {
             try build(name, in: path, settings).journal.settleName {
                 crashPoint("before-queue-rename")
@@ -41,6 +40,12 @@ extension QueueDirectory {
             throw error
         }
         forgetTransferNumbers(of: name)
+    }
+
+    /// A name that no queue can have, for one that is being made. Should its maker die, it goes
+    /// with what others leave behind.
+    func unfinishedPath(of name: String) -> String {
+        hiddenPath("new-\(name)-\(environment.messageID().text)-\(environment.processID)")
     }
 
     /// Where a queue was ever made, this file is.

@@ -43,11 +43,10 @@ extension QueueDirectory {
 
     private func replace(_ name: String, _ report: inout RepairReport) throws {
         let path = folderPath(of: name)
-        let copy = hiddenPath("repair-\(name)")
+        clearGraves()
+        let copy = unfinishedPath(of: name)
         let aside = hiddenPath("damaged-\(name)-\(environment.clock.now().milliseconds)")
         try Salvage.replace(folder: path, with: copy, aside: aside, storage: storage) {
-            // A dead repair's; under the lock, as another may be at it.
-            try storage.removeTree(copy)
             let salvaged = try fold(path)
             let state = salvaged.state
             let queue = try open(name, in: copy, creating: true)
