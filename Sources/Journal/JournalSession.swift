@@ -183,6 +183,14 @@ package struct JournalSession<State: JournaledState>: Sendable {
         }
     }
 
+    /// Brings what was appended to the disk. That much of the transaction stays, whatever becomes
+    /// of the rest.
+    package mutating func settle() throws(JournalError) {
+        try flush()
+        try syncHere()
+        markStart()
+    }
+
     /// What the transaction has brought into the file by now goes: it will run again.
     private mutating func takeBack() {
         guard writtenN > start.n, (try? file.truncate(to: start.end)) != nil else { return }

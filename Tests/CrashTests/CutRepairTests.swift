@@ -79,6 +79,21 @@ import Testing
         }
     }
 
+    @Test(
+        "what can be read in torn files is there with the new journal, or not at all",
+        arguments: ["during-repair:1", "before-exchange:1", "after-exchange:1"])
+    func torn(point: String) throws {
+        let queue = try Fixture()
+        #expect(try queue.msorch("queue", "create", "Q", "--durability", "os") == 0)
+        for number in 0..<4 { #expect(try queue.msorch("send", "Q", "m\(number)") == 0) }
+        try queue.harm("\"m2\"")
+        #expect(try queue.msorch("send", "Q", "m4") == 0)
+        try queue.harm("\"op\":\"base\"")
+        #expect(try queue.msorch("queue", "verify", "Q", "--repair", crash: point) == 137)
+        #expect(try queue.msorch("queue", "verify", "Q", "--repair") == 0)
+        #expect(try queue.bodies() == ["m0", "m1", "m4", "m3"])
+    }
+
     @Test("a repair that is killed does not forget what only the lock file told of")
     func durable() throws {
         let queue = try Fixture()

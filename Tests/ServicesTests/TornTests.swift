@@ -1,6 +1,7 @@
 import Journal
 import Posix
 import QueueModel
+import Synchronization
 import TestSupport
 import Testing
 
@@ -77,7 +78,10 @@ import Testing
         let torn = try #require(try directory().examine("Q").torn.first)
         #expect(torn.messages.map { String(decoding: $0.escapedBody, as: UTF8.self) } == ["m2"])
         // As if a restore had been cut before the file got its other name.
-        #expect(try directory().restore([torn], to: "Q") == 1)
+        let (count, _) = try directory().queue("Q").journal.transact(now: StackClock().now()) {
+            try $0.restore([torn])
+        }
+        #expect(count == 1)
         #expect(try directory().repair("Q").restored == 0)
         #expect(try bodies() == ["m3", "m2"])
     }
@@ -94,5 +98,71 @@ import Testing
         let original = try #require(report.original)
         #expect(try FileSystem.list(original).contains { $0.hasPrefix("torn-") })
         #expect(try bodies() == ["m0", "m1", "m5", "m3"])
+    }
+
+    /// Puts something before the `n`th line that is none: the records from there on are torn.
+    private func tear(at n: Int) throws {
+        let file = "\(path)/\(SegmentName.file(1))"
+        var lines = try FileSystem.read(file).split(separator: 0x0A).map(Array.init)
+        lines.insert(Array("harmed".utf8), at: n - 1)
+        try FileSystem.replace(file, with: Array(lines.joined(separator: [0x0A])) + [0x0A])
+    }
+
+    @Test("what was put back there is followed: deleted in its new place, it does not come again")
+    func requeued() throws {
+        try send(0..<2)
+        let queue = try directory().queue("Q")
+        for _ in 0..<3 { _ = try queue.receive(upTo: 2, timeoutSeconds: 0, wait: .zero) }
+        // Put behind the others by this one, which receives them there.
+        let received = try queue.receive(upTo: 2, wait: .zero)
+        let first = try #require(received.first { $0.message.escapedBody == Array("m0".utf8) })
+        #expect(first.received.entry.place.n > 4)
+        _ = try queue.delete([first.received.handle.text])
+        // The base record and the settings stay.
+        try tear(at: 3)
+        try send(2..<3)
+        #expect(try bodies() == ["m2"])
+        let torn = try #require(try directory().examine("Q").torn.first)
+        #expect(torn.messages.map { String(decoding: $0.escapedBody, as: UTF8.self) } == ["m1"])
+    }
+
+    @Test(
+        "what is torn at the same record again is restored too, and no file takes another's place")
+    func twice() throws {
+        try send(0..<1)
+        for round in 1...2 {
+            try send(round * 2..<round * 2 + 2)
+            try harm("m\(round * 2)")
+            #expect(try bodies() == ["m0"])
+        }
+        #expect(try directory().examine("Q").torn.map(\.name) == ["torn-4.bin", "torn-4-2.bin"])
+        #expect(try directory().repair("Q").restored == 2)
+        #expect(try bodies() == ["m0", "m3", "m5"])
+        let names = try FileSystem.list(path).filter { $0.hasPrefix("restored-") }
+        #expect(Set(names) == ["restored-4.bin", "restored-4-2.bin"])
+        // One of the same name that was restored before stays.
+        try FileSystem.rename("\(path)/restored-4.bin", to: "\(path)/torn-4.bin")
+        try FileSystem.replace("\(path)/restored-4.bin", with: [1])
+        #expect(try directory().repair("Q").restored == 0)
+        #expect(try FileSystem.read("\(path)/restored-4.bin") == [1])
+    }
+
+    @Test("what is restored is read, sent and set aside alone among all processes")
+    func alone() throws {
+        try send(0..<4)
+        try harm("m2")
+        try send(4..<5)
+        let isFree = Mutex<[Bool]>([])
+        var environment = QueueEnvironment()
+        var storage = ToldStorage { _ in }
+        storage.willOpen = { [path] opened in
+            guard opened.hasPrefix("\(path)/torn-") else { return }
+            let lock = try? FileDescriptor(reading: "\(path)/lock").tryLock()
+            isFree.withLock { $0.append(lock == true) }
+        }
+        environment.storage = storage
+        let queues = QueueDirectory(stateDirectory: folder.path, environment: environment)
+        #expect(try queues.repair("Q").restored == 1)
+        #expect(isFree.withLock { $0 } == [true, false], "it is looked at, and then restored")
     }
 }

@@ -22,7 +22,8 @@ extension QueueDirectory {
     /// Makes a new journal of every message that the damaged one still tells of, and puts the
     /// damaged one aside as it is. Messages in flight become visible; order, sent times, receive
     /// counts, counters, and what is on its way to another queue stay. A sound one stays as it is.
-    /// Messages that can be read in torn files are sent again, in both cases.
+    /// Messages that can be read in torn files are sent again, in both cases: a damaged queue's in
+    /// its new journal, so that they are there with it or not at all.
     package func repair(_ name: String) throws -> RepairReport {
         try whereItIs(name) { try repairOnce(name) }
     }
@@ -32,12 +33,11 @@ extension QueueDirectory {
         let found = try examine(name)
         report.losses = found.damages
         report.unreadable = found.torn.reduce(0) { $0 + $1.harmedBytes }
-        let torn = found.torn.filter { $0.records > 0 }
-        if !report.losses.isEmpty { try replace(name, &report) }
-        guard !torn.isEmpty else { return report }
-        report.restored = try restore(torn, to: name)
-        // A damaged queue's stay with it.
-        if report.original == nil { try setAside(torn, of: name) }
+        if !report.losses.isEmpty {
+            try replace(name, &report)
+        } else if found.torn.contains(where: { $0.records > 0 }) {
+            report.restored = try withQueue(name) { try $0.restoreTorn() }
+        }
         return report
     }
 
@@ -61,6 +61,9 @@ extension QueueDirectory {
             try messages.write(to: queue)
             report.kept = messages.kept
             try queue.commit { try $0.append(state.moved(into: $0.state.queue)) }
+            // The files themselves stay with the damaged journal.
+            let torn = try TornFile.all(in: path, storage)
+            report.restored = try queue.commit(isDurable: { _ in false }) { try $0.restore(torn) }
             try queue.settle()
         }
         forget(name)

@@ -49,6 +49,13 @@ extension TornFile {
                 message.due = nil
                 brought[Place(n: line.n, index: UInt8(index))] = message
             }
+        case .requeue(let messages):
+            for (index, message) in messages.enumerated() {
+                guard let known = message.was.flatMap({ brought.removeValue(forKey: $0) }) else {
+                    continue
+                }
+                brought[Place(n: line.n, index: UInt8(index))] = known
+            }
         case .delete(let places): for place in places { brought[place] = nil }
         case .transfer(let number, _, _, let places): leaving[number] = places
         case .transferred(let number): for place in leaving[number] ?? [] { brought[place] = nil }
@@ -65,13 +72,12 @@ extension TornFile {
     }
 }
 
-extension QueueDirectory {
+extension JournalSession where State == QueueJournalState {
     /// Sends the messages of torn files that the queue does not have, as they were. They come last,
     /// and at once: one that was received before comes again.
     ///
     /// - Returns: how many.
-    func restore(_ files: [TornFile], to name: String) throws -> Int {
-        let queue = try queue(name)
+    mutating func restore(_ files: [TornFile]) throws -> Int {
         var missing: [String: Int] = [:]
         var messages: [QueueRecord.NewMessage] = []
         for message in files.flatMap(\.messages) where missing[message.messageID] == nil {
@@ -79,12 +85,17 @@ extension QueueDirectory {
             messages.append(message)
         }
         guard !messages.isEmpty else { return 0 }
-        try queue.forEachMessage { entry, _ in missing[entry.messageID] = nil }
+        for entry in state.queue.besideStream(at: now) { missing[entry.messageID] = nil }
+        try flush()
+        var stream = JournalStream(wholeOf: self)
+        while let entry = try stream.next() {
+            if state.queue.isWaiting(entry, at: now) { missing[entry.messageID] = nil }
+        }
         let rest = missing.values.sorted().map { messages[$0] }
         var batch: [QueueRecord.NewMessage] = []
         var bytes = 0
         func send() throws {
-            if !batch.isEmpty { try queue.commit { try $0.append(send: batch) } }
+            if !batch.isEmpty { try append(send: batch) }
             batch = []
             bytes = 0
         }
@@ -101,12 +112,32 @@ extension QueueDirectory {
     }
 
     /// They have been sent again, and are torn no more; each stays as it is, under another name.
-    func setAside(_ files: [TornFile], of name: String) throws {
-        let folder = folderPath(of: name)
+    fileprivate func setAside(_ files: [TornFile]) throws {
+        var names = Set(try storage.list(folderPath))
         for file in files {
-            try storage.rename(
-                "\(folder)/\(file.name)", to: "\(folder)/restored-\(file.name.dropFirst(5))")
+            var times = 1
+            while names.contains(TornName.restored(file.name, times)) { times += 1 }
+            let name = TornName.restored(file.name, times)
+            names.insert(name)
+            try storage.rename("\(folderPath)/\(file.name)", to: "\(folderPath)/\(name)")
         }
-        try storage.syncDirectory(folder)
+        try storage.syncDirectory(folderPath)
+    }
+}
+
+extension Queue {
+    /// Sends again what can be read in the queue's torn files, and sets those aside once it is on
+    /// the disk. All of it happens alone: of what is sent nobody takes anything before.
+    ///
+    /// - Returns: how many.
+    func restoreTorn() throws -> Int {
+        try journal.transact(now: environment.clock.now()) { session in
+            let torn = try TornFile.all(in: session.folderPath, session.storage)
+                .filter { $0.records > 0 }
+            let count = try session.restore(torn)
+            try session.settle()
+            try session.setAside(torn)
+            return count
+        }.result
     }
 }
