@@ -242,6 +242,24 @@ final class ManualClock: Sendable {
         #expect(counts == [1, 2, 3, 4])
     }
 
+    @Test("a replay ends at a record, which who goes on with it can name")
+    func lastRecord() throws {
+        let directory = directory(segment: 1_000_000)
+        try directory.create("Q", settings)
+        let queue = try directory.queue("Q")
+        for number in 0..<5 {
+            clock.advance(.seconds(10))
+            _ = try queue.send([entry("\(number)")])
+        }
+        let last = try queue.journal.read { $0.lastN }
+        #expect(try queue.lastRecord(upTo: nil) == last)
+        #expect(try queue.lastRecord(upTo: .record(last + 7)) == last)
+        #expect(try queue.lastRecord(upTo: .record(last - 2)) == last - 2)
+        #expect(try queue.lastRecord(upTo: .time(clock.now)) == last)
+        #expect(try queue.lastRecord(upTo: .time(clock.now - .milliseconds(1))) == last - 1)
+        #expect(try queue.lastRecord(upTo: .time(clock.now - .seconds(1000))) == 0)
+    }
+
     @Test("an export has what waits for a dead-letter queue that is not there")
     func leaving() throws {
         let directory = directory()

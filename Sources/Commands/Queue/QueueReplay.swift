@@ -39,13 +39,16 @@ extension Command {
                     .usage, "'\(queue.name)' and '\(target.name)' are not of the same type.",
                     hint: "A FIFO queue's messages go to a FIFO queue.")
             }
+            // What comes from now on, such as the copies, is no part of it: not now, and not for
+            // who goes on where it was cut.
+            let last = try queue.lastRecord(upTo: end)
             let limit = invocation.number("limit").map { Int($0) } ?? .max
             if invocation.has("dry-run") {
-                return try show(queue, start, end, limit, invocation.output)
+                return try show(queue, start, .record(last), limit, invocation.output)
             }
-            var replay = Replay(target: target, isFIFO: try target.settings.isFIFO)
+            var replay = Replay(target: target, to: last, isFIFO: try target.settings.isFIFO)
             do {
-                try queue.forEachSend(from: start, to: end) { record in
+                try queue.forEachSend(from: start, to: .record(last)) { record in
                     let room = limit - replay.count
                     guard room > 0, Signals.termination == nil else { return false }
                     try replay.add(record, upTo: room)
@@ -53,15 +56,15 @@ extension Command {
                 }
                 try replay.flush()
             } catch {
-                if replay.count > 0 { try replay.report(invocation.output) }
+                if replay.count > 0 { try replay.report(invocation.output, isCut: true) }
                 throw error
             }
-            try replay.report(invocation.output)
+            try replay.report(invocation.output, isCut: Signals.termination != nil)
             try replay.check()
         })
 
     private static func show(
-        _ queue: Queue, _ start: JournalPoint, _ end: JournalPoint?, _ limit: Int, _ output: Output
+        _ queue: Queue, _ start: JournalPoint, _ end: JournalPoint, _ limit: Int, _ output: Output
     ) throws {
         var count = 0
         try queue.forEachSend(from: start, to: end) { record in
@@ -80,6 +83,8 @@ extension Command {
 /// Messages on their way to be sent again, some at a time.
 private struct Replay {
     let target: Queue
+    /// The last record that is to be sent again.
+    let to: UInt64
     let isFIFO: Bool
     private var waiting: [SendEntry] = []
     private var waitingBytes = 0
@@ -95,8 +100,9 @@ private struct Replay {
     private static let groupCount = 1000
     private static let groupBytes = 4 * 1024 * 1024
 
-    init(target: Queue, isFIFO: Bool) {
+    init(target: Queue, to: UInt64, isFIFO: Bool) {
         self.target = target
+        self.to = to
         self.isFIFO = isFIFO
     }
 
@@ -134,14 +140,19 @@ private struct Replay {
 
     private var settledCount: Int { count - waiting.count }
 
-    func report(_ output: Output) throws {
+    /// - Parameter isCut: whether it ended early.
+    func report(_ output: Output, isCut: Bool) throws {
         var json: JSONObject = [
             "into": .string(target.name), "sent": .int(sent),
             "failed": .int(settledCount - sent),
         ]
         json["last"] = last.map { .int(Int64(clamping: $0)) }
+        json["to"] = .int(Int64(clamping: to))
         try output.result(.object(json)) { nil }
         output.note("\(sent) sent to \(target.name).")
+        if isCut, let last, last < to {
+            output.note("It goes on with --from \(last + 1) --to \(to).")
+        }
     }
 
     /// - Throws: what was refused first.

@@ -60,6 +60,11 @@ extension Queue {
         package var messages: [QueueRecord.NewMessage]
     }
 
+    /// The last record of now that is not behind `end`.
+    package func lastRecord(upTo end: JournalPoint?) throws -> UInt64 {
+        try QueueHistory(self).lastRecord(upTo: end)
+    }
+
     /// Visits what was sent to this queue from one point of the journal to another, both included,
     /// and before this call. What other queues' redrives brought was not sent here.
     ///

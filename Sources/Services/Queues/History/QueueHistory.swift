@@ -70,6 +70,14 @@ struct QueueHistory {
         return location
     }
 
+    /// The last record that is not behind `end`.
+    func lastRecord(upTo end: JournalPoint?) throws -> UInt64 {
+        guard let end else { return session.lastN }
+        var records = journal.records(
+            from: try journal.first { n, time in end.isBefore(n, time) })
+        return try records.next().map { $0.n - 1 } ?? session.lastN
+    }
+
     /// Visits every record from `location` on.
     ///
     /// - Parameter visit: whether to go on.
