@@ -242,6 +242,24 @@ final class ManualClock: Sendable {
         #expect(counts == [1, 2, 3, 4])
     }
 
+    @Test("what was sent later is not the oldest message of before")
+    func sentLater() throws {
+        let directory = directory()
+        var settings = settings
+        settings.retentionSeconds = 60
+        try directory.create("Q", settings)
+        let queue = try directory.queue("Q")
+        for body in ["a", "b", "c"] { _ = try queue.send([entry(body)]) }
+        clock.advance(.seconds(300))
+        let then = try queue.statistics()
+        let time = clock.now
+        clock.advance(.seconds(300))
+        _ = try queue.send([entry("d")])
+        let past = try queue.statistics(at: time)
+        #expect(then.counts.visible == 0 && past.counts == then.counts)
+        #expect(then.oldestSent == nil && past.oldestSent == nil)
+    }
+
     @Test("a replay ends at a record, which who goes on with it can name")
     func lastRecord() throws {
         let directory = directory(segment: 1_000_000)

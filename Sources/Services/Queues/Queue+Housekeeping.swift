@@ -21,9 +21,12 @@ extension JournalSession where State == QueueJournalState {
 
     /// As above, of a state that the journal has or had.
     ///
-    /// - Parameter stream: what lies ahead of that state's head; `nil` if it is not retained.
+    /// - Parameters:
+    ///   - last: the last record that it knows of; `nil` if that is the stream's last, too.
+    ///   - stream: what lies ahead of that state's head; `nil` if it is not retained.
     static func liveCounts(
-        of queue: QueueState, at time: Timestamp, _ stream: JournalStream?
+        of queue: QueueState, at time: Timestamp, upTo last: UInt64? = nil,
+        _ stream: JournalStream?
     ) throws -> (counts: QueueState.Counts, oldest: Timestamp?) {
         var expired: UInt64 = 0
         var oldest: Timestamp?
@@ -36,6 +39,7 @@ extension JournalSession where State == QueueJournalState {
             var left = part.count ?? .max
             var found: Timestamp?
             while found == nil, left > 0, scanned < Self.lookLimit, let entry = try stream.next() {
+                if let last, entry.place.n > last { break }
                 scanned += 1
                 guard part.holds(entry) else { continue }
                 left -= 1

@@ -18,22 +18,22 @@ extension Queue {
             break
         }
         var state = QueueState()
-        var isFirst = true
+        var last: UInt64?
         try history.forEachRecord(from: start, in: name) { line in
             guard line.time <= time else {
-                guard !isFirst else {
+                guard last != nil else {
                     throw QueueError.notRetained(name, oldest: line.time, n: line.n)
                 }
                 return false
             }
-            isFirst = false
+            last = line.n
             let place = RecordPlace(line.location)
             try line.bytes.withUnsafeBytes {
                 try state.apply(line: $0, n: line.n, time: line.time, at: place)
             }
             return true
         }
-        let (counts, oldest) = try Self.liveCounts(of: state, at: time, history)
+        let (counts, oldest) = try Self.liveCounts(of: state, at: time, upTo: last, history)
         return Statistics(
             counts: counts, counters: state.counters, settings: state.settings,
             oldestSent: oldest, created: state.created, journalBytes: 0, tornFiles: 0,
@@ -41,15 +41,16 @@ extension Queue {
     }
 
     private static func liveCounts(
-        of state: QueueState, at time: Timestamp, _ history: QueueHistory
+        of state: QueueState, at time: Timestamp, upTo last: UInt64?, _ history: QueueHistory
     ) throws -> (counts: QueueState.Counts, oldest: Timestamp?) {
         let isRetained = history.journal.segments.contains(state.streamStart.segment)
         do {
             return try JournalSession.liveCounts(
-                of: state, at: time, isRetained ? history.stream(from: state.head) : nil)
+                of: state, at: time, upTo: last,
+                isRetained ? history.stream(from: state.head) : nil)
         } catch JournalError.storage(let error) where error.isNotFound {
             // Deleted meanwhile.
-            return try JournalSession.liveCounts(of: state, at: time, nil)
+            return try JournalSession.liveCounts(of: state, at: time, upTo: last, nil)
         }
     }
 
