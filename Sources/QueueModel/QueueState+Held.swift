@@ -46,6 +46,8 @@ extension QueueState {
     /// - Parameter expiredSeen: messages of the stream, from the head on, that the caller saw to
     ///   have expired.
     package func counts(at now: Timestamp, expiredSeen: UInt64 = 0) -> Counts {
+        // A reader may have looked at its clock before others wrote, or its clock went back.
+        let now = max(now, index.settled)
         var counts = placeCounts(at: now)
         let expired = expiredHeld(at: now)
         counts.visible -= expired.visible

@@ -54,6 +54,25 @@ import Testing
         #expect(queue.state.counters.deleted == 0)
     }
 
+    @Test("who looks at the clock before another writes, and counts after it, gets a count")
+    func countedLate() throws {
+        let retention: Int64 = 3600
+        var queue = try queue { $0.retentionSeconds = retention }
+        let width = SentTimes(retentionSeconds: retention).width
+        // What is sent when a slot begins may expire a slot before a write ends it.
+        queue.now = Timestamp(milliseconds: 100 * width)
+        let start = queue.now
+        try queue.send("a")
+        queue.now = start + .seconds(retention - 10)
+        _ = try queue.receive(timeout: 15)
+        queue.now = start + .seconds(retention + 5) + .milliseconds(1)
+        try queue.send("b")
+        for late in [0, 2, 5000] as [Int64] {
+            let counts = queue.state.counts(at: queue.now - .milliseconds(late))
+            #expect(counts == .init(visible: 1, inFlight: 0, delayed: 0), "\(late)")
+        }
+    }
+
     @Test("a dead-letter queue's messages keep their sent times, and do not expire in order")
     func outOfOrder() throws {
         var queue = try queue()
