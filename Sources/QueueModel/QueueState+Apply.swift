@@ -40,7 +40,9 @@ extension QueueState {
             attempts = ReceiveAttempts()
             transfers = []
             head = Head(segment: place.segment, offset: place.offset, index: 0)
+            forgetDeduplication()
             lastPurge = time
+            purgeRecord = n
         case .set(let settings):
             let isResorted =
                 settings.redrivePolicy != self.settings.redrivePolicy

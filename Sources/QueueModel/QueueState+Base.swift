@@ -49,6 +49,7 @@ extension QueueState {
         if fair.isActive { json["fair"] = fair.json }
         if requeued != RequeuedMessages() { json["requeued"] = requeued.json }
         if let forgotten { json["forgotten"] = .int(forgotten.milliseconds) }
+        if purgeRecord > 0 { json["purge"] = .int(Int64(clamping: purgeRecord)) }
         return json
     }
 
@@ -134,6 +135,7 @@ extension QueueState {
             taken[giver] = count(number)
         }
         lastPurge = json["lastPurge"]?.intValue.map { Timestamp(milliseconds: $0) }
+        purgeRecord = count(json["purge"])
         forgotten = json["forgotten"]?.intValue.map { Timestamp(milliseconds: $0) }
         for value in json["deduplication"]?.arrayValue ?? [] {
             guard let parts = value.arrayValue, parts.count == 4, let key = parts[0].stringValue,

@@ -40,6 +40,14 @@ extension QueueState {
         forget(before: time - QueueLimits.deduplicationInterval)
     }
 
+    /// A queue that was purged takes each id anew, as AWS was seen to do.
+    mutating func forgetDeduplication() {
+        deduplications = [:]
+        deduplicationOrder = []
+        deduplicationStart = 0
+        forgotten = nil
+    }
+
     private mutating func forget(before time: Timestamp) {
         while deduplicationStart < deduplicationOrder.count,
             let entry = deduplications[deduplicationOrder[deduplicationStart]]

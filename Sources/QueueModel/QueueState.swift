@@ -68,6 +68,8 @@ package struct QueueState: Equatable, Sendable {
     /// The highest transfer number taken from each giver.
     package internal(set) var taken: [String: UInt64] = [:]
     package internal(set) var lastPurge: Timestamp?
+    /// The number of the record that was; deduplication ids of before count no more.
+    package internal(set) var purgeRecord: UInt64 = 0
     /// When its attributes were last set.
     package internal(set) var modified: Timestamp?
     var requeued = RequeuedMessages()
@@ -104,6 +106,7 @@ package struct QueueState: Equatable, Sendable {
             && lhs.held == rhs.held && lhs.delayed == rhs.delayed
             && lhs.transfers == rhs.transfers && lhs.lastTransfer == rhs.lastTransfer
             && lhs.taken == rhs.taken && lhs.lastPurge == rhs.lastPurge
+            && lhs.purgeRecord == rhs.purgeRecord
             && lhs.modified == rhs.modified
             && lhs.index.groups == rhs.index.groups && lhs.requeued == rhs.requeued
             && lhs.fair.passed == rhs.fair.passed && lhs.attempts == rhs.attempts

@@ -173,7 +173,7 @@ import Testing
         #expect(try queue.receive().count == 1)
     }
 
-    @Test("a purge empties everything but deduplication, once a minute")
+    @Test("a purge empties everything, once a minute")
     func purge() throws {
         var queue = try QueueBench()
         for _ in 0..<5 { try queue.send("a") }
@@ -183,6 +183,18 @@ import Testing
         #expect(throws: SQSError.self) { try queue.state.purge("Q", at: queue.now) }
         try queue.send("b")
         #expect(try queue.receive(10).count == 1)
+        queue.checkBase()
+    }
+
+    @Test("FIFO: what has a purged message's deduplication id is a message of its own")
+    func purgedIDs() throws {
+        var queue = try QueueBench(Self.fifo)
+        try queue.send("a", group: "g", dedup: "x")
+        queue.append(try queue.state.purge("Q", at: queue.now))
+        let sent = try queue.send("b", group: "g", dedup: "x")
+        #expect(try queue.send("c", group: "g", dedup: "x") == sent)
+        #expect(try queue.receive(10).map(\.entry.messageID) == [sent.messageID])
+        queue.checkBase()
     }
 
     @Test(

@@ -106,6 +106,22 @@ import Testing
         #expect(try files.count < 20)
     }
 
+    @Test("of 600 ids from before a purge none counts, in this process and the next")
+    func purged() throws {
+        let first = try queue()
+        let gone = try send(0..<600, to: first)
+        #expect(try !files.isEmpty)
+        _ = try first.purge()
+        let sent = try send(0..<300, to: first)
+        #expect(Set(sent.map(\.messageID)).isDisjoint(with: gone.map(\.messageID)))
+        #expect(try send(0..<300, to: first) == sent)
+        let second = try queue()
+        let later = try send(300..<600, to: second)
+        #expect(Set(later.map(\.messageID)).isDisjoint(with: gone.map(\.messageID)))
+        #expect(try send(0..<600, to: try queue()) == sent + later)
+        #expect(try second.statistics().counts.visible == 600)
+    }
+
     @Test("the files are disposable: missing, cut or harmed, the journal says the same")
     func disposable() throws {
         let before = try queue()

@@ -50,6 +50,7 @@ extension NaiveQueue {
                 throw Violation("\(name) was purged by itself")
             }
             next.lastPurge = time
+            next.deduplications = []
             next.cancelled.formUnion(underWay)
             change.hasPurged = true
         }

@@ -35,7 +35,9 @@ extension JournalSession where State == QueueJournalState {
             guard segmentNames.contains(candidate.record.segment) else { continue }
             let line = try read(candidate.record)
             let found = try line.withUnsafeBytes { bytes -> SentMessage? in
-                guard let frame = RecordFrame(checking: bytes) else { return nil }
+                guard let frame = RecordFrame(checking: bytes),
+                    frame.n > state.queue.purgeRecord
+                else { return nil }
                 let messages = try QueueRecord.messages(in: bytes)
                 guard Int(candidate.index) < messages.count,
                     case let message = messages[Int(candidate.index)],
