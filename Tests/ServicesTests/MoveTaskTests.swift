@@ -31,9 +31,13 @@ import Testing
         return queues
     }
 
-    private func redrive(_ queues: QueueDirectory, to target: String? = nil) throws -> MoveTask? {
+    private func redrive(
+        _ queues: QueueDirectory, to target: String? = nil,
+        progress: (MoveTask) -> Void = { _ in }
+    ) throws -> MoveTask? {
         _ = try queues.startMoveTask(from: "Dead", to: target, rate: nil)
-        return try queues.runMoveTask(of: "Dead", isCancelled: { false }, progress: { _ in })
+        return try queues.runMoveTask(
+            of: "Dead", isCancelled: { false }, progress: progress)
     }
 
     private func bodies(_ queues: QueueDirectory, _ name: String) throws -> Set<String> {
@@ -83,6 +87,21 @@ import Testing
         #expect(try bodies(queues, "Dead") == ["direct"])
         #expect(try redrive(queues, to: "A")?.status == .completed)
         #expect(try bodies(queues, "Dead").isEmpty)
+    }
+
+    @Test("a target that is removed meanwhile ends the task, which says so")
+    func removedTarget() throws {
+        let folder = try TemporaryFolder("removedtarget")
+        let queues = try deadLetters(folder, 12)
+        try queues.create("Target", QueueSettings())
+        let task = try #require(
+            try redrive(queues, to: "Target") { task in
+                guard task.status == .running else { return }
+                #expect(throws: Never.self) { try queues.remove("Target", force: true) }
+            })
+        #expect(task.status == .failed && task.moved == 10)
+        #expect(task.failure == "AWS.SimpleQueueService.NonExistentQueue")
+        #expect(try bodies(queues, "Dead").count == 2)
     }
 
     @Test("a task that is cut says that nobody runs it, and the next run goes on, once")

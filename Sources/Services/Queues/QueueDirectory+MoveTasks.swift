@@ -237,6 +237,14 @@ extension QueueDirectory {
     }
 }
 
+extension MoveTask {
+    /// What it says where a message has no queue to go to, in AWS's words.
+    fileprivate var failureWithoutTarget: String {
+        target == nil
+            ? "CouldNotDetermineMessageSource" : SQSError.queueDoesNotExist.queryCode
+    }
+}
+
 extension Queue {
     /// How long messages stay hidden should a crash come between receiving and moving them.
     private static let moveSeconds: Int64 = 30
@@ -273,7 +281,7 @@ extension Queue {
             let (records, count, isComplete) = session.state.queue.move(
                 messages, at: session.now, target: target)
             for record in records { try sendAway(record, &session) }
-            if !isComplete { _ = try end(.failed, "CouldNotDetermineMessageSource") }
+            if !isComplete { _ = try end(.failed, task.failureWithoutTarget) }
             return count
         }
     }
