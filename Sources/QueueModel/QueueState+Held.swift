@@ -135,9 +135,10 @@ extension QueueState {
         }
     }
 
-    /// Whether a message has used up its receives and waits for its transfer.
+    /// Whether a message has used up its receives and waits for its transfer: one that came with
+    /// more than there may be, from another queue, is given out once.
     func mustMove(_ message: HeldMessage) -> Bool {
-        guard let policy = settings.redrivePolicy else { return false }
+        guard message.lastReceived != nil, let policy = settings.redrivePolicy else { return false }
         return message.receiveCount >= policy.maxReceiveCount
     }
 

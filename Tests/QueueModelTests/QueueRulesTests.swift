@@ -65,6 +65,32 @@ import Testing
         #expect(queue.state.messageCount == 0)
     }
 
+    @Test("FIFO: a dead letter is received from its queue before it is moved on, in order")
+    func deadLettersOfDeadLetters() throws {
+        var settings = Self.fifo
+        settings.redrivePolicy = .init(deadLetterQueue: "C.fifo", maxReceiveCount: 2)
+        var queue = try QueueBench(settings)
+        let arriving = ["m1", "m2"].map { id in
+            var message = QueueRecord.NewMessage(id: MessageID(id), escapedBody: [0x61])
+            message.group = "g"
+            message.deduplicationID = id
+            message.sent = queue.now
+            message.receiveCount = 3
+            return message
+        }
+        queue.append(.take(from: "A.fifo", number: 1, arriving))
+        let first = try #require(try queue.receive(timeout: 10).first)
+        // The second one waits, and is looked at, and looked at again.
+        for _ in 0..<2 { #expect(try queue.receive(timeout: 10).isEmpty) }
+        #expect(queue.state.counters.deadLettered == 0)
+        try queue.delete(first.handle.text)
+        #expect(try queue.receive(timeout: 10).map(\.entry.messageID) == ["m2"])
+        queue.now = queue.now + .seconds(10)
+        #expect(try queue.receive().isEmpty)
+        #expect(queue.state.transfers.first?.messages.map(\.entry.messageID) == ["m2"])
+        queue.checkBase()
+    }
+
     @Test("messages past their retention are not delivered")
     func retention() throws {
         var settings = QueueSettings()
