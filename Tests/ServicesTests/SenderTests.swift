@@ -200,4 +200,17 @@ import Testing
             #expect(try MessageAttributes(sending: json).attributes.count == 1)
         }
     }
+
+    @Test(
+        "which attributes a receive tells of",
+        arguments: [
+            ("All", ["n", "n.a"]), (".*", ["n", "n.a"]), ("*", ["n", "n.a"]),
+            ("n.*", ["n", "n.a"]), ("n.a", ["n.a"]), ("n*", []), ("", []),
+        ])
+    func selection(wanted: String, expected: [String]) throws {
+        let value = #"{"DataType":"String","StringValue":"x"}"#
+        let json = try JSONValue.parse(#"{"n":\#(value),"n.a":\#(value)}"#)
+        let selected = try MessageAttributes(json).selected(by: [wanted])
+        #expect(selected.attributes.map(\.name) == expected)
+    }
 }

@@ -87,11 +87,11 @@ package struct MessageAttributes: Sendable {
         return Digest.md5Hex(bytes)
     }
 
-    /// Those that a receive asked for: names, prefixes as `foo.*`, `All` or `.*`.
+    /// Those that a receive asked for: names, prefixes as `foo.*`; `All`, `.*` or `*`.
     package func selected(by names: [String]) -> MessageAttributes {
         func isWanted(_ name: String) -> Bool {
             names.contains { wanted in
-                wanted == "All" || wanted == ".*" || wanted == name
+                ["All", ".*", "*"].contains(wanted) || wanted == name
                     || (wanted.hasSuffix(".*") && name.hasPrefix(wanted.dropLast(2)))
             }
         }
