@@ -252,7 +252,7 @@ import Testing
         }
     }
 
-    @Test("who waits where no more can be in flight wakes when the first of them comes back")
+    @Test("where no more can be in flight, who waits goes on to, and who does not is told")
     func backInFlight() throws {
         let fixture = try Fixture()
         defer { fixture.end() }
@@ -267,14 +267,25 @@ import Testing
         let look = try #require(found.wait(upTo: .seconds(30)) { $0 })
         #expect(look.isFull && look.received.deliveries.isEmpty)
         #expect(look.nextWake == first)
-        // Who comes only now is told, as on AWS.
-        let refused = ThreadCondition<(any Error)?>(nil)
-        fixture.polls.receive(from: queue, LongPolls.Wish(limit: 1, wait: .seconds(20))) { _ in
-        } completion: { result in
-            if case .failure(let error) = result { refused.withLock { $0 = error } }
-            refused.signal()
+        typealias Answer = Result<[Queue.Delivery], any Error>
+        func receive(wait: Duration) -> ThreadCondition<Answer?> {
+            let answer = ThreadCondition<Answer?>(nil)
+            fixture.polls.receive(from: queue, LongPolls.Wish(limit: 1, wait: wait)) { _ in
+            } completion: { result in
+                answer.withLock { $0 = result }
+                answer.signal()
+            }
+            return answer
         }
-        #expect(refused.wait(upTo: .seconds(30)) { $0 } as? SQSError == .overLimit)
+        let refused = receive(wait: .zero).wait(upTo: .seconds(30)) { $0 }
+        #expect(throws: SQSError.overLimit) { try refused?.get() }
+        let empty = receive(wait: .milliseconds(50)).wait(upTo: .seconds(30)) { $0 }
+        #expect(try empty?.get().isEmpty == true)
+        // One of those in flight is done with: the next message has room.
+        try fixture.wait(1)
+        try fixture.send(["a"], by: fixture.queues)
+        try queue.commit { try $0.append(QueueRecord.delete([Place(n: 10_000, index: 0)])) }
+        #expect(fixture.received(1) == ["a"])
     }
 
     @Test("a thread that waits there gets what comes back, and is told if nothing does")

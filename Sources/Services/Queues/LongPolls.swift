@@ -90,9 +90,10 @@ package final class LongPolls: Sendable {
     ) {
         switch result {
         case .failure(let error): completion(.failure(error))
-        case .success(let look) where look.isFull: completion(.failure(SQSError.overLimit))
         case .success(let look):
             let patience = wish.wait ?? look.patience
+            // Who waits is told nothing of it (Developer Guide, *quotas-queues*).
+            if look.isFull, patience <= .zero { return completion(.failure(SQSError.overLimit)) }
             guard look.received.deliveries.isEmpty, patience > .zero else {
                 return finish(look.received, of: queue, completion)
             }
