@@ -3,8 +3,8 @@ struct MessageGroup: Equatable, Sendable {
     /// Sorted; those before `start` are gone. Most leave at the front, and none is searched for.
     private var places: [Place] = []
     private var start = 0
-    /// Its first message as `readyGroups` was last told; `nil` while it waits.
-    var announced: Place?
+    /// Where it stands as `readyGroups` was last told; `nil` while it waits.
+    var announced: DeadlineHeap.Entry?
 
     var live: ArraySlice<Place> { places[start...] }
     var first: Place? { start < places.count ? places[start] : nil }

@@ -10,7 +10,7 @@ struct HeldIndex: Sendable {
     var delayed: UInt64 = 0
     /// Visible ones by lane, each in the order in which they came back.
     var lanes = [ReturnedLane](repeating: ReturnedLane(), count: HeldLane.allCases.count)
-    /// FIFO: held messages by group, and the groups that may go on, by their first message.
+    /// FIFO: held messages by group, and the groups that may go on, in their order.
     var groups: [String: MessageGroup] = [:]
     var readyGroups = DeadlineHeap()
     /// FIFO: groups without a held message of which the head has passed some.
@@ -21,9 +21,23 @@ struct HeldIndex: Sendable {
     var sentTimes = SentTimes(retentionSeconds: QueueSettings().retentionSeconds)
 }
 
+extension StreamEntry {
+    /// Where a group stands among others while this is its first message.
+    var turn: DeadlineHeap.Entry { DeadlineHeap.Entry(time: arrived, place: place) }
+}
+
+extension HeldMessage {
+    /// The same: one that was received waits since it came back.
+    var turn: DeadlineHeap.Entry {
+        lastReceived == nil
+            ? entry.turn : DeadlineHeap.Entry(time: visibleAt, place: entry.place)
+    }
+}
+
 extension DeadlineHeap.Entry {
-    /// Where only the order of places matters.
-    init(place: Place) { self.init(time: Timestamp(milliseconds: 0), place: place) }
+    /// Behind all others.
+    static let end = DeadlineHeap.Entry(
+        time: Timestamp(milliseconds: .max), place: Place(n: Place.nLimit - 1, index: 15))
 }
 
 /// Where a visible held message waits.
@@ -308,25 +322,23 @@ extension QueueState {
     /// Notes that a group may go on, if so.
     private mutating func ready(_ group: String?) {
         guard settings.isFIFO, let group else { return }
-        let first = readyPlace(of: group)
-        guard let announced = index.groups[group]?.announced, announced == first else {
-            index.groups[group]?.announced = first
-            if let first { index.readyGroups.insert(DeadlineHeap.Entry(place: first)) }
-            return
-        }
+        let turn = readyTurn(of: group)
+        guard index.groups[group]?.announced != turn else { return }
+        index.groups[group]?.announced = turn
+        if let turn { index.readyGroups.insert(turn) }
     }
 
-    /// The first message of a group that may go on.
-    func readyPlace(of group: String) -> Place? {
+    /// Where a group stands that may go on.
+    private func readyTurn(of group: String) -> DeadlineHeap.Entry? {
         guard let first = index.groups[group]?.first, let message = held[first],
             !message.isHidden, !mustMove(message)
         else { return nil }
-        return first
+        return message.turn
     }
 
     func isReady(_ entry: DeadlineHeap.Entry) -> Bool {
         guard let group = held[entry.place]?.entry.group else { return false }
-        return readyPlace(of: group) == entry.place
+        return readyTurn(of: group) == entry
     }
 
     /// Drops entries that no longer speak of their message: those in front, and all of them once
@@ -365,8 +377,7 @@ extension QueueState {
         if index.readyGroups.count > 2 * held.count + 64 {
             var fresh = DeadlineHeap()
             for group in index.groups.keys {
-                guard let first = readyPlace(of: group) else { continue }
-                fresh.insert(DeadlineHeap.Entry(place: first))
+                if let turn = readyTurn(of: group) { fresh.insert(turn) }
             }
             index.readyGroups = fresh
         }

@@ -120,6 +120,42 @@ import Testing
         bench.checkBase()
     }
 
+    @Test("a group that has given some of what was passed stands where the next one of it does")
+    func turns() throws {
+        var bench = try bench(holding: 0)
+        for group in ["a", "b"] { try bench.send("b", group: group, dedup: "1\(group)") }
+        let open = try bench.receive(2)
+        let waiting = try ["a", "b", "b", "a"].enumerated().map { number, group in
+            try bench.send("b", group: group, dedup: "\(number)").messageID
+        }
+        #expect(try bench.receive(1).isEmpty)
+        for message in open { try bench.delete(message.handle.text) }
+        for id in waiting {
+            let received = try bench.receive(1)
+            #expect(received.map(\.entry.messageID) == [id])
+            for message in received { try bench.delete(message.handle.text) }
+        }
+        bench.checkBase()
+    }
+
+    @Test("a group all of whose passed messages expired does not keep back one that stands first")
+    func expireBefore() throws {
+        var bench = try bench(holding: 0)
+        for group in ["a", "b"] { try bench.send("b", group: group, dedup: "1\(group)") }
+        #expect(try bench.receive(2, timeout: 30).count == 2)
+        for group in ["a", "b"] { try bench.send("b", group: group, dedup: "2\(group)") }
+        #expect(try bench.receive(1).isEmpty)
+        bench.now = bench.now + .seconds(310)
+        var settings = bench.state.settings
+        settings.retentionSeconds = 120
+        bench.append(.set(settings))
+        let young = try ["b", "c"].map { try bench.send("b", group: $0, dedup: $0).messageID }
+        for message in young {
+            #expect(try bench.receive(1).map(\.entry.messageID) == [message])
+        }
+        bench.checkBase()
+    }
+
     @Test("what expired ahead of the head, behind others of its group, is gone once")
     func expireBehind() throws {
         var bench = try bench(holding: 2)

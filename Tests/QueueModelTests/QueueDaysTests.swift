@@ -150,6 +150,7 @@ import Testing
                 #expect(ids.isSuperset(of: quiet.map(\.id)), "quiet tenants first; \(comment)")
             }
             try checkOrder(got, expected)
+            if settings.isFIFO { checkTurns(got, expected) }
             for message in got {
                 guard let index = items.firstIndex(where: { $0.id == message.entry.messageID })
                 else { continue }
@@ -176,6 +177,23 @@ import Testing
                     #expect(mine == Array(undelayed.prefix(mine.count)), comment)
                 }
             }
+        }
+
+        /// FIFO: the groups that stand first: each where its first message was sent or came back.
+        func checkTurns(_ got: [ReceivedMessage], _ expected: [Item]) {
+            var seen: Set<String?> = []
+            let firsts = expected.filter { seen.insert($0.group).inserted }
+            let order = firsts.enumerated().sorted {
+                func since(_ item: Item) -> Timestamp {
+                    item.isHidden ? item.visibleAt : item.sent
+                }
+                return (since($0.element), $0.offset) < (since($1.element), $1.offset)
+            }.map(\.element.group)
+            var groups: [String?] = []
+            for message in got where groups.last != message.entry.group {
+                groups.append(message.entry.group)
+            }
+            #expect(groups == Array(order.prefix(groups.count)), comment)
         }
 
         mutating func delete() throws {

@@ -164,6 +164,82 @@ import Testing
         #expect(groups.count == QueueLimits.heldAhead - 1)
     }
 
+    @Test("FIFO: a group that came back stands behind those that nobody has received, as on AWS")
+    func turns() throws {
+        func queue(_ groups: String) throws -> QueueBench {
+            var queue = try QueueBench(Self.fifo)
+            for (number, group) in groups.enumerated() {
+                queue.now = queue.now + .milliseconds(1)
+                try queue.send("b", group: String(group), dedup: "\(number)")
+            }
+            queue.now = queue.now + .milliseconds(1)
+            return queue
+        }
+        var ended = try queue("aab")
+        let first = try ended.receive(2)
+        try ended.changeVisibility(first[0].handle.text, to: 0)
+        #expect(try ended.receive(3).map(\.entry.messageID) == ["m3", "m1"])
+
+        var over = try queue("aaaabc")
+        #expect(try over.receive(2, timeout: 1).map(\.entry.messageID) == ["m1", "m2"])
+        over.now = over.now + .milliseconds(1)
+        #expect(try over.receive(1, timeout: 1).map(\.entry.messageID) == ["m5"])
+        over.now = over.now + .seconds(2)
+        #expect(
+            try over.receive(10).map(\.entry.messageID) == ["m6", "m1", "m2", "m3", "m4", "m5"])
+
+        var none = try queue("abbca")
+        #expect(try none.receive(3, timeout: 0).map(\.entry.messageID) == ["m1", "m5", "m2"])
+        #expect(
+            try none.receive(10, timeout: 0).map(\.entry.messageID)
+                == ["m4", "m1", "m5", "m2", "m3"])
+
+        var deleted = try queue("ababaac")
+        for message in try deleted.receive(2) { try deleted.delete(message.handle.text) }
+        #expect(
+            try deleted.receive(10).map(\.entry.messageID) == ["m2", "m4", "m5", "m6", "m7"])
+    }
+
+    @Test("FIFO: a group that fails again and again keeps no other back", arguments: [1, 10])
+    func failing(limit: Int) throws {
+        var queue = try QueueBench(Self.fifo)
+        for number in 0..<12 { try queue.send("b", group: "failing", dedup: "\(number)") }
+        for number in 0..<4 { try queue.send("b", group: "g\(number)", dedup: "g\(number)") }
+        var groups: Set<String?> = []
+        for _ in 0..<6 {
+            queue.now = queue.now + .seconds(1)
+            for message in try queue.receive(limit) {
+                groups.insert(message.entry.group)
+                guard message.entry.group == "failing" else { continue }
+                try queue.changeVisibility(message.handle.text, to: 0)
+            }
+        }
+        #expect(groups.count == 5)
+        queue.checkBase()
+    }
+
+    @Test("FIFO: what stands before a group that came back is looked for, not without end")
+    func lookingAhead() throws {
+        var queue = try QueueBench(Self.fifo)
+        queue.comparesEachStep = false
+        queue.heldWaiting = 20
+        for number in 0..<500 { try queue.send("b", group: "a", dedup: "\(number)") }
+        try queue.send("b", group: "b", dedup: "b")
+        var receives = 0
+        var group: String?
+        while group != "b", receives < 100 {
+            queue.now = queue.now + .seconds(1)
+            let before = queue.reads.count
+            let message = try #require(try queue.receive(1, timeout: 0).first)
+            #expect(queue.reads.count - before <= QueueLimits.heldAhead + 2)
+            #expect(queue.state.heldCount <= 21)
+            group = message.entry.group
+            receives += 1
+        }
+        #expect(receives == 6)
+        queue.checkBase()
+    }
+
     @Test("FIFO: an id counts for five minutes, also after the message is deleted")
     func deduplication() throws {
         var queue = try QueueBench(Self.fifo)

@@ -260,7 +260,7 @@ extension NaiveQueue {
         }
     }
 
-    /// A group's messages come from its front.
+    /// A group's messages come from its front, and from the groups that stand first.
     private func checkOrder(_ change: Change) throws(Violation) {
         var skipped: Set<String> = []
         let received = Set(change.received.map(\.token))
@@ -270,6 +270,14 @@ extension NaiveQueue {
             } else if skipped.contains(message.group ?? "") {
                 throw Violation("\(message) was received before one that stands before it")
             }
+        }
+        // A shorter retention period leaves some that have expired in line: groups stand where
+        // those do until a receive has gone past them.
+        guard !messages.contains(where: { isExpired($0, at: change.time) }) else { return }
+        let groups = groupsInTurn(at: change.time)
+        let taken = Set(change.received.map { $0.group ?? "" })
+        guard taken == Set(groups.prefix(taken.count)) else {
+            throw Violation("of \(groups), \(taken.sorted()) were received")
         }
     }
 }

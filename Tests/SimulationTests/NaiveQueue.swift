@@ -69,6 +69,19 @@ struct NaiveQueue {
         return result
     }
 
+    /// FIFO: the groups that have something to give, in the order in which they do: each stands
+    /// where its first message came, or came back.
+    func groupsInTurn(at time: Timestamp) -> [String] {
+        var seen: Set<String> = []
+        let firsts = deliverable(at: time).filter { seen.insert($0.group ?? "").inserted }
+        return firsts.enumerated().sorted { left, right in
+            func since(_ message: Message) -> Timestamp {
+                message.handle == nil ? message.sent : message.visibleAt ?? message.sent
+            }
+            return (since(left.element), left.offset) < (since(right.element), right.offset)
+        }.map { $0.element.group ?? "" }
+    }
+
     /// Which entries of a send are not duplicates.
     func fresh(_ entries: [Operation.Entry], at time: Timestamp) -> [Operation.Entry] {
         guard settings.isFIFO else { return entries }
