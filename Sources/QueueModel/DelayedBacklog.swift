@@ -17,6 +17,17 @@ struct DelayedBacklog: Equatable, Sendable {
         /// Messages of it that stand before its cursor are gone. Not the first lane alone can be:
         /// an earlier one may have come since.
         var isBegun = false
+        /// FIFO: milliseconds by which a change of the queue's delay has moved it since its
+        /// messages were sent.
+        var shift: Int64 = 0
+
+        /// When the last of its messages becomes visible.
+        var visibleAt: Timestamp { visible(until) }
+
+        /// When those become visible of which the journal says `due`.
+        func visible(_ due: Timestamp) -> Timestamp {
+            Timestamp(milliseconds: due.milliseconds + shift)
+        }
 
         func holds(_ due: Timestamp) -> Bool { from <= due && due <= until }
     }
@@ -26,23 +37,27 @@ struct DelayedBacklog: Equatable, Sendable {
     private(set) var count: UInt64 = 0
 
     var isEmpty: Bool { lanes.isEmpty }
-    /// When the last one becomes visible.
+    /// When the last one was to become visible.
     var last: Timestamp? { lanes.last?.until }
+    /// By how much what comes is moved, as the last one is.
+    var shift: Int64 { lanes.last?.shift ?? 0 }
     /// Where the first of them stands.
     var start: Head? { lanes.map(\.cursor).min() }
 
-    func hasDue(at now: Timestamp) -> Bool { lanes.first.map { $0.until <= now } ?? false }
+    func hasDue(at now: Timestamp) -> Bool { lanes.first.map { $0.visibleAt <= now } ?? false }
 
     /// Messages that are not yet visible.
     func undue(at now: Timestamp) -> UInt64 {
-        lanes.reversed().prefix { $0.until > now }.reduce(0) { $0 + $1.count }
+        lanes.reversed().prefix { $0.visibleAt > now }.reduce(0) { $0 + $1.count }
     }
 
-    func nextDue(after now: Timestamp) -> Timestamp? { lanes.first { $0.until > now }?.until }
+    func nextDue(after now: Timestamp) -> Timestamp? {
+        lanes.first { $0.visibleAt > now }?.visibleAt
+    }
 
     /// Where the first of those stands that are visible.
     func visibleStart(at now: Timestamp) -> Head? {
-        lanes.prefix { $0.until <= now }.map(\.cursor).min()
+        lanes.prefix { $0.visibleAt <= now }.map(\.cursor).min()
     }
 
     /// How many are left after a step.
@@ -55,10 +70,25 @@ struct DelayedBacklog: Equatable, Sendable {
     }
 
     func holds(_ due: Timestamp, at position: Head) -> Bool {
-        lanes.first { $0.holds(due) }.map { $0.cursor <= position } ?? false
+        visible(due, at: position) != nil
+    }
+
+    /// When what stands there and was to become visible at `due` does; `nil` if it is gone.
+    func visible(_ due: Timestamp, at position: Head) -> Timestamp? {
+        guard let lane = lanes.first(where: { $0.holds(due) }), lane.cursor <= position else {
+            return nil
+        }
+        return lane.visible(due)
     }
 
     // MARK: changes, used by `apply` alone
+
+    /// Moves those that are not yet visible.
+    mutating func shift(by milliseconds: Int64, at time: Timestamp) {
+        for index in lanes.indices where lanes[index].visibleAt > time {
+            lanes[index].shift += milliseconds
+        }
+    }
 
     mutating func add(_ due: Timestamp, at position: Head) {
         count += 1
@@ -66,7 +96,8 @@ struct DelayedBacklog: Equatable, Sendable {
         if index < lanes.count, lanes[index].holds(due) {
             lanes[index].count += 1
         } else {
-            lanes.insert(Lane(from: due, until: due, cursor: position, count: 1), at: index)
+            lanes.insert(
+                Lane(from: due, until: due, cursor: position, count: 1, shift: shift), at: index)
         }
     }
 
@@ -85,7 +116,7 @@ struct DelayedBacklog: Equatable, Sendable {
     mutating func merge(upTo time: Timestamp) {
         guard lanes.count > 1 else { return }
         var index = 0
-        while index + 1 < lanes.count, lanes[index + 1].until <= time {
+        while index + 1 < lanes.count, lanes[index + 1].visibleAt <= time {
             let (lane, next) = (lanes[index], lanes[index + 1])
             // The first counts as begun, as it always has: what journals say of lanes rests on it.
             guard index > 0 && !lane.isBegun || lane.cursor <= next.cursor,
@@ -96,6 +127,7 @@ struct DelayedBacklog: Equatable, Sendable {
             }
             lanes.remove(at: index + 1)
             lanes[index].until = next.until
+            lanes[index].shift = next.shift
             lanes[index].cursor = min(lane.cursor, next.cursor)
             lanes[index].count += next.count
             lanes[index].isBegun = lane.isBegun || next.isBegun
@@ -106,11 +138,12 @@ struct DelayedBacklog: Equatable, Sendable {
 
     var json: JSONValue {
         .array(
-            lanes.map {
-                [
-                    .int($0.from.milliseconds), .int($0.until.milliseconds), $0.cursor.json,
-                    .int(Int64(clamping: $0.count)), .bool($0.isBegun),
+            lanes.map { lane in
+                let parts: [JSONValue] = [
+                    .int(lane.from.milliseconds), .int(lane.until.milliseconds), lane.cursor.json,
+                    .int(Int64(clamping: lane.count)), .bool(lane.isBegun),
                 ]
+                return .array(lane.shift == 0 ? parts : parts + [.int(lane.shift)])
             })
     }
 
@@ -127,7 +160,8 @@ struct DelayedBacklog: Equatable, Sendable {
             lanes.append(
                 Lane(
                     from: Timestamp(milliseconds: from), until: Timestamp(milliseconds: until),
-                    cursor: cursor, count: UInt64(count), isBegun: isBegun))
+                    cursor: cursor, count: UInt64(count), isBegun: isBegun,
+                    shift: parts.count > 5 ? parts[5].intValue ?? 0 : 0))
             self.count += UInt64(count)
         }
     }
@@ -185,7 +219,7 @@ struct DelayedWalk<Stream: MessageStream> {
                 left = lanes[index].count
                 stream = nil
             }
-            guard lanes[index].until <= now else { return nil }
+            guard lanes[index].visibleAt <= now else { return nil }
             var stream = self.stream ?? origin.from(cursor)
             budget -= 1
             let next = try stream.next()

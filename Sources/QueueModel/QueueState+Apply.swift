@@ -47,8 +47,10 @@ extension QueueState {
             let isResorted =
                 settings.redrivePolicy != self.settings.redrivePolicy
                 || settings.retentionSeconds != self.settings.retentionSeconds
+            let longer = settings.delaySeconds - self.settings.delaySeconds
             self.settings = settings
             modified = time
+            if settings.isFIFO, longer != 0 { delay(by: longer, at: time) }
             sentTimes = sentTimes.resized(retentionSeconds: settings.retentionSeconds)
             if isResorted { rebuildIndex(at: time) }
         case .transfer(let number, let target, let isMove, let places):

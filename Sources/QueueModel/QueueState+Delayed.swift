@@ -18,10 +18,33 @@ extension QueueState {
         let mayBeHeld = !settings.isFIFO || streamed == 0
         if previous == nil, mayBeHeld, held.count + others.count < heldWaiting { return nil }
         let last = settings.isFIFO ? previous : nil
-        guard message.delaySeconds > 0 else { return last.map { max($0, now) } }
+        guard message.delaySeconds > 0 else { return last.map { max($0, unshifted(now)) } }
         let seconds = (now.milliseconds + message.delaySeconds * 1000 + 999) / 1000
-        let due = Timestamp(milliseconds: seconds * 1000)
+        let due = unshifted(Timestamp(milliseconds: seconds * 1000))
         return last.map { max($0, due) } ?? due
+    }
+
+    /// The `due` of a message that is to become visible at `time`.
+    private func unshifted(_ time: Timestamp) -> Timestamp {
+        Timestamp(milliseconds: time.milliseconds - delayed.shift)
+    }
+
+    /// When a message of the stream becomes visible that was delayed; `nil` if it was not.
+    package func visibleAt(_ entry: StreamEntry) -> Timestamp? {
+        guard let due = entry.past?.due else { return nil }
+        // What the head has passed is visible, whatever was to be.
+        return delayed.visible(due, at: entry.position)
+            ?? (isInStream(entry) ? entry.arrived : due)
+    }
+
+    /// FIFO: another delay of the queue counts for what is delayed already (Developer Guide,
+    /// *sqs-delay-queues*). Used by `apply` alone.
+    mutating func delay(by seconds: Int64, at time: Timestamp) {
+        delayed.shift(by: seconds * 1000, at: time)
+        for var message in held.values.filter({ $0.isDelayed(at: time) }) {
+            message.visibleAt = message.entry.arrived + .seconds(settings.delaySeconds)
+            hold(message)
+        }
     }
 
     /// Messages from another queue, as they are to stand in this one: in a FIFO queue behind those
@@ -32,7 +55,7 @@ extension QueueState {
         guard settings.isFIFO, let last = delayed.last else { return messages }
         return messages.map { message in
             var message = message
-            message.due = max(last, now)
+            message.due = max(last, unshifted(now))
             return message
         }
     }

@@ -154,7 +154,7 @@ extension QueueState {
 
     /// Whether a message that came to the stream can be received now.
     package func isVisible(_ entry: StreamEntry, at now: Timestamp) -> Bool {
-        isWaiting(entry, at: now) && entry.past?.due.map { $0 <= now } ?? true
+        isWaiting(entry, at: now) && visibleAt(entry).map { $0 <= now } ?? true
     }
 
     /// Messages come into the stream, or leave it.

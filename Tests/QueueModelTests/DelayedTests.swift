@@ -109,25 +109,63 @@ import Testing
         #expect(found == ["m11002"])
     }
 
-    @Test("FIFO: what comes behind a delayed message waits behind it, also at a shorter delay")
-    func fifo() throws {
+    @Test(
+        "FIFO: another delay counts for what is delayed already; what comes, stands behind it",
+        arguments: [0, 1, 10, 29, 30, 31, 600] as [Int64])
+    func fifo(delay: Int64) throws {
         var bench = try bench(isFIFO: true, delay: 30)
         for number in 0..<10 { try bench.send("b", group: "g", dedup: "a\(number)") }
         #expect(bench.state.heldCount == 3)
-        var settings = bench.state.settings
-        settings.delaySeconds = 0
-        bench.append(.set(settings))
+        bench.now = bench.now + .seconds(10)
+        set(&bench) { $0.delaySeconds = delay }
+        bench.checkBase()
         for number in 0..<5 { try bench.send("b", group: "g", dedup: "b\(number)") }
         try bench.send("b", group: "h", dedup: "c")
-        #expect(try bench.receive(10).isEmpty)
-        #expect(bench.state.counts(at: bench.now).delayed == 16)
-        bench.now = bench.now + .seconds(31)
+        func counts() -> QueueState.Counts { bench.state.counts(at: bench.now) }
+        #expect(counts().delayed == (delay == 0 ? 0 : delay <= 10 ? 6 : 16))
+        #expect(bench.state.nextWake(after: bench.now + .seconds(delay + 1)) == nil)
+        if delay > 10 {
+            bench.now = bench.now + .seconds(delay - 10) - .milliseconds(1)
+            #expect(try bench.receive(10).isEmpty)
+            bench.now = bench.now + .milliseconds(1)
+            #expect(counts().visible == 10)
+        }
+        bench.now = bench.now + .seconds(min(delay, 10) + 1)
+        #expect(counts().visible == 16)
         var ids: [String] = []
         while case let messages = try bench.receive(10), !messages.isEmpty {
             ids += messages.map(\.entry.messageID)
             for message in messages { try bench.delete(message.handle.text) }
         }
         #expect(ids == (1...16).map { "m\($0)" })
+    }
+
+    @Test("FIFO: delays that are changed again and again", arguments: [0, 1000])
+    func changes(heldWaiting: Int) throws {
+        var bench = try bench(isFIFO: true, delay: 900)
+        bench.heldWaiting = heldWaiting
+        let start = bench.now
+        for (second, delay) in [(0, 10), (5, 100), (20, 50), (40, 900), (60, 20)] as [(_, Int64)] {
+            bench.now = start + .seconds(Int64(second))
+            try bench.send("b", group: "g\(second)", dedup: "\(second)")
+            set(&bench) { $0.delaySeconds = delay }
+            bench.checkBase()
+        }
+        // Sent at 0, 5, 20, 40 and 60; what was visible once stays so.
+        #expect(try bench.receive(10).map(\.entry.messageID) == ["m1", "m2", "m3", "m4"])
+        bench.now = start + .milliseconds(79_999)
+        #expect(try bench.receive(10).isEmpty)
+        bench.now = start + .seconds(80)
+        #expect(try bench.receive(10).map(\.entry.messageID) == ["m5"])
+    }
+
+    @Test("a standard queue's delay counts for what comes alone")
+    func standard() throws {
+        var bench = try bench(delay: 60)
+        for _ in 0..<5 { try bench.send("b") }
+        set(&bench) { $0.delaySeconds = 0 }
+        #expect(bench.state.counts(at: bench.now).delayed == 5)
+        #expect(try bench.receive(10).isEmpty)
     }
 
     @Test("a retention period that ends before the delay does")

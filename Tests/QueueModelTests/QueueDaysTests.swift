@@ -74,6 +74,7 @@ import Testing
             case 84..<85: purge()
             case 85..<88: queue.append(queue.state.base)
             case 88..<90: queue.sweep()
+            case 90..<92 where settings.isFIFO: setDelay()
             default:
                 let unit = [1, 1000, 1000, 60_000, 3_600_000].randomElement(using: &random) ?? 1
                 let amount = Int64.random(in: 0...20, using: &random)
@@ -104,8 +105,25 @@ import Testing
         }
 
         var lastDue: Timestamp? {
-            guard case .send(let messages)? = queue.log.last?.record else { return nil }
-            return messages.first?.due
+            guard case .send(let messages)? = queue.log.last?.record, let first = messages.first
+            else { return nil }
+            let n = queue.log.count - 1
+            return queue.state.visibleAt(
+                StreamEntry(
+                    first, place: Place(n: UInt64(n), index: 0), time: queue.now,
+                    record: QueueBench.place(n)))
+        }
+
+        /// Counts for what is delayed already.
+        mutating func setDelay() {
+            let delay: Int64 = [0, 5, 30, 60, 900].randomElement(using: &random) ?? 0
+            let longer = Duration.seconds(delay - settings.delaySeconds)
+            settings.delaySeconds = delay
+            queue.append(.set(settings))
+            for index in items.indices
+            where !items[index].isHidden && items[index].visibleAt > queue.now {
+                items[index].visibleAt = items[index].visibleAt + longer
+            }
         }
 
         func isDoomed(_ item: Item) -> Bool {

@@ -122,6 +122,13 @@ extension NaiveQueue {
             switch change.operation?.kind {
             case .changeVisibility(message.handle, let seconds)
             where isHidden(message, at: time) && now.visibleAt == time + .seconds(seconds): break
+            // FIFO: another delay counts for what is delayed.
+            case .set(let other)
+            where settings.isFIFO && message.handle == nil && isHidden(message, at: time):
+                let longer = Duration.seconds(other.delaySeconds - settings.delaySeconds)
+                let visibleAt = (message.visibleAt ?? time) + longer
+                guard now.visibleAt == visibleAt || (visibleAt <= time && !isHidden(now, at: time))
+                else { throw Violation("the delay of \(message) became \(now)") }
             // The receive that gave it out is repeated.
             case .receive(_, let seconds, .some)
             where now.visibleAt == time + .seconds(seconds) && message.handle != nil: break

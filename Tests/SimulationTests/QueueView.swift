@@ -87,7 +87,7 @@ struct QueueView {
         var result = Message(
             token: Self.token(of: message.escapedBody), group: entry.group, sent: entry.sent,
             receiveCount: held?.receiveCount ?? entry.receiveCount,
-            visibleAt: held?.visibleAt ?? entry.past?.due)
+            visibleAt: held?.visibleAt ?? state.visibleAt(entry))
         let back = state.requeued.byHandle.first { $0.value.place == entry.place }
         if let back {
             result.handle = ReceiptHandle(place: back.key, bits: back.value.bits).text

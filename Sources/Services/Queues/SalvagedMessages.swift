@@ -124,8 +124,9 @@ struct SalvagedMessages {
             guard message.place == nil, held[place] == nil, salvaged.isWaiting(entry, at: now)
             else { return nil }
             copy.sent = entry.sent
-            if let due = copy.due {
-                if due > now { copy.delaySeconds = seconds(until: due) } else { copy.due = nil }
+            if let visibleAt = salvaged.state.visibleAt(entry) {
+                copy.due = visibleAt > now ? visibleAt : nil
+                if visibleAt > now { copy.delaySeconds = seconds(until: visibleAt) }
             }
         }
         let transfer = leaving[place]
