@@ -61,6 +61,7 @@ extension JournalSession {
 
     /// What who opens a journal owes to the next: to read less.
     mutating func tidyAfterOpening() {
+        if state.isEmpty, end >= options.emptyBytes { lookAfterReserve() }
         tidy()
         guard bytesSinceCheckpoint >= max(options.openingBytes, checkpointLength / 8) else {
             return

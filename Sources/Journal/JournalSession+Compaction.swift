@@ -117,8 +117,9 @@ extension JournalSession {
     }
 
     /// Whether nothing is left of what the growing segment held, and it is a good part of the
-    /// history that an empty journal may keep.
+    /// history that an empty journal may keep, or room that a full disk lacks for the reserve.
     var isWorthLeaving: Bool {
-        state.isEmpty && end >= max(options.emptyBytes, historyBytes / Self.emptyShare)
+        state.isEmpty && end >= options.emptyBytes
+            && (isReserveShort || end >= historyBytes / Self.emptyShare)
     }
 }

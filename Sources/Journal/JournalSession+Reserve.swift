@@ -16,11 +16,17 @@ extension JournalSession {
         return file
     }
 
-    /// Brings it to its size. Without it a journal works as well, as long as the disk is not full;
-    /// it is tried again whenever a segment or a checkpoint is written.
+    /// Brings it to its size, on a full disk in the room of what is kept as history. Without it a
+    /// journal works as well, as long as the disk is not full; it is tried again whenever a segment
+    /// or a checkpoint is written, and after a record that was refused for it.
     mutating func keepReserve() {
         isReserveShort = false
-        try? resizeReserve()
+        do throws(SystemError) {
+            try resizeReserve()
+        } catch {
+            guard error.isDiskFull, giveHistoryUp() else { return }
+            try? resizeReserve()
+        }
     }
 
     private mutating func resizeReserve() throws(SystemError) {
@@ -53,6 +59,12 @@ extension JournalSession {
         }
     }
 
+    /// As `hasReserve`, for who has not opened it.
+    mutating func lookAfterReserve() {
+        _ = try? openReserve()
+        _ = hasReserve
+    }
+
     /// For records that may not use it: refuses them while it is not kept and cannot be.
     mutating func requireReserve() throws(SystemError) {
         guard !isReserveKept else { return }
@@ -61,6 +73,7 @@ extension JournalSession {
             do throws(SystemError) {
                 try resizeReserve()
             } catch  where error.isDiskFull {
+                isReserveShort = true
                 throw error
             } catch {
                 // No sign of a full disk: the record itself will show.
@@ -82,7 +95,11 @@ extension JournalSession {
     /// Makes room for a record on a full disk: by the reserve, or by what is kept as history.
     /// - Returns: whether there was any.
     mutating func makeRoom() -> Bool {
-        if cutReserve() { return true }
+        cutReserve() || giveHistoryUp()
+    }
+
+    /// - Returns: whether there was any.
+    private mutating func giveHistoryUp() -> Bool {
         let before = segments.count
         try? reclaim(keeping: 0)
         return segments.count < before

@@ -63,6 +63,37 @@ import Testing
         #expect(try Journal<Tally>.verify(folder: folder.path + "/j").problems.isEmpty)
     }
 
+    @Test(
+        "an emptied journal gives its records up for the reserve",
+        arguments: [false, true])
+    func emptied(isOpenedAnew: Bool) throws {
+        let folder = try TemporaryFolder("full")
+        let storage = CappedStorage(cap: 300_000)
+        var options = JournalOptions()
+        options.reserveBytes = 100_000
+        options.emptyBytes = 50_000
+        var journal = try Journal<Tally>(
+            folder: folder.path + "/j", options: options, storage: storage)
+        #expect(throws: JournalError.self) {
+            for value in Int64(0)..<10_000 { try add(value, to: journal, usesReserve: false) }
+        }
+        // Until the reserve is used up.
+        storage.setCap(storage.used)
+        for value in Int64(0)..<500 { try add(-value, to: journal, usesReserve: true) }
+        storage.setCap(storage.used + 1_000)
+        _ = try journal.transact(now: Self.time) { try $0.append(Tally.clear, usesReserve: true) }
+        if isOpenedAnew {
+            journal.close()
+            journal = try Journal(folder: folder.path + "/j", options: options, storage: storage)
+        } else {
+            // Who is refused first makes room for the next.
+            _ = try? add(1, to: journal, usesReserve: false)
+        }
+        try add(2, to: journal, usesReserve: false)
+        #expect(try journal.values.last == 2)
+        #expect(try Journal<Tally>.verify(folder: folder.path + "/j").problems.isEmpty)
+    }
+
     /// Of some 2,000 bytes.
     private func long(_ value: Int64) -> [UInt8] {
         Tally.add(value) + Array(",\"pad\":\"\(String(repeating: "x", count: 1900))\"".utf8)

@@ -29,17 +29,21 @@ struct Tally: JournaledState, Equatable {
         switch operation {
         case "base": values = read
         case "add": values += read
+        case "clear": values = []
         default: throw StateError("unknown record '\(operation)'")
         }
     }
 
-    var oldestSegment: UInt64? { 0 }
+    var oldestSegment: UInt64? { values.isEmpty ? nil : 0 }
+    var isEmpty: Bool { values.isEmpty }
 
     func encodeBase<Failure: Error>(
         to bytes: inout [UInt8], spill: (inout [UInt8]) throws(Failure) -> Void
     ) throws(Failure) { Self.encode("base", values, to: &bytes) }
 
     static func add(_ values: Int64...) -> [UInt8] { add(values) }
+
+    static let clear = Array("\"op\":\"clear\"".utf8)
 
     static func add(_ values: [Int64]) -> [UInt8] {
         var bytes: [UInt8] = []
