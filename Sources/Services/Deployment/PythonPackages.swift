@@ -26,7 +26,8 @@ struct PythonPackages {
         return "packages-\(Digest.sha256Hex(content).prefix(16))"
     }
 
-    /// Whether a line names another file (pip documentation, *Requirements File Format*).
+    /// Whether a line names another file (pip documentation, *Requirements File Format*). What a
+    /// URL names is none of the code.
     static func namesFiles(_ text: String) -> Bool {
         let options = [
             "-r", "--requirement", "-c", "--constraint", "-e", "--editable", "-f", "--find-links",
@@ -34,12 +35,13 @@ struct PythonPackages {
         let lines = text.replacing(/\\\R/, with: " ").split(whereSeparator: \.isNewline)
         return lines.contains { line in
             let words = line.replacing(/(^|\s)#.*/, with: "").split(whereSeparator: \.isWhitespace)
+                .filter { !$0.contains("://") || $0.contains("file:") }
             guard let first = words.first else { return false }
-            guard !first.hasPrefix("-") else { return options.contains { first.hasPrefix($0) } }
+            guard !first.hasPrefix("-") else {
+                return options.contains { first.hasPrefix($0) && (first != $0 || words.count > 1) }
+            }
             return first.contains(/\.(whl|zip|tar|tgz|gz|bz2|xz)$/)
-                || words.contains { word in
-                    word.contains("file:") || word.contains("/") && !word.contains("://")
-                }
+                || words.contains { $0.contains("file:") || $0.contains("/") }
         }
     }
 
