@@ -22,23 +22,23 @@ package struct AccessRequest: Sendable {
     }
 
     /// Every value of a key; `nil` if the request has none. What follows from who asks for what is
-    /// there for each request (IAM User Guide, *AWS global condition context keys* and *Principal
-    /// key values*).
+    /// there for each request, unless its context says otherwise (IAM User Guide, *AWS global
+    /// condition context keys* and *Principal key values*).
     func values(_ key: String) -> [String]? {
         let key = key.lowercased()
-        let given = context.first { $0.key.lowercased() == key }?.value
+        if let given = context.first(where: { $0.key.lowercased() == key }) { return given.value }
         switch key {
-        case "aws:requestedregion": return given ?? Self.part(3, of: resource)
-        case "aws:resourceaccount": return given ?? Self.part(4, of: resource)
+        case "aws:requestedregion": return Self.part(3, of: resource)
+        case "aws:resourceaccount": return Self.part(4, of: resource)
         // Nobody here calls for somebody else.
-        case "aws:viaawsservice": return given ?? ["false"]
+        case "aws:viaawsservice": return ["false"]
         default: break
         }
         guard principal != Self.anonymous else {
             switch key {
             case "aws:principalaccount", "aws:userid": return [principal]
             case "aws:principaltype": return ["Anonymous"]
-            default: return given
+            default: return nil
             }
         }
         switch key {
@@ -47,10 +47,9 @@ package struct AccessRequest: Sendable {
         case "aws:principaltype" where roleARN != nil: return ["AssumedRole"]
         case "aws:principaltype" where isUser: return ["User"]
         case "aws:principalisawsservice": return [principal.hasPrefix("arn:") ? "false" : "true"]
-        case "aws:username":
-            guard isUser else { return nil }
+        case "aws:username" where isUser:
             return [String(principal.split(separator: "/").last ?? "")]
-        default: return given
+        default: return nil
         }
     }
 

@@ -9,7 +9,8 @@ import Testing
     private static let user = "arn:aws:iam::123456789012:user/ada"
 
     private func decision(
-        _ effect: String, _ condition: JSONValue, by principal: String
+        _ effect: String, _ condition: JSONValue, by principal: String,
+        knowing more: [String: [String]] = [:]
     ) throws -> AccessDecision {
         let statement: JSONValue = [
             "Effect": .string(effect), "Action": "*", "Resource": "*", "Condition": condition,
@@ -20,7 +21,8 @@ import Testing
         let request = AccessRequest(
             principal: principal, action: "sqs:SendMessage",
             resource: "arn:aws:sqs:us-east-1:123456789012:Q",
-            context: ["aws:SourceIp": ["127.0.0.1"], "aws:EpochTime": ["1764000000"]])
+            context: ["aws:SourceIp": ["127.0.0.1"], "aws:EpochTime": ["1764000000"]]
+                .merging(more) { $1 })
         return AccessDecision(request, identity: policy)
     }
 
@@ -62,6 +64,19 @@ import Testing
         }
         let isThere: JSONValue = ["Null": [key: "false"]]
         #expect(try decision("Allow", isThere, by: principal).isAllowed)
+    }
+
+    @Test(
+        "what a request says of itself counts, whoever asks",
+        arguments: [
+            "RequestedRegion", "ResourceAccount", "ViaAWSService", "PrincipalIsAWSService",
+            "PrincipalType", "PrincipalArn", "PrincipalAccount", "userid", "username",
+        ], [user, role, AccessRequest.anonymous, "sns.amazonaws.com"])
+    func given(key: String, principal: String) throws {
+        let isGiven: JSONValue = ["StringEquals": ["aws:\(key)": "given"]]
+        let given = ["aws:\(key.lowercased())": ["given"]]
+        #expect(try decision("Allow", isGiven, by: principal, knowing: given).isAllowed)
+        #expect(try !decision("Allow", isGiven, by: principal).isAllowed)
     }
 
     @Test("what is no service is none, and nobody is not even that")
