@@ -46,18 +46,30 @@ extension Command {
             if invocation.has("dry-run") {
                 return try show(queue, start, .record(last), limit, invocation.output)
             }
-            var replay = Replay(target: target, to: last, isFIFO: try target.settings.isFIFO)
+            var replay = Replay(
+                target: target, to: last, limit: limit, isElsewhere: target.name != queue.name,
+                isFIFO: try target.settings.isFIFO)
+            var gone: QueueError?
             do {
-                try queue.forEachSend(from: start, to: .record(last)) { record in
-                    let room = limit - replay.count
-                    guard room > 0, Signals.termination == nil else { return false }
-                    try replay.add(record, upTo: room)
-                    return true
+                do {
+                    try queue.forEachSend(from: start, to: .record(last)) { record in
+                        let room = limit - replay.count
+                        guard room > 0, Signals.termination == nil else { return false }
+                        try replay.add(record, upTo: room)
+                        return true
+                    }
+                } catch QueueError.notRetained(let name, let oldest, let n) {
+                    // What was read is sent: nobody can read it again.
+                    gone = .notRetained(name, oldest: oldest, n: n)
                 }
                 try replay.flush()
             } catch {
                 if replay.count > 0 { try replay.report(invocation.output, isCut: true) }
                 throw error
+            }
+            if let gone {
+                if replay.count > 0 { try replay.report(invocation.output, isCut: false) }
+                throw gone
             }
             try replay.report(invocation.output, isCut: Signals.termination != nil)
             try replay.check()
@@ -85,6 +97,10 @@ private struct Replay {
     let target: Queue
     /// The last record that is to be sent again.
     let to: UInt64
+    /// Messages at most.
+    let limit: Int
+    /// Whether the target is another queue than the one that is read.
+    let isElsewhere: Bool
     let isFIFO: Bool
     private var waiting: [SendEntry] = []
     private var waitingBytes = 0
@@ -95,14 +111,18 @@ private struct Replay {
     private var refused: SQSError?
     /// The last record that was sent again as a whole.
     private var last: UInt64?
+    /// Messages up to that record's end.
+    private var lastCount = 0
 
     /// What is sent with one lock and one sync, and held in memory.
     private static let groupCount = 1000
     private static let groupBytes = 4 * 1024 * 1024
 
-    init(target: Queue, to: UInt64, isFIFO: Bool) {
+    init(target: Queue, to: UInt64, limit: Int, isElsewhere: Bool, isFIFO: Bool) {
         self.target = target
         self.to = to
+        self.limit = limit
+        self.isElsewhere = isElsewhere
         self.isFIFO = isFIFO
     }
 
@@ -133,8 +153,10 @@ private struct Replay {
             case .success: sent += 1
             case .failure(let error): refused = refused ?? error
             }
-            last = ends[settled] ?? last
             settled += 1
+            guard let end = ends[settled - 1] else { return }
+            last = end
+            lastCount = settledCount + settled
         }
     }
 
@@ -150,9 +172,10 @@ private struct Replay {
         json["to"] = .int(Int64(clamping: to))
         try output.result(.object(json)) { nil }
         output.note("\(sent) sent to \(target.name).")
-        if isCut, let last, last < to {
-            output.note("It goes on with --from \(last + 1) --to \(to).")
-        }
+        guard isCut, let last, last < to, settledCount < limit else { return }
+        let rest = limit == .max ? "" : " --limit \(limit - lastCount)"
+        let into = isElsewhere ? " --into \(target.name)" : ""
+        output.note("It goes on with --from \(last + 1) --to \(to)\(rest)\(into).")
     }
 
     /// - Throws: what was refused first.
