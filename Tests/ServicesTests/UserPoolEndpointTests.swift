@@ -222,6 +222,26 @@ import Testing
         #expect(try names().count == 75)
     }
 
+    @Test("a blank makes no attribute of a new user, and no verified one")
+    func blankAttributesOfNew() throws {
+        let fixture = try Fixture()
+        let list: JSONValue = [
+            ["Name": "email", "Value": ""], ["Name": "name", "Value": "Ana"],
+            ["Name": "nickname", "Value": ""],
+        ]
+        var new: JSONObject = ["Username": "ana", "Password": .string(Fixture.password)]
+        new["UserAttributes"] = list
+        #expect(try fixture.call("SignUp", new).error == nil)
+        let code: JSONObject = ["Username": "ana", "ConfirmationCode": .string(fixture.mail.last)]
+        #expect(try fixture.call("ConfirmSignUp", code).error == nil)
+        new = ["Username": "bob", "UserAttributes": list]
+        #expect(try fixture.call("AdminCreateUser", new, signed: true).error == nil)
+        for name in ["ana", "bob"] {
+            let user = try #require(try fixture.pool.store.user(name))
+            #expect(user.attributes.map { $0.name } == ["name"])
+        }
+    }
+
     @Test("the file of users holds no password; it and the keys are their owner's alone")
     func files() throws {
         let fixture = try Fixture()

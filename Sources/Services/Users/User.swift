@@ -44,11 +44,12 @@ package struct User: Equatable, Sendable {
     ) {
         self.username = username
         self.status = status
-        self.attributes = attributes
+        self.attributes = []
         subject = RandomBytes.uuid()
         createdAt = now
         modifiedAt = now
         tokensValidFrom = Timestamp(milliseconds: 0)
+        set(attributes)
     }
 
     package static func key(_ username: String) -> String { username.lowercased() }
