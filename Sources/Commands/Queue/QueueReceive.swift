@@ -76,8 +76,8 @@ extension Command {
         guard seconds == 0 else { return }
         throw CommandError(
             .usage,
-            "--all has no end where messages are visible again at once: the visibility timeout is "
-                + "0.",
+            "--all without --delete receives the same messages again and again where the "
+                + "visibility timeout is 0.",
             hint: "'msorch queue export' writes all and changes nothing; --delete takes them out.")
     }
 
