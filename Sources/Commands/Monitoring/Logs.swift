@@ -51,7 +51,7 @@ extension Command {
                 guard invocation.has("follow") else { break }
                 if entries.isEmpty { SystemClock.pause(microseconds: followInterval) }
             } while Signals.termination == nil && StandardStream.output.hasReader
-            if isEmpty, Signals.termination == nil {
+            if isEmpty, !invocation.has("follow") {
                 invocation.output.note("There are no such log events in this time.")
             }
         })
