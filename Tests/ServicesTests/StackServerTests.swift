@@ -41,6 +41,35 @@ import Testing
         #expect(server.runtime === last)
     }
 
+    @Test("each deployment waits for requests that stand in the line of one before the last")
+    func twoDeployments() throws {
+        var options = ServerOptions()
+        options.gatewayPort = 0
+        let server = try server(options)
+        let pool = try #require(server.gatewayHost).pool
+        let mayGoOn = ThreadCondition(false)
+        for _ in 0..<max(2, ProcessEnvironment.processorCount) {
+            pool.execute { mayGoOn.wait { $0 ? () : nil } }
+        }
+        let gateway = try #require(server.gateway)
+        let url = try #require(server.gatewayURL)
+        let client = try #require(HTTPClient(url: url))
+        let thread = try Thread(name: "client") {
+            _ = try? client.send(
+                HTTPRequest(method: "GET", target: "/", headers: ["Host": client.authority]),
+                timeout: .seconds(30))
+        }
+        #expect(eventually { !gateway.waitForAnswers(upTo: .zero) })
+        #expect(try server.replace(by: deployment(2)))
+        #expect(try server.replace(by: deployment(3)))
+        #expect(server.retiring.wait(upTo: .seconds(1)) { $0 < 2 ? true : nil } == nil)
+        mayGoOn.withLock { $0 = true }
+        mayGoOn.signal()
+        thread.join()
+        #expect(server.retiring.wait(upTo: .seconds(30)) { $0 == 0 ? true : nil } == true)
+        server.finish { false }
+    }
+
     @Test("a request that no handler sees has its line, with what was understood of it")
     func refused() throws {
         var options = ServerOptions()

@@ -24,14 +24,17 @@ package final class StackServer: Sendable {
     private let gatewayServer: HTTPServer?
     private let log: RequestLog?
     private let control = ControlEndpoint()
-    private let gatewayHost: Gateway.Host?
+    let gatewayHost: Gateway.Host?
     private let events: EventInvoker
     /// They serve the endpoint's connections where there are many; all else is on the host's loop.
     private let helpers: [EventLoop]
     private let deployed = DeployedRuntime()
     private let doors: StackDoors
     /// Runtimes that were replaced and still run.
-    private let retiring = ThreadCondition(0)
+    let retiring = ThreadCondition(0)
+    /// Gateways that were replaced and may have requests without an answer: they come to functions
+    /// that later deployments have taken over.
+    private let formerGateways = Mutex<[Gateway]>([])
     /// Held while one deployment takes over from another, and while the end begins.
     private let turning = Mutex(())
 
@@ -117,6 +120,8 @@ package final class StackServer: Sendable {
 
     /// The runtime of what is deployed now.
     package var runtime: StackRuntime { deployed.runtime }
+    /// The gateway of what is deployed now.
+    var gateway: Gateway? { doors.open?.gateway }
 
     /// `http://127.0.0.1:4566`, as seen from this machine.
     package var endpointURL: String { host.endpointURL }
@@ -152,22 +157,28 @@ package final class StackServer: Sendable {
     package func replace(by deployment: Deployment) throws -> Bool {
         try turning.withLock { _ in
             guard !control.isStopping else { return false }
-            let gateway = doors.open?.gateway
+            let gateway = gateway
             if let previous = try open(deployment) { retire(previous, gateway) }
             if options.deliversMessages { startDelivery() }
             return true
         }
     }
 
-    /// What runs of `previous`, and what waits in its gateway, comes to its end; then it is gone.
+    /// What runs of `previous`, and what waits in its gateway or in one before, comes to its end;
+    /// then it is gone.
     private func retire(_ previous: StackRuntime, _ gateway: Gateway?) {
         retiring.withLock { $0 += 1 }
+        let former = formerGateways.withLock { former in
+            if let gateway { former.append(gateway) }
+            return former
+        }
         let successor = runtime
         let retire: @Sendable () -> Void = { [self] in
             previous.retire(
                 upTo: options.replaceLimit, grace: Self.replaceGrace, for: successor,
                 isHurried: { [control] in control.isHurried },
-                hasNoCallers: { gateway?.waitForAnswers(upTo: $0) ?? true })
+                hasNoCallers: { step in former.allSatisfy { $0.waitForAnswers(upTo: step) } })
+            formerGateways.withLock { $0.removeAll { $0.waitForAnswers(upTo: .zero) } }
             retiring.withLock { $0 -= 1 }
             retiring.signal()
         }
