@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import Journal
 import Posix
 import QueueModel
 import StackModel
@@ -125,6 +126,40 @@ import Testing
             }
             #expect(isDeleted)
         }
+    }
+
+    @Test("what is done and cannot be deleted is told at the end, also where no receive worked")
+    func cannotReceive() throws {
+        var options = JournalOptions()
+        options.lockTimeout = .milliseconds(200)
+        let fixture = try HostFixture("delivery", options)
+        try fixture.queues.create("Q", QueueSettings())
+        let queue = try fixture.queues.queue("Q")
+        let runtime = try Self.runtime(fixture)
+        defer { runtime.stop() }
+        runtime.startDelivery()
+        _ = try queue.send([SendEntry(escapedBody: Array("a".utf8), size: 1)])
+        let hasBegun = eventually { FileSystem.exists(fixture.folder.path + "/begun") }
+        try #require(hasBegun)
+        var later = SendEntry(escapedBody: Array("b".utf8), size: 1)
+        later.delaySeconds = 1
+        _ = try queue.send([later])
+        let lock = try FileDescriptor(
+            updating: fixture.folder.path + "/queues/Q/lock", creating: false)
+        let isLocked = try lock.lock(milliseconds: 10_000)
+        try #require(isLocked)
+        fixture.clock.step(.seconds(2))
+        try FileSystem.replace(fixture.folder.path + "/go", with: [])
+        let haveFailed = fixture.words.wait(upTo: .seconds(60)) { words in
+            words.filter { $0.hasPrefix("Nothing is delivered from Q to F for now: ") }.count > 1
+                ? true : nil
+        }
+        try #require(haveFailed == true)
+        runtime.retire(upTo: .seconds(20))
+        let words = fixture.words.withLock { $0 }
+        #expect(
+            words.last?.hasPrefix("A message of Q that F has done may come again: ") == true,
+            "\(words)")
     }
 
     @Test("a batch that waited for a cold start when all ended is visible at once")

@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import Journal
 import Posix
 import TestSupport
 
@@ -15,15 +16,17 @@ final class HostFixture: Sendable {
     /// What a person would have been told.
     let words = ThreadCondition<[String]>([])
 
-    init(_ name: String) throws {
+    init(_ name: String, _ options: JournalOptions = JournalOptions()) throws {
         folder = try TemporaryFolder(name)
         var environment = QueueEnvironment()
         environment.clock = clock.clock
-        queues = QueueDirectory(stateDirectory: folder.path, environment: environment)
+        queues = QueueDirectory(
+            stateDirectory: folder.path, environment: environment, options: options)
         let loop = try EventLoop(name: "test")
         let workers = WorkerPool(name: "test", limit: 4)
         let warn: @Sendable (String) -> Void = { [words] word in
             words.withLock { $0.append(word) }
+            words.signal()
         }
         host = RuntimeHost(
             loop: loop, pool: workers, queues: queues,

@@ -5,7 +5,7 @@ import Synchronization
 
 /// Every trigger of a deployment, at work until it is stopped.
 final class Delivery: Sendable {
-    /// A mapping whose queue cannot be read tries again after so long.
+    /// A mapping whose queue cannot be read begins again after so long.
     private static let retryPause = Duration.seconds(5)
 
     private struct State {
@@ -51,7 +51,10 @@ final class Delivery: Sendable {
     private func start(_ index: Int, _ runtime: StackRuntime) {
         let (function, trigger) = triggers[index]
         do {
-            let mapping = try EventSourceMapping(trigger, of: function, runtime)
+            // The same one, as far as there is one: it knows of batches that have not come to their
+            // end.
+            let known = state.withLock { $0.mappings[index] }
+            let mapping = try known ?? EventSourceMapping(trigger, of: function, runtime)
             let isWanted = state.withLock { state in
                 if !state.isStopped { state.mappings[index] = mapping }
                 return !state.isStopped
@@ -69,7 +72,10 @@ final class Delivery: Sendable {
     private func failed(_ index: Int, _ error: any Error, _ runtime: StackRuntime) {
         let (function, trigger) = triggers[index]
         // A queue that was removed may come back, as another one.
-        if case JournalError.removed = error { runtime.queues.forget(trigger.queue) }
+        if case JournalError.removed = error {
+            runtime.queues.forget(trigger.queue)
+            state.withLock { $0.mappings[index] = nil }
+        }
         runtime.host.warn(
             "Nothing is delivered from \(trigger.queue) to \(function.key) for now: \(error)")
         runtime.schedule(after: Self.retryPause) { [weak self, weak runtime] in

@@ -93,7 +93,7 @@ package final class EventSourceMapping: Sendable {
     /// What ended the mapping before it was stopped: a queue that cannot be read.
     package var error: (any Error)? { state.withLock { $0.error } }
 
-    /// Begins to deliver.
+    /// Begins to deliver, also once more after a failure.
     ///
     /// - Parameter onFailure: gets what ended it, if it was not stopped.
     func start(onFailure: @escaping @Sendable (any Error) -> Void = { _ in }) throws {
@@ -103,11 +103,12 @@ package final class EventSourceMapping: Sendable {
             thread = try Thread(name: "mapping") { [self] in
                 do {
                     try poll()
+                    hasStoppedPolling()
                 } catch {
                     state.withLock { $0.error = error }
+                    hasStoppedPolling()
                     onFailure(error)
                 }
-                hasStoppedPolling()
             }
         } catch {
             hasStoppedPolling()
