@@ -160,6 +160,27 @@ import Testing
         #expect(!kept.contains { $0.metric.name == "lost-first" })
     }
 
+    @Test(
+        "an invocation that the end of its server cut off is not counted", arguments: [false, true])
+    func cutOff(wasCutOff: Bool) throws {
+        let folder = try TemporaryFolder("monitor")
+        let clock = SteppedClock()
+        let monitor = Monitor(stateDirectory: folder.path, clock: clock.clock)
+        let report = InvocationReport(
+            requestID: "r", durationMilliseconds: 1, initMilliseconds: nil, memorySize: 128,
+            maxMemoryUsed: 1, failure: .exit(reason: "signal: killed"))
+        let result = InvocationResult(
+            functionName: "F", payload: [], report: report, started: clock.clock.now(), log: [],
+            concurrentExecutions: 1, wasCutOff: wasCutOff)
+        monitor.observe(.success(result), function: "F")
+        try monitor.flush(QueueDirectory(stateDirectory: folder.path))
+        let names = try MetricStore(stateDirectory: folder.path)
+            .read(from: Timestamp(milliseconds: 0), to: clock.clock.now() + .seconds(1))
+            .map(\.metric.name)
+        #expect(names.contains("Errors") == !wasCutOff, "\(names)")
+        #expect(names.isEmpty == wasCutOff, "\(names)")
+    }
+
     @Test("logs that cannot be written keep neither metrics nor other streams back; no line twice")
     func oneStreamFails() throws {
         let folder = try TemporaryFolder("monitor")

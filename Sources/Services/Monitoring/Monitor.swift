@@ -119,6 +119,8 @@ package final class Monitor: Sendable {
     ) {
         let datapoints: [Datapoint]
         switch outcome {
+        // The end of `serve` is none of the function's doing.
+        case .success(let result) where result.wasCutOff: return
         case .success(let result):
             let nanoseconds = Int64(result.report.durationMilliseconds * 1_000_000)
             datapoints =
