@@ -49,12 +49,10 @@ package final class StackRuntime: Sendable {
         let state = deployment.stateDirectory
         let runtimes = "\(state)/runtimes"
         try RuntimeClients.install(in: runtimes)
-        let environments = "\(state)/run/environments"
-        if previous == nil { host.pool.execute { ProcessGuard.removeAbandoned(in: environments) } }
         let functionHost = FunctionHost(
             loop: host.loop, region: deployment.stack.region, endpointURL: host.endpointURL,
             guardExecutable: host.guardExecutable, runtimeFolder: runtimes,
-            temporaryFolder: environments, clock: host.clock,
+            temporaryFolder: Self.environments(state), clock: host.clock,
             log: host.monitor.log, hasRoomForLog: { [monitor = host.monitor] in monitor.hasRoom })
         let isSameRegion = previous?.deployment.stack.region == deployment.stack.region
         functions = Dictionary(
@@ -65,6 +63,16 @@ package final class StackRuntime: Sendable {
                 }
                 return (key, FunctionPool(function, functionHost))
             })
+        if previous == nil { host.pool.execute { [self] in removeAbandoned() } }
+    }
+
+    private static func environments(_ stateDirectory: String) -> String {
+        "\(stateDirectory)/run/environments"
+    }
+
+    /// Removes the private folders of functions whose guards were killed.
+    func removeAbandoned() {
+        ProcessGuard.removeAbandoned(in: Self.environments(deployment.stateDirectory))
     }
 
     /// The access keys of the functions' roles.

@@ -1,3 +1,4 @@
+import Foundation
 import HTTP
 import JSON
 import Posix
@@ -39,6 +40,19 @@ import Testing
         server.finish { false }
         #expect(try !server.replace(by: deployment(3)))
         #expect(server.runtime === last)
+    }
+
+    @Test("what guards that were killed left behind goes also while a server runs")
+    func abandoned() throws {
+        let server = try server(ServerOptions())
+        defer { server.stop() }
+        let folder = fixture.folder.path + "/run/environments"
+        for name in ["old", "new"] { try FileSystem.makeDirectory("\(folder)/\(name)/cache") }
+        try FileManager.default.setAttributes(
+            [.modificationDate: Date(timeIntervalSinceNow: -120)],
+            ofItemAtPath: folder + "/old")
+        Housekeeping(server).keepHouse()
+        #expect(try FileSystem.list(folder) == ["new"])
     }
 
     @Test("each deployment waits for requests that stand in the line of one before the last")

@@ -5,7 +5,8 @@ import Synchronization
 import Telemetry
 
 /// What is to be done now and then while a server runs: metrics are written, alarms judged, queues
-/// tidied that nobody uses, move tasks gone on with that nobody runs.
+/// tidied that nobody uses, move tasks gone on with that nobody runs, and what functions that were
+/// killed left behind is removed.
 final class Housekeeping: Sendable {
     /// Metrics of what happened wait no longer than this for the disk.
     private static let flushInterval = Duration.seconds(5)
@@ -30,11 +31,11 @@ final class Housekeeping: Sendable {
             $0.alarms.judge()
         }
         repeating(every: { Self.queueInterval }) {
-            $0.keepQueues()
+            $0.keepHouse()
             ProcessEnvironment.giveBackMemory()
         }
         // What died with others before.
-        server.host.pool.execute { [self] in keepQueues() }
+        server.host.pool.execute { [self] in keepHouse() }
     }
 
     func stop() { isStopped.set() }
@@ -60,6 +61,11 @@ final class Housekeeping: Sendable {
         } catch {
             server.host.warn("Metrics and logs could not be written: \(error)")
         }
+    }
+
+    func keepHouse() {
+        keepQueues()
+        server.runtime.removeAbandoned()
     }
 
     private func keepQueues() {
