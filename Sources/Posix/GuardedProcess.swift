@@ -96,6 +96,8 @@ package enum ProcessGuard {
     private static let openFiles: rlim_t = 1024
     /// How long a process that was killed may take to be gone; the kernel decides.
     private static let patience = Duration.seconds(10)
+    /// So many are reaped before it is looked for new ones, who may leave others as fast as that.
+    private static let reapedAtOnce = 1000
     /// So young a folder may still wait for its guard.
     private static let guardDelayMilliseconds: Int64 = 60_000
 
@@ -192,9 +194,12 @@ package enum ProcessGuard {
             for descendant in ProcessTree.descendants(of: getpid()) { kill(descendant, SIGKILL) }
             var status: CInt = 0
             var reaped: pid_t = 0
-            repeat { reaped = waitpid(-1, &status, WNOHANG) } while reaped > 0
+            for _ in 0..<reapedAtOnce {
+                reaped = waitpid(-1, &status, WNOHANG)
+                if reaped <= 0 { break }
+            }
             if reaped < 0, errno == ECHILD { return }
-            SystemClock.pause(microseconds: 500)
+            if reaped == 0 { SystemClock.pause(microseconds: 500) }
         }
     }
 }
