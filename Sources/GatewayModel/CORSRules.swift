@@ -78,7 +78,7 @@ package struct CORSRules: Equatable, Sendable {
     package func apply(to response: inout GatewayResponse, origin: String?, kind: APIKind) {
         defer { vary(&response) }
         if kind == .rest, response.header("Access-Control-Allow-Origin") != nil { return }
-        if kind == .http { Self.replace(in: &response, by: GatewayResponse(status: 204)) }
+        if kind == .http { Self.remove(from: &response) }
         guard let origin, let allowed = allowed(origin) else { return }
         response.headers.append(GatewayHeader("Access-Control-Allow-Origin", allowed))
         if allowsCredentials {
@@ -94,8 +94,12 @@ package struct CORSRules: Equatable, Sendable {
     /// Of CORS an answer says what `permission` says, and nothing else.
     package static func replace(in response: inout GatewayResponse, by permission: GatewayResponse)
     {
-        response.headers.removeAll { $0.name.lowercased().hasPrefix("access-control-") }
+        remove(from: &response)
         response.headers += permission.headers.filter { !response.headers.contains($0) }
+    }
+
+    private static func remove(from response: inout GatewayResponse) {
+        response.headers.removeAll { $0.name.lowercased().hasPrefix("access-control-") }
     }
 
     /// Where the answer depends on who asks, every answer says so, also one that allows nothing:
