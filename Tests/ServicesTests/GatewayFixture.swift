@@ -33,6 +33,9 @@ final class GatewayFixture: Sendable {
             let all = Mutex<[JSONValue]>([])
             /// Until when they must have begun.
             let limits = Mutex<[Timestamp?]>([])
+            /// Who waits for functions that never end.
+            let waiting = Mutex<[@Sendable (Result<InvocationResult, InvocationError>) -> Void]>(
+                [])
         }
 
         func invoke(
@@ -47,7 +50,7 @@ final class GatewayFixture: Sendable {
                 maxMemoryUsed: 1, failure: nil)
             var payload: [UInt8] = []
             switch function(definition.functionName, event) {
-            case .nothing: return
+            case .nothing: return events.waiting.withLock { $0.append(completion) }
             case .error(let error): return completion(.failure(error))
             case .result(let text): payload = Array(text.utf8)
             case .failure(let failure):

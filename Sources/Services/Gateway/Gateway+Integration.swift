@@ -12,7 +12,8 @@ extension Gateway {
         guard let function = stack.function(route.function) else { throw .integrationFailure }
         let payload = try event(route, exchange.request, caller, variables)
         exchange.note { $0.integrationStarted = SystemClock.monotonicNanoseconds() }
-        // Weak: a timer that was cancelled may keep what it holds until its time.
+        // Weak: a timer that was cancelled may keep what it holds until its time. Until there is an
+        // answer, the completion below keeps the exchange.
         let timer = host.loop.schedule(after: route.timeout) { [self, weak exchange] in
             // The function runs on, as on AWS; its answer goes nowhere. One that has not begun by
             // then does not begin any more.

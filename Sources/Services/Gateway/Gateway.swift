@@ -45,9 +45,7 @@ package final class Gateway: Sendable {
     private let table: RouteTable
     private let authorization: GatewayAuthorization
     private let keyring: APIKeyring
-    /// Requests without an answer, so that a time limit finds them.
-    private let waiting = Mutex<[ObjectIdentifier: GatewayExchange]>([:])
-    /// How many have come and have no answer, also those that wait for a thread.
+    /// How many requests have come and have no answer, also those that wait for a thread.
     private let unanswered = ThreadCondition(0)
 
     /// - Parameters:
@@ -83,7 +81,6 @@ package final class Gateway: Sendable {
         unanswered.withLock { $0 += 1 }
         host.pool.execute { [self] in
             let exchange = GatewayExchange(request, responder, read(request))
-            waiting.withLock { $0[ObjectIdentifier(exchange)] = exchange }
             do throws(GatewayFailure) {
                 try process(exchange)
             } catch {
@@ -94,7 +91,6 @@ package final class Gateway: Sendable {
 
     func answer(_ exchange: GatewayExchange, _ response: GatewayResponse) {
         guard exchange.answer(response, of: api, observe: host.observe) else { return }
-        waiting.withLock { _ = $0.removeValue(forKey: ObjectIdentifier(exchange)) }
         let isLast = unanswered.withLock { count in
             count -= 1
             return count == 0
