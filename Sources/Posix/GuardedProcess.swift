@@ -111,7 +111,7 @@ package enum ProcessGuard {
         setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
         ProcessEnvironment.limitFiles(to: openFiles)
         for number in [SIGINT, SIGTERM, SIGHUP, SIGPIPE] { signal(number, SIG_IGN) }
-        let endings = watchEndings()
+        let endings = ChildEndings()
         holdFolder(temporaryFolder)
         let description = ProcessDescription(
             program, arguments, environment: ProcessEnvironment.all)
@@ -155,21 +155,12 @@ package enum ProcessGuard {
         _ = flock(folder, LOCK_EX | LOCK_NB)
     }
 
-    /// - Returns: a descriptor that is ready for reading when a child of ours has ended.
-    private static func watchEndings() -> CInt {
-        var wanted = sigset_t()
-        sigemptyset(&wanted)
-        sigaddset(&wanted, SIGCHLD)
-        sigprocmask(SIG_BLOCK, &wanted, nil)
-        return signalfd(-1, &wanted, CInt(SFD_CLOEXEC | SFD_NONBLOCK))
-    }
-
     /// Waits until `child` has ended, or msorch wants that it does. Whoever loses its parent
     /// becomes our child, and would stay a zombie as long as we live: it is reaped as it ends.
     ///
     /// - Returns: how `child` ended; `nil` if it has not.
-    private static func waitForEnd(of child: pid_t, _ endings: CInt) -> ExitStatus? {
-        var entries = [GuardedProcess.lifeline, endings].map {
+    private static func waitForEnd(of child: pid_t, _ endings: ChildEndings) -> ExitStatus? {
+        var entries = [GuardedProcess.lifeline, endings.descriptor].map {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }
         var status: CInt = 0
@@ -178,9 +169,7 @@ package enum ProcessGuard {
             if reaped == child { return ExitStatus(waitStatus: status) }
             poll(&entries, 2, reaped > 0 ? 0 : -1)
             if entries[0].revents != 0 { break }
-            // Several endings are one signal: what it tells is of no use.
-            var told = signalfd_siginfo()
-            _ = read(endings, &told, MemoryLayout.size(ofValue: told))
+            endings.take()
         }
         guard waitpid(child, &status, WNOHANG) == child else { return nil }
         return ExitStatus(waitStatus: status)
