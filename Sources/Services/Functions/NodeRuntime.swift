@@ -67,6 +67,9 @@ package enum NodeRuntime {
 
         // MARK: console
 
+        // What does not fit into a pipe would wait in this process's memory, and go with it.
+        for (const stream of [process.stdout, process.stderr]) stream._handle?.setBlocking?.(true);
+
         const levels = {
             log: 'INFO', info: 'INFO', warn: 'WARN', error: 'ERROR', debug: 'DEBUG', trace: 'TRACE',
         };
