@@ -160,6 +160,24 @@ import Testing
         #expect(try Fixture.result(outcome).failure == .timeout(seconds: 1))
     }
 
+    @Test("a line without its end is in the log of the invocation that printed it")
+    func unfinishedLines() throws {
+        let fixture = try Fixture(
+            """
+            os.write(2, b'init')
+            while True:
+                id, body = take(ask())
+                os.write(1, b'part' + body)
+                os.write(2, b'error' + body)
+                respond(id, body)
+            """)
+        let logs = try ["1", "2"].map { payload in
+            try fixture.invoke(payload).log.map { String($0.text.prefix { $0 != " " }) }
+        }
+        #expect(logs[0] == ["init", "START", "part1", "error1", "END", "REPORT"])
+        #expect(logs[1] == ["START", "part2", "error2", "END", "REPORT"])
+    }
+
     @Test("who prints more than can be written waits, and nothing of it is lost")
     func waitsForRoom() throws {
         let fixture = try Fixture(

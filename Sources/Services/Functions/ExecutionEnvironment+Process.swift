@@ -47,7 +47,8 @@ extension ExecutionEnvironment {
         }
     }
 
-    /// Takes all that the process has printed so far.
+    /// Takes all that the process has printed so far; a line without its end waits for none, since
+    /// what comes next belongs to another invocation.
     func readPresent() {
         guard let process else { return }
         for index in outputs.indices {
@@ -55,6 +56,7 @@ extension ExecutionEnvironment {
                 index == 0
                 ? Sockets.readableBytes(process.output) : Sockets.readableBytes(process.error)
             while left > 0, let count = take(index) { left -= count }
+            outputs[index].buffer.finish().forEach(log)
         }
     }
 

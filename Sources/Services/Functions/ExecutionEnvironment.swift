@@ -175,6 +175,7 @@ final class ExecutionEnvironment: @unchecked Sendable {
     }
 
     private func begin(_ pending: PendingInvocation, concurrency: Int) {
+        readPresent()
         let now = host.clock.now()
         running = Running(
             pending: pending, started: now, startedNanoseconds: SystemClock.monotonicNanoseconds(),
