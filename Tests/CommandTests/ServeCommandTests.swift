@@ -67,6 +67,8 @@ import Testing
         #expect(served["log"]?.arrayValue?.count == alone["log"]?.arrayValue?.count)
         #expect(servedText.output == aloneText.output && servedText.status == 0)
         #expect(servedText.error.contains("begun\n") && servedText.error.contains("REPORT"))
+        let reports = try run(["logs", "Worker", "--filter", "REPORT"]).output
+        #expect(reports.split(separator: "\n").count == 6, "each is written before its answer")
         let unknown = try run(["invoke", "Wrker"])
         #expect(unknown.status == 3)
         #expect(serve.end(by: SIGTERM) == 0)

@@ -282,7 +282,7 @@ package final class Monitor: Sendable {
 
     /// When it returns, all that was said before is on the disk, also what another was about to
     /// write.
-    private func flushLogs() throws(SystemError) {
+    func flushLogs() throws(SystemError) {
         let failure = writingLines.withLock { _ -> SystemError? in
             var lines: [FunctionLogLine] = state.withLock { state in
                 state.writtenBytes = state.lineBytes

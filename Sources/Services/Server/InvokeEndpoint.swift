@@ -42,7 +42,7 @@ package final class InvokeEndpoint: Sendable {
                     name, existing: stack.functions.map(\.key))
                 return responder.respond(.json(404, error.json))
             }
-            runtime.invoke(function, payload: request.body, notAfter: nil) { outcome in
+            runtime.invoke(function, payload: request.body, notAfter: nil) { [self] outcome in
                 var response: HTTPResponse =
                     switch outcome {
                     case .success(let result): .json(200, InvocationSummary(result).json)
@@ -50,7 +50,12 @@ package final class InvokeEndpoint: Sendable {
                     }
                 response.operation = "Invoke"
                 response.principal = caller
-                responder.respond(response)
+                // Who looks into the log next finds it there, as without a server; a disk that is
+                // full must not change the answer.
+                runtime.perform { [runtime, response] in
+                    try? runtime.host.monitor.flushLogs()
+                    responder.respond(response)
+                }
             }
         }
     }
