@@ -46,4 +46,17 @@ private let node = (ProcessEnvironment.value("PATH") ?? "").split(separator: ":"
             #expect(count == 400_000)
         }
     }
+
+    @Test("one that ends itself once it has answered takes no other invocation with it")
+    func lateRejection() throws {
+        let fixture = try pool(
+            """
+            exports.handler = async (isLost) => {
+                if (isLost) Promise.reject(new Error('nobody looks'));
+                return isLost;
+            };
+            """)
+        let outcomes = ["true", "false"].map { fixture.begin($0) }
+        #expect(try outcomes.map(FunctionPoolTests.Fixture.text) == ["true", "false"])
+    }
 }

@@ -19,6 +19,8 @@ package enum NodeRuntime {
 
         /** The invocation that runs: {id, context, isCalled, error, result}. */
         let current = null;
+        /** What ends itself must not take another invocation with it. */
+        let isDying = false;
 
         // MARK: the Runtime API
 
@@ -217,6 +219,7 @@ package enum NodeRuntime {
         let handler;
 
         async function next() {
+            if (isDying) return;
             const { headers, body } = await call('GET', 'invocation/next');
             const invocation = { id: headers['lambda-runtime-aws-request-id'], isCalled: false };
             current = invocation;
@@ -248,6 +251,7 @@ package enum NodeRuntime {
         });
 
         async function die(title, object, code) {
+            isDying = true;
             logError(title, object);
             const place = current ? `invocation/${current.id}/error` : 'init/error';
             current = null;
