@@ -275,8 +275,11 @@ extension QueueRecord {
             guard let attempt = value["attempt"]?.stringValue, let until = value["until"]?.intValue
             else { throw QueueRecordError(message: "a retry record lacks a part") }
             return .retry(attempt: attempt, visibleAt: Timestamp(milliseconds: until))
-        case "purge": return .purge
-        case "set": return .set(QueueSettings(json: value["settings"] ?? .null))
+        case "purge": return .purge(forgetsIDs: value["ids"]?.boolValue ?? false)
+        case "set":
+            return .set(
+                QueueSettings(json: value["settings"] ?? .null),
+                moved: value["moved"]?.intValue ?? 0)
         case "transfer":
             return .transfer(
                 number: number, target: value["to"]?.stringValue ?? "",

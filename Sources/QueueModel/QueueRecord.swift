@@ -52,8 +52,12 @@ package enum QueueRecord: Equatable, Sendable {
     case retry(attempt: String, visibleAt: Timestamp)
     case delete([Place])
     case visibility([(place: Place, visibleAt: Timestamp)])
-    case purge
-    case set(QueueSettings)
+    /// Every message is gone. What is known of deduplication ids goes with them only where it says
+    /// so: an earlier version kept it.
+    case purge(forgetsIDs: Bool)
+    /// The queue's attributes, and by how many milliseconds that moves what is delayed: an earlier
+    /// version moved nothing.
+    case set(QueueSettings, moved: Int64 = 0)
     /// Messages leave for another queue: dead letters, or with `isMove` those that go back.
     case transfer(number: UInt64, target: String, isMove: Bool = false, [Place])
     case transferred(number: UInt64)
@@ -103,8 +107,12 @@ package enum QueueRecord: Equatable, Sendable {
                 ]
             }
             Self.append("visibility", [("m", .array(list))], to: &output)
-        case .purge: Self.append("purge", [], to: &output)
-        case .set(let settings): Self.append("set", [("settings", settings.json)], to: &output)
+        case .purge(let forgetsIDs):
+            Self.append("purge", forgetsIDs ? [("ids", true)] : [], to: &output)
+        case .set(let settings, let moved):
+            var members = [("settings", settings.json)]
+            if moved != 0 { members.append(("moved", .int(moved))) }
+            Self.append("set", members, to: &output)
         case .transfer(let number, let target, let isMove, let places):
             var members: [(String, JSONValue)] = [
                 ("x", .int(Int64(number))), ("to", .string(target)),

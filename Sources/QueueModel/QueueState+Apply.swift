@@ -29,7 +29,7 @@ extension QueueState {
                 message.visibleAt = change.visibleAt
                 hold(consume message)
             }
-        case .purge:
+        case .purge(let forgetsIDs):
             counters.purged += streamed + UInt64(held.count)
             streamed = 0
             sentTimes = SentTimes(retentionSeconds: settings.retentionSeconds)
@@ -40,17 +40,15 @@ extension QueueState {
             attempts = ReceiveAttempts()
             transfers = []
             head = Head(segment: place.segment, offset: place.offset, index: 0)
-            forgetDeduplication()
             lastPurge = time
-            purgeRecord = n
-        case .set(let settings):
+            if forgetsIDs { forgetDeduplication(at: n) }
+        case .set(let settings, let moved):
             let isResorted =
                 settings.redrivePolicy != self.settings.redrivePolicy
                 || settings.retentionSeconds != self.settings.retentionSeconds
-            let longer = settings.delaySeconds - self.settings.delaySeconds
             self.settings = settings
             modified = time
-            if settings.isFIFO, longer != 0 { delay(by: longer, at: time) }
+            if moved != 0 { delay(by: moved, at: time) }
             sentTimes = sentTimes.resized(retentionSeconds: settings.retentionSeconds)
             if isResorted { rebuildIndex(at: time) }
         case .transfer(let number, let target, let isMove, let places):

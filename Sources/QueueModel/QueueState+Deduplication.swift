@@ -41,11 +41,12 @@ extension QueueState {
     }
 
     /// A queue that was purged takes each id anew, as AWS was seen to do.
-    mutating func forgetDeduplication() {
+    mutating func forgetDeduplication(at n: UInt64) {
         deduplications = [:]
         deduplicationOrder = []
         deduplicationStart = 0
         forgotten = nil
+        purgeRecord = n
     }
 
     private mutating func forget(before time: Timestamp) {

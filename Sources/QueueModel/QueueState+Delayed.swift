@@ -37,10 +37,16 @@ extension QueueState {
             ?? (isInStream(entry) ? entry.arrived : due)
     }
 
-    /// FIFO: another delay of the queue counts for what is delayed already (Developer Guide,
-    /// *sqs-delay-queues*). Used by `apply` alone.
-    mutating func delay(by seconds: Int64, at time: Timestamp) {
-        delayed.shift(by: seconds * 1000, at: time)
+    /// The record of other attributes. In a FIFO queue another delay counts for what is delayed
+    /// already (Developer Guide, *sqs-delay-queues*).
+    package func change(to settings: QueueSettings) -> QueueRecord {
+        let longer = settings.delaySeconds - self.settings.delaySeconds
+        return .set(settings, moved: settings.isFIFO && messageCount > 0 ? longer * 1000 : 0)
+    }
+
+    /// Moves what is delayed. Used by `apply` alone.
+    mutating func delay(by milliseconds: Int64, at time: Timestamp) {
+        delayed.shift(by: milliseconds, at: time)
         for var message in held.values.filter({ $0.isDelayed(at: time) }) {
             message.visibleAt = message.entry.arrived + .seconds(settings.delaySeconds)
             hold(message)

@@ -50,6 +50,6 @@ extension QueueState {
     /// - Throws: `purgeInProgress` within 60 seconds of the last one.
     package func purge(_ queue: String, at now: Timestamp) throws(SQSError) -> QueueRecord {
         if let lastPurge, now - lastPurge < .seconds(60) { throw .purgeInProgress(queue) }
-        return .purge
+        return .purge(forgetsIDs: settings.isFIFO)
     }
 }

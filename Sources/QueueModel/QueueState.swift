@@ -68,7 +68,7 @@ package struct QueueState: Equatable, Sendable {
     /// The highest transfer number taken from each giver.
     package internal(set) var taken: [String: UInt64] = [:]
     package internal(set) var lastPurge: Timestamp?
-    /// The number of the record that was; deduplication ids of before count no more.
+    /// The newest purge's record that forgot deduplication ids: those of before count no more.
     package internal(set) var purgeRecord: UInt64 = 0
     /// When its attributes were last set.
     package internal(set) var modified: Timestamp?

@@ -196,7 +196,7 @@ import Testing
     private func set(_ bench: inout QueueBench, _ change: (inout QueueSettings) -> Void) {
         var settings = bench.state.settings
         change(&settings)
-        bench.append(.set(settings))
+        bench.append(bench.state.change(to: settings))
     }
 
     @Test("what expired of a lane is gone once, also where an earlier lane came since")

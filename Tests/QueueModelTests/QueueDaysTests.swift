@@ -119,7 +119,7 @@ import Testing
             let delay: Int64 = [0, 5, 30, 60, 900].randomElement(using: &random) ?? 0
             let longer = Duration.seconds(delay - settings.delaySeconds)
             settings.delaySeconds = delay
-            queue.append(.set(settings))
+            queue.append(queue.state.change(to: settings))
             for index in items.indices
             where !items[index].isHidden && items[index].visibleAt > queue.now {
                 items[index].visibleAt = items[index].visibleAt + longer

@@ -104,7 +104,7 @@ package final class Queue: Sendable {
     package func set(_ settings: QueueSettings) throws {
         try commit { session in
             if session.state.queue.settings != settings {
-                try session.append(.set(settings))
+                try session.append(session.state.queue.change(to: settings))
             }
         }
     }
@@ -115,7 +115,7 @@ package final class Queue: Sendable {
             var settings = session.state.queue.settings
             try change(&settings)
             if session.state.queue.settings != settings {
-                try session.append(.set(settings))
+                try session.append(session.state.queue.change(to: settings))
             }
         }
     }
