@@ -48,7 +48,7 @@ extension QueueState {
     mutating func delay(by milliseconds: Int64, at time: Timestamp) {
         delayed.shift(by: milliseconds, at: time)
         for var message in held.values.filter({ $0.isDelayed(at: time) }) {
-            message.visibleAt = message.entry.arrived + .seconds(settings.delaySeconds)
+            message.visibleAt = message.visibleAt + .milliseconds(milliseconds)
             hold(message)
         }
     }

@@ -159,6 +159,22 @@ import Testing
         #expect(try bench.receive(10).map(\.entry.messageID) == ["m5"])
     }
 
+    @Test("FIFO: another delay counts from when a message was sent, also behind a repair")
+    func repaired() throws {
+        var bench = try bench(isFIFO: true, delay: 900)
+        let sent = bench.now
+        bench.now = sent + .seconds(800)
+        var message = QueueRecord.NewMessage(messageID: "m", escapedBody: [])
+        message.group = "g"
+        message.sent = sent
+        message.delaySeconds = 100
+        bench.append(.send([message]))
+        set(&bench) { $0.delaySeconds = 850 }
+        #expect(try bench.receive().isEmpty)
+        bench.now = sent + .seconds(850)
+        #expect(try bench.receive().map(\.entry.messageID) == ["m"])
+    }
+
     @Test("a standard queue's delay counts for what comes alone")
     func standard() throws {
         var bench = try bench(delay: 60)
