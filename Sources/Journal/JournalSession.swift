@@ -358,6 +358,14 @@ package enum TornName {
 
     package static func isTorn(_ file: String) -> Bool { file.hasPrefix(torn) }
 
+    /// Whether a file was torn before another one: by the record, and how often it was torn there.
+    package static func isOlder(_ file: String, than other: String) -> Bool {
+        func numbers(_ file: String) -> [UInt64] {
+            file.dropFirst(torn.count).dropLast(4).split(separator: "-").compactMap { UInt64($0) }
+        }
+        return numbers(file).lexicographicallyPrecedes(numbers(other))
+    }
+
     /// As which a file is kept whose messages have been sent again.
     package static func restored(_ file: String, _ tears: Int) -> String {
         "restored-\(file.dropFirst(torn.count).dropLast(4))"

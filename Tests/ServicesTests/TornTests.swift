@@ -147,6 +147,13 @@ import Testing
         #expect(try FileSystem.read("\(path)/restored-4.bin") == [1])
     }
 
+    @Test("torn files are in the order in which they were torn")
+    func order() throws {
+        let names = ["torn-5.bin", "torn-5-2.bin", "torn-5-10.bin", "torn-10.bin", "torn-10-2.bin"]
+        for name in names { try FileSystem.replace("\(path)/\(name)", with: [1]) }
+        #expect(try directory().examine("Q").torn.map(\.name) == names)
+    }
+
     @Test("what is restored is read, sent and set aside alone among all processes")
     func alone() throws {
         try send(0..<4)

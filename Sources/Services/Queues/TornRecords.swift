@@ -67,7 +67,7 @@ extension TornFile {
     /// The torn files of a queue's folder, oldest first.
     static func all(in folder: String, _ storage: any JournalStorage) throws -> [TornFile] {
         let names = try storage.list(folder).filter(TornName.isTorn)
-        return try names.sorted { ($0.utf8.count, $0) < ($1.utf8.count, $1) }
+        return try names.sorted(by: TornName.isOlder)
             .map { try TornFile($0, in: folder, storage) }
     }
 }
