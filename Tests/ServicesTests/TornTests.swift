@@ -154,6 +154,37 @@ import Testing
         #expect(try directory().examine("Q").torn.map(\.name) == names)
     }
 
+    @Test("along a deep queue it looks for them while others work")
+    func deep() throws {
+        var options = JournalOptions()
+        options.segmentBytes = 3000
+        let small = QueueDirectory(stateDirectory: folder.path, options: options)
+        for body in 10..<70 {
+            let entry = SendEntry(escapedBody: Array("m\(body)".utf8), size: 3)
+            _ = try small.queue("Q").send([entry])[0].get()
+        }
+        let segments = try FileSystem.list(path).filter { $0.hasSuffix(".jsonl") }.sorted()
+        #expect(segments.count > 2)
+        let newest = "\(path)/\(try #require(segments.last))"
+        var lines = try FileSystem.read(newest).split(separator: 0x0A).map(Array.init)
+        #expect(lines.count > 2)
+        lines[lines.count - 2][20] ^= 1
+        try FileSystem.replace(newest, with: Array(lines.joined(separator: [0x0A])) + [0x0A])
+        try send(4..<5)
+        let opened = Mutex<[String]>([])
+        var environment = QueueEnvironment()
+        var storage = ToldStorage { _ in }
+        storage.willOpen = { path in opened.withLock { $0.append(path) } }
+        environment.storage = storage
+        let queues = QueueDirectory(stateDirectory: folder.path, environment: environment)
+        #expect(try queues.repair("Q").restored == 1)
+        let paths = opened.withLock { $0 }
+        let last = try #require(paths.lastIndex { $0.hasPrefix("\(path)/torn-") })
+        let first = "\(path)/\(segments[0])"
+        #expect(paths[..<last].contains(first) && !paths[last...].contains(first))
+        #expect(try bodies().suffix(2) == ["m4", "m69"])
+    }
+
     @Test("what is restored is read, sent and set aside alone among all processes")
     func alone() throws {
         try send(0..<4)
@@ -170,6 +201,8 @@ import Testing
         environment.storage = storage
         let queues = QueueDirectory(stateDirectory: folder.path, environment: environment)
         #expect(try queues.repair("Q").restored == 1)
-        #expect(isFree.withLock { $0 } == [true, false], "it is looked at, and then restored")
+        #expect(
+            isFree.withLock { $0 } == [true, true, false],
+            "it is looked at, looked for, and then restored")
     }
 }

@@ -72,12 +72,23 @@ extension TornFile {
     }
 }
 
+/// Which messages of torn files the queue had.
+struct TornLook {
+    /// Those that it was asked for, and had.
+    var sought: Set<String>
+    var found: Set<String> = []
+    /// The segment that grew: what has come since stands there, or behind.
+    var segment: UInt64
+}
+
 extension JournalSession where State == QueueJournalState {
     /// Sends the messages of torn files that the queue does not have, as they were. They come last,
     /// and at once: one that was received before comes again.
     ///
+    /// - Parameter look: what is known already; `nil`, or one that did not seek all of them, is of
+    ///   no use.
     /// - Returns: how many.
-    mutating func restore(_ files: [TornFile]) throws -> Int {
+    mutating func restore(_ files: [TornFile], knowing look: TornLook? = nil) throws -> Int {
         var missing: [String: Int] = [:]
         var messages: [QueueRecord.NewMessage] = []
         for message in files.flatMap(\.messages) where missing[message.messageID] == nil {
@@ -85,12 +96,10 @@ extension JournalSession where State == QueueJournalState {
             messages.append(message)
         }
         guard !messages.isEmpty else { return 0 }
-        for entry in state.queue.besideStream(at: now) { missing[entry.messageID] = nil }
+        let look = look.flatMap { $0.sought.isSuperset(of: missing.keys) ? $0 : nil }
+        for id in look?.found ?? [] { missing[id] = nil }
         try flush()
-        var stream = JournalStream(wholeOf: self)
-        while let entry = try stream.next() {
-            if state.queue.isWaiting(entry, at: now) { missing[entry.messageID] = nil }
-        }
+        try forEachMessageID(from: look?.segment, at: now) { missing[$0] = nil }
         let rest = missing.values.sorted().map { messages[$0] }
         var batch: [QueueRecord.NewMessage] = []
         var bytes = 0
@@ -111,6 +120,19 @@ extension JournalSession where State == QueueJournalState {
         return rest.count
     }
 
+    /// - Parameter segment: those of the stream that stand before it are left out.
+    fileprivate func forEachMessageID(
+        from segment: UInt64? = nil, at now: Timestamp, _ visit: (String) -> Void
+    ) throws {
+        for entry in state.queue.besideStream(at: now) { visit(entry.messageID) }
+        var stream =
+            segment.map { JournalStream(self, from: Head(segment: $0, offset: 0, index: 0)) }
+            ?? JournalStream(wholeOf: self)
+        while let entry = try stream.next() {
+            if state.queue.isWaiting(entry, at: now) { visit(entry.messageID) }
+        }
+    }
+
     /// They have been sent again, and are torn no more; each stays as it is, under another name.
     fileprivate func setAside(_ files: [TornFile]) throws {
         var names = Set(try storage.list(folderPath))
@@ -127,17 +149,32 @@ extension JournalSession where State == QueueJournalState {
 
 extension Queue {
     /// Sends again what can be read in the queue's torn files, and sets those aside once it is on
-    /// the disk. All of it happens alone: of what is sent nobody takes anything before.
+    /// the disk. All of it happens alone: of what is sent nobody takes anything before. Only along
+    /// what came long ago it looks while others work.
     ///
     /// - Returns: how many.
     func restoreTorn() throws -> Int {
-        try journal.transact(now: environment.clock.now()) { session in
+        // Where that fails, as others deleted what it was about to read, all is looked at alone.
+        let look = try? lookForTorn()
+        return try journal.transact(now: environment.clock.now()) { session in
             let torn = try TornFile.all(in: session.folderPath, session.storage)
                 .filter { $0.records > 0 }
-            let count = try session.restore(torn)
+            let count = try session.restore(torn, knowing: look)
             try session.settle()
             try session.setAside(torn)
             return count
         }.result
+    }
+
+    private func lookForTorn() throws -> TornLook {
+        let session = try journal.read { $0 }
+        let torn = try TornFile.all(in: session.folderPath, session.storage)
+        var look = TornLook(
+            sought: Set(torn.flatMap(\.messages).map(\.messageID)),
+            segment: session.endLocation.segment)
+        try session.forEachMessageID(at: environment.clock.now()) {
+            if look.sought.contains($0) { look.found.insert($0) }
+        }
+        return look
     }
 }
