@@ -94,6 +94,25 @@ import Testing
         #expect(try queue.bodies() == ["m0", "m1", "m4", "m3"])
     }
 
+    @Test(
+        "killed before torn files are set aside: what is there stays single, the rest comes again",
+        arguments: [false, true])
+    func restored(isPurged: Bool) throws {
+        let queue = try Fixture()
+        #expect(try queue.msorch("queue", "create", "Q", "--durability", "os") == 0)
+        for number in 0..<4 { #expect(try queue.msorch("send", "Q", "m\(number)") == 0) }
+        try queue.harm("\"m2\"")
+        #expect(try queue.msorch("send", "Q", "m4") == 0)
+        let point = "before-torn-aside:1"
+        #expect(try queue.msorch("queue", "verify", "Q", "--repair", crash: point) == 137)
+        #expect(try queue.bodies() == ["m0", "m1", "m4", "m3"])
+        if isPurged { #expect(try queue.msorch("queue", "purge", "Q") == 0) }
+        for _ in 1...2 {
+            #expect(try queue.msorch("queue", "verify", "Q", "--repair") == 0)
+            #expect(try queue.bodies() == (isPurged ? ["m3"] : ["m0", "m1", "m4", "m3"]))
+        }
+    }
+
     @Test("a repair that is killed does not forget what only the lock file told of")
     func durable() throws {
         let queue = try Fixture()

@@ -161,6 +161,7 @@ extension Queue {
                 .filter { $0.records > 0 }
             let count = try session.restore(torn, knowing: look)
             try session.settle()
+            crashPoint("before-torn-aside")
             try session.setAside(torn)
             return count
         }.result
