@@ -108,25 +108,34 @@ extension QueueState {
     private func considerWaiting<Stream: MessageStream>(
         _ selection: inout Selection<Stream>, _ receive: inout QueueRecord.Receive
     ) throws {
-        var waiting = index.unheldGroups
-        while selection.last == nil, selection.budget > 0,
-            case let groups = first(selection.limit, of: waiting), !groups.isEmpty
-        {
-            for group in groups { try consider(group, &selection, &receive) }
-            if selection.last == nil { waiting.subtract(groups) }
+        for group in firstWaiting(selection.limit) { try consider(group, &selection, &receive) }
+        guard selection.last == nil, index.unheldGroups.count > selection.limit else { return }
+        // All of them are put in order once: as many may have expired as there are.
+        var rest = waitingGroups.sorted { $0.cursor < $1.cursor }.dropFirst(selection.limit)
+        while selection.last == nil, selection.budget > 0, !rest.isEmpty {
+            for (_, group) in rest.prefix(selection.limit) {
+                try consider(group, &selection, &receive)
+            }
+            rest = rest.dropFirst(selection.limit)
         }
     }
 
-    private func first(_ limit: Int, of waiting: Set<String>) -> [String] {
+    private func firstWaiting(_ limit: Int) -> [String] {
         var first: [(cursor: Head, group: String)] = []
-        for group in waiting {
-            guard let cursor = fair.passed[group]?.cursor else { continue }
+        for (cursor, group) in waitingGroups {
             if first.count == limit, let last = first.last, last.cursor < cursor { continue }
             let place = first.firstIndex { cursor < $0.cursor } ?? first.count
             first.insert((cursor, group), at: place)
             if first.count > limit { first.removeLast() }
         }
         return first.map(\.group)
+    }
+
+    /// Groups of which the state holds no message, and where the first of each stands.
+    private var waitingGroups: some Sequence<(cursor: Head, group: String)> {
+        index.unheldGroups.lazy.compactMap { group in
+            fair.passed[group].map { ($0.cursor, group) }
+        }
     }
 
     private func consider<Stream: MessageStream>(

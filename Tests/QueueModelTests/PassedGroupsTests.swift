@@ -156,6 +156,26 @@ import Testing
         bench.checkBase()
     }
 
+    @Test("however many groups have expired, a receive goes through them", arguments: [1, 3])
+    func expireMany(limit: Int) throws {
+        var bench = try bench(holding: 0)
+        let groups = (0..<35).map { "g\($0)" }
+        for group in groups { try bench.send("b", group: group, dedup: "1\(group)") }
+        for _ in 0..<4 { _ = try bench.receive(10, timeout: 30) }
+        for group in groups { try bench.send("b", group: group, dedup: "2\(group)") }
+        #expect(try bench.receive(1).isEmpty)
+        bench.now = bench.now + .seconds(310)
+        var settings = bench.state.settings
+        settings.retentionSeconds = 120
+        bench.append(.set(settings))
+        let young = try groups.suffix(2).map {
+            try bench.send("b", group: $0, dedup: "3\($0)").messageID
+        }
+        let received = try bench.receive(limit).map(\.entry.messageID)
+        #expect(received == Array(young.prefix(limit)))
+        bench.checkBase()
+    }
+
     @Test("what expired ahead of the head, behind others of its group, is gone once")
     func expireBehind() throws {
         var bench = try bench(holding: 2)
