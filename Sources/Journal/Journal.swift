@@ -213,8 +213,11 @@ package final class Journal<State: JournaledState>: Sendable {
         _ batch: [Lined], _ session: inout JournalSession<State>
     ) -> ArraySlice<Lined> {
         let isWritten = session.gather { $0.run(batch[...]) }
-        let written = session.writtenN
-        return isWritten ? batch[...] : batch.prefix { $0.ticket.n <= written }
+        guard !isWritten else { return batch[...] }
+        let written = batch.prefix { $0.ticket.n <= session.writtenN }
+        // One that is there in part goes: it will run again.
+        if written.count < batch.count { session.takeBack(to: batch[written.count].start) }
+        return written
     }
 
     /// From the first that could not be written with the others on each runs again, with its own

@@ -38,8 +38,8 @@ package struct JournalSession<State: JournaledState>: Sendable {
     private var pending: [UInt8] = []
     private var pendingRecords: UInt64 = 0
     private var isGathering = false
-    /// What there was before the transaction that runs.
-    private var start: (end: UInt64, n: UInt64) = (0, 0)
+    /// What there was before the transaction that runs, or stays of it, whatever happens.
+    private(set) var start: (end: UInt64, n: UInt64) = (0, 0)
     /// Room on the disk that others may not use.
     var reserve: (any JournalFile)?
     /// Whether it was seen to be whole since the lock was taken.
@@ -178,7 +178,6 @@ package struct JournalSession<State: JournaledState>: Sendable {
             try writePending(at: writtenEnd, usesReserve: false)
         } catch {
             failure = error
-            takeBack()
             throw error
         }
     }
@@ -191,8 +190,9 @@ package struct JournalSession<State: JournaledState>: Sendable {
         markStart()
     }
 
-    /// What the transaction has brought into the file by now goes: it will run again.
-    private mutating func takeBack() {
+    /// What a transaction that began there has brought into the file goes: it will run again, as
+    /// all behind it.
+    mutating func takeBack(to start: (end: UInt64, n: UInt64)) {
         guard writtenN > start.n, (try? file.truncate(to: start.end)) != nil else { return }
         fileSize = start.end
         pendingRecords = lastN - start.n

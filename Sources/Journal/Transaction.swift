@@ -9,7 +9,8 @@ package protocol JournalWork<State>: AnyObject, Sendable {
     /// - Returns: whether that must be durable before `conclude`.
     func run(_ session: inout JournalSession<State>) throws -> Bool
 
-    /// It is done, and as durable as it must be; or it failed, and nothing of it is there.
+    /// It is done, and as durable as it must be; or it failed, and nothing of it is there but, of
+    /// several records, the first ones.
     func conclude(_ failure: (any Error)?)
 }
 
@@ -77,6 +78,7 @@ extension JournalSession {
             now = max(transaction.now, lastTime)
             markStart()
             transaction.run(&self)
+            lined.start = start
             lined.ticket = ticket
             lined.isOnDisk = ticket.n <= durable
         }
@@ -91,6 +93,8 @@ class Lined: @unchecked Sendable {
     let waiter: Waiter?
     /// Which may do it at the end of its round.
     let loop: (any JournalLoop)?
+    /// What there was before it.
+    fileprivate(set) var start: (end: UInt64, n: UInt64) = (0, 0)
     /// For the journal's last record when it was done.
     fileprivate(set) var ticket = DurabilityTicket(n: 0, epoch: 0)
     /// Whether all that it saw was durable. What is answered on the strength of a record must not

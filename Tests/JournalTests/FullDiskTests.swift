@@ -204,4 +204,72 @@ import Testing
         _ = try Journal<Tally>(folder: folder.path)
         #expect(try FileSystem.list(folder.path).allSatisfy { !$0.hasSuffix(".new") })
     }
+
+    private struct Progress {
+        var isBegun = false
+        var areSubmitted = false
+        var told: [Int64] = []
+        var concluded = 0
+    }
+
+    private final class Work: JournalWork {
+        private let progress: ThreadCondition<Progress>
+        private let body: @Sendable (inout JournalSession<Tally>) throws -> Void
+
+        init(
+            _ progress: ThreadCondition<Progress>,
+            _ body: @escaping @Sendable (inout JournalSession<Tally>) throws -> Void
+        ) {
+            (self.progress, self.body) = (progress, body)
+        }
+
+        func run(_ session: inout JournalSession<Tally>) throws -> Bool {
+            try body(&session)
+            return false
+        }
+
+        func conclude(_ failure: (any Error)?) {
+            progress.withLock { $0.concluded += 1 }
+            progress.signal()
+        }
+    }
+
+    @Test("of two that are done together, the first of which is there in part, none is there twice")
+    func together() throws {
+        let folder = try TemporaryFolder("full")
+        let storage = CappedStorage(cap: 100_000_000)
+        let journal = try Journal<Tally>(folder: folder.path + "/j", storage: storage)
+        try journal.add(-1)
+        storage.setCap(storage.used + 1_200_000)
+        let patience = Duration.seconds(60)
+        let progress = ThreadCondition(Progress())
+        func submit(_ body: @escaping @Sendable (inout JournalSession<Tally>) throws -> Void) {
+            journal.submit(now: Self.time, Work(progress, body))
+        }
+        // What comes while this one runs is done together.
+        submit { _ in
+            progress.withLock { $0.isBegun = true }
+            progress.signal()
+            _ = progress.wait(upTo: patience) { $0.areSubmitted ? true : nil }
+        }
+        try #require(progress.wait(upTo: patience) { $0.isBegun ? () : nil })
+        submit { session in
+            var told: [Int64] = []
+            for value in Int64(0)..<700 {
+                guard (try? session.append(self.long(value))) != nil else { break }
+                told.append(value)
+            }
+            progress.withLock { [told] in $0.told = told }
+        }
+        submit { try $0.append(Tally.add(-2)) }
+        progress.withLock { $0.areSubmitted = true }
+        progress.signal()
+        try #require(progress.wait(upTo: patience) { $0.concluded == 3 ? () : nil })
+        let told = progress.withLock { $0.told }
+        #expect(told.count > 400 && told.count < 700)
+        #expect(try journal.values.filter { $0 != -2 } == [-1] + told)
+        let again = try Journal<Tally>(folder: folder.path + "/j", storage: storage)
+        #expect(try again.values == journal.values)
+        #expect(try Journal<Tally>.verify(folder: folder.path + "/j").problems.isEmpty)
+    }
 }
