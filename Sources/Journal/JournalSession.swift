@@ -320,6 +320,9 @@ package struct JournalSession<State: JournaledState>: Sendable {
         if name == segment { return file }
         do throws(SystemError) {
             return try storage.open(path(of: name), creating: false)
+        } catch  where error.isNotFound && !segments.contains(name) {
+            // It was gone before the segments were listed: nobody has just consumed it.
+            throw damage(name, 0, "the segment is missing")
         } catch {
             throw .storage(error)
         }
@@ -490,6 +493,8 @@ package struct RecordCursor: Sendable {
             return try storage.open(path, creating: false)
         } catch  where passesMissingSegments && error.isNotFound {
             return nil
+        } catch  where error.isNotFound && !segments.contains(name) {
+            throw damage(0, "the segment is missing")
         } catch {
             throw .storage(error)
         }

@@ -1,0 +1,100 @@
+import Journal
+import Posix
+import QueueModel
+import TestSupport
+import Testing
+
+@testable import Services
+
+/// A segment that is gone although it is still to be read: damage, wherever somebody comes to it.
+@Suite struct MissingSegmentTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder("missing") }
+
+    /// Each one a process of its own.
+    private func directory() -> QueueDirectory {
+        var options = JournalOptions()
+        options.segmentBytes = 4000
+        var environment = QueueEnvironment()
+        environment.heldWaiting = 15
+        return QueueDirectory(
+            stateDirectory: folder.path, environment: environment, options: options)
+    }
+
+    /// Sixty messages in some segments.
+    private func make(_ name: String) throws -> Queue {
+        var settings = QueueSettings()
+        settings.isFIFO = name.hasSuffix(".fifo")
+        let directory = directory()
+        try directory.create(name, settings)
+        let queue = try directory.queue(name)
+        for number in 0..<60 {
+            let body = "m\(number)" + String(repeating: ".", count: 300)
+            var entry = SendEntry(escapedBody: Array(body.utf8), size: body.utf8.count)
+            if settings.isFIFO {
+                entry.group = "g"
+                entry.deduplicationID = "d\(number)"
+            }
+            _ = try queue.send([entry])[0].get()
+        }
+        return queue
+    }
+
+    private func segments(of queue: Queue) throws -> [UInt64] {
+        try FileSystem.list("\(folder.path)/queues/\(queue.name)").compactMap(SegmentName.parse)
+    }
+
+    private func path(_ segment: UInt64, of queue: Queue) -> String {
+        "\(folder.path)/queues/\(queue.name)/\(SegmentName.file(segment))"
+    }
+
+    /// - Throws: what is no damage.
+    private func isDamaged(_ body: () throws -> Void) throws -> Bool {
+        do {
+            try body()
+            return false
+        } catch JournalError.damaged {
+            return true
+        }
+    }
+
+    @Test("what is in flight there cannot be received again, looked at or exported")
+    func held() throws {
+        let queue = try make("Q")
+        let names = try segments(of: queue)
+        var handle: String?
+        while case let received = try queue.receive(upTo: 10, timeoutSeconds: 600, wait: .zero),
+            !received.isEmpty
+        {
+            let inThere = received.first { names[1]..<names[2] ~= $0.received.entry.place.n }
+            handle = handle ?? inThere?.receiptHandle
+        }
+        try queue.changeVisibility(of: try #require(handle), toSeconds: 0)
+        queue.close()
+        try FileSystem.remove(path(names[1], of: queue))
+        let later = try directory().queue("Q")
+        #expect(try isDamaged { try later.forEachMessage { _, _ in } })
+        #expect(try isDamaged { _ = try later.peek(upTo: 1) })
+        #expect(try isDamaged { _ = try later.receive(upTo: 1, wait: .zero) })
+        #expect(try !directory().examine("Q").damages.isEmpty)
+    }
+
+    @Test("nor is a FIFO queue counted whose passed group begins there")
+    func passed() throws {
+        let queue = try make("Q.fifo")
+        // The group is busy: the next look's head runs past it.
+        _ = try queue.receive(upTo: 1, timeoutSeconds: 600, wait: .zero)
+        _ = try queue.receive(upTo: 1, timeoutSeconds: 600, wait: .zero)
+        queue.close()
+        let names = try segments(of: queue)
+        let found = try names[1..<(names.count - 1)].map { name in
+            let bytes = try FileSystem.read(path(name, of: queue))
+            try FileSystem.remove(path(name, of: queue))
+            defer { try? FileSystem.replace(path(name, of: queue), with: bytes) }
+            return try isDamaged { _ = try directory().queue("Q.fifo").statistics() }
+        }
+        #expect(found.contains(true))
+        #expect(try directory().queue("Q.fifo").statistics().counts.visible == 59)
+    }
+}
