@@ -78,6 +78,14 @@ package struct JournalHistory: Sendable {
         return behind
     }
 
+    /// What is wrong where the records before `line` cannot be found: nothing if they are consumed
+    /// and deleted, since those are the oldest.
+    package func gap(before line: RecordLine) throws(JournalError) -> JournalError? {
+        guard let oldest = try oldest(), oldest.n < line.n else { return nil }
+        let (segment, offset) = (line.location.segment, line.location.offset)
+        return damage(segment, offset, "the records before \(line.n) are missing")
+    }
+
     /// The record `n`; `nil` if it is not retained, or not there yet.
     package func record(_ n: UInt64) throws(JournalError) -> RecordLine? {
         var records = records(from: try first { number, _ in number >= n })

@@ -63,7 +63,7 @@ import Testing
         var seen: [UInt64] = []
         let stop = try notRetained {
             try queue.forEachSend(from: .oldest, to: nil) { record in
-                if seen.isEmpty { for name in names[1...2] { try FileSystem.remove(path(name)) } }
+                if seen.isEmpty { for name in names[0...2] { try FileSystem.remove(path(name)) } }
                 seen.append(record.n)
                 return true
             }

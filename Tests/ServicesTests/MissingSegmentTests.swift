@@ -97,4 +97,24 @@ import Testing
         #expect(found.contains(true))
         #expect(try directory().queue("Q.fifo").statistics().counts.visible == 59)
     }
+
+    @Test("a replay that comes to it, or is to begin there, does not call it past retention")
+    func replay() throws {
+        let queue = try make("Q")
+        let names = try segments(of: queue)
+        queue.close()
+        try FileSystem.remove(path(names[2], of: queue))
+        let later = try directory().queue("Q")
+        for start in [.oldest, .record(names[2]), .record(names[3] - 1)] as [JournalPoint] {
+            var last: UInt64?
+            #expect(
+                try isDamaged {
+                    try later.forEachSend(from: start, to: nil) { record in
+                        last = record.n
+                        return true
+                    }
+                }, "\(start)")
+            #expect(last == (start == .oldest ? names[2] - 1 : nil))
+        }
+    }
 }

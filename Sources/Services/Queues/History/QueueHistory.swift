@@ -48,7 +48,8 @@ struct QueueHistory {
 
     /// The record where `point` is reached.
     ///
-    /// - Throws: `QueueError.notRetained` if records from there on are gone.
+    /// - Throws: `QueueError.notRetained` if records from there on are gone, `damaged` if they are
+    ///   missing.
     func location(of point: JournalPoint, in queue: String) throws -> RecordLocation {
         if point == .oldest { return try journal.oldest()?.location ?? journal.end }
         let location = try journal.first { n, time in point.isReached(n, time) }
@@ -64,10 +65,14 @@ struct QueueHistory {
                     ? time >= line.time || (state.created ?? line.time) >= line.time
                     : line.time == time || journal.record(line.n - 1) != nil
             }
-        guard isRetained else {
-            throw QueueError.notRetained(queue, oldest: line.time, n: line.n)
-        }
+        guard isRetained else { throw try absence(before: line, in: queue) }
         return location
+    }
+
+    /// Why there is nothing before `line`.
+    private func absence(before line: RecordLine, in queue: String) throws -> any Error {
+        try journal.gap(before: line)
+            ?? QueueError.notRetained(queue, oldest: line.time, n: line.n)
     }
 
     /// The last record that is not behind `end`.
@@ -82,7 +87,7 @@ struct QueueHistory {
     ///
     /// - Parameter visit: whether to go on.
     /// - Throws: `QueueError.notRetained` at the first one behind records that were deleted
-    ///   meanwhile.
+    ///   meanwhile, `damaged` at one behind records that are missing.
     func forEachRecord(
         from location: RecordLocation, in queue: String, _ visit: (RecordLine) throws -> Bool
     ) throws {
@@ -90,7 +95,7 @@ struct QueueHistory {
         var next: UInt64?
         while let line = try records.next() {
             guard next.map({ line.n == $0 }) ?? (line.location.segment == location.segment) else {
-                throw QueueError.notRetained(queue, oldest: line.time, n: line.n)
+                throw try absence(before: line, in: queue)
             }
             next = line.n + 1
             guard try visit(line) else { return }
