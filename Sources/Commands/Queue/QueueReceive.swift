@@ -40,7 +40,7 @@ extension Command {
                 let directory = invocation.queues()
                 let isAll = invocation.has("all")
                 let limit = Int(invocation.number("max") ?? (isAll ? 10 : 1))
-                if isAll { try checkEnd(invocation) }
+                try checkTimeout(invocation)
                 let wait = invocation.number("wait") ?? (isAll ? 0 : defaultWait)
                 var output = invocation.output
                 output.hintIfLost = "What could not be written out was not deleted, and comes back."
@@ -57,7 +57,7 @@ extension Command {
                         output)
                     guard !deliveries.isEmpty else { return }
                     if invocation.has("delete") {
-                        let handles = deliveries.map(\.received.handle)
+                        let handles = deliveries.map(\.handle)
                         for outcome in try invocation.withQueue({ try $0.delete(handles) }) {
                             try outcome.get()
                         }
@@ -66,14 +66,23 @@ extension Command {
             })
     }
 
-    /// - Throws: if what is received would be there again at once, without end, and be counted as
-    ///   received each time.
-    private static func checkEnd(_ invocation: Invocation) throws {
-        guard !invocation.has("delete") else { return }
+    /// - Throws: if what is received would be there again at once: without end, and counted as
+    ///   received each time; or, as a FIFO queue's handles end then, without being deleted.
+    private static func checkTimeout(_ invocation: Invocation) throws {
+        let deletes = invocation.has("delete")
+        guard deletes || invocation.has("all") else { return }
+        let settings = try invocation.withQueue { try $0.settings }
         let seconds =
-            try invocation.number("visibility-timeout")
-            ?? invocation.withQueue { try $0.settings.visibilityTimeoutSeconds }
+            invocation.number("visibility-timeout") ?? settings.visibilityTimeoutSeconds
         guard seconds == 0 else { return }
+        guard !deletes else {
+            guard settings.isFIFO else { return }
+            throw CommandError(
+                .usage,
+                "--delete cannot delete from a FIFO queue where messages are visible again at "
+                    + "once: the visibility timeout is 0.",
+                hint: "--visibility-timeout SECONDS hides what is received until it is deleted.")
+        }
         throw CommandError(
             .usage,
             "--all without --delete receives the same messages again and again where the "

@@ -61,14 +61,17 @@ package final class Queue: Sendable {
         let mark: UInt32
 
         /// For this queue alone.
-        package var receiptHandle: String {
+        package var handle: ReceiptHandle {
             var handle = received.handle
             handle.mark = mark
-            return handle.text
+            return handle
         }
 
         /// The decoded body.
         package var body: [UInt8] { JSONText.unescape(message.escapedBody) }
+        /// As a client gets it.
+        package var receiptHandle: String { handle.text }
+
     }
 
     package struct Statistics: Sendable {
