@@ -214,10 +214,13 @@ extension CommandError {
 
     private init(_ error: JournalError, queue: String?) {
         switch error {
-        case .damaged:
+        case .damaged(let file, _, _):
+            // A queue's journal says whose it is: `queues/NAME/SEGMENT`.
+            let name = queue ?? file.split(separator: "/").dropLast().last.map { String($0) }
             self.init(
                 .damaged, "\(error).",
-                hint: "Nothing was changed. Keep a copy of the folder before anything else.")
+                hint: "'msorch queue verify \(name ?? "QUEUE") --repair' makes a new journal of "
+                    + "what can be read, and keeps this one as it is.")
         case .busy(let holder):
             self.init(
                 .inputOutput, "\(error).",
