@@ -20,7 +20,7 @@ extension Queue {
     ///     messages again (FIFO; elsewhere without effect).
     ///   - isCounted: whether an empty one counts in the queue's metrics.
     ///   - interruption: makes a wait ask `isCancelled` at once.
-    /// - Throws: `SQSError.overLimit` where no more may be in flight when the wait is over.
+    /// - Throws: `SQSError.overLimit` where no more may be in flight, of who does not wait.
     package func receive(
         upTo limit: Int, timeoutSeconds: Int64? = nil, wait: Duration? = nil,
         attempt: String? = nil, movingTo directory: QueueDirectory? = nil,
@@ -41,7 +41,8 @@ extension Queue {
         movingTo directory: QueueDirectory?, interruption: Interruption?,
         isCancelled: () -> Bool
     ) throws -> [Delivery] {
-        func look() throws -> [Delivery] {
+        let patience = try wait ?? .seconds(settings.receiveWaitTimeSeconds)
+        func lookOnce() throws -> [Delivery] {
             var received = try receiveNow(
                 upTo: limit, timeoutSeconds: timeoutSeconds, attempt: attempt)
             var looks = 1
@@ -54,27 +55,25 @@ extension Queue {
             if received.hasTransfers { try? directory?.finishTransfers(of: self) }
             return received.deliveries
         }
-        /// - Throws: `overLimit` only of the last look.
-        func look(isLast: Bool) throws -> [Delivery] {
+        func look() throws -> [Delivery] {
             do {
-                let deliveries = try look()
+                let deliveries = try lookOnce()
                 guard deliveries.isEmpty, directory?.finishArrivals(at: name) == true else {
                     return deliveries
                 }
-                return try look()
-            } catch let error as SQSError where error == .overLimit && !isLast {
+                return try lookOnce()
+            } catch let error as SQSError where error == .overLimit && patience > .zero {
                 return []
             }
         }
-        let patience = try wait ?? .seconds(settings.receiveWaitTimeSeconds)
-        var deliveries = try look(isLast: patience <= .zero)
+        var deliveries = try look()
         guard deliveries.isEmpty, patience > .zero else { return deliveries }
         let deadline = SystemClock.monotonicNanoseconds() + patience.nanoseconds
         let watch = try? DirectoryWatch(journal.folder)
         while !isCancelled() {
             // The watch stands before this look, so nothing slips between look and wait.
             let now = SystemClock.monotonicNanoseconds()
-            deliveries = try look(isLast: now >= deadline)
+            deliveries = try look()
             guard deliveries.isEmpty, now < deadline else { return deliveries }
             let time = environment.clock.now()
             let wake = try journal.read { $0.state.queue.nextWake(after: time) }
