@@ -51,7 +51,10 @@ extension Command {
                 try importLines(invocation, isFIFO: isFIFO, &tally)
             } catch {
                 try tally.report(invocation.output)
-                throw error
+                guard var mistake = error as? CommandError, tally.sent > 0 else { throw error }
+                // Who sends the file again sends some of it twice: not as if nothing were done.
+                mistake.exitCode = .failure
+                throw mistake
             }
             try tally.report(invocation.output)
             try tally.check()
