@@ -17,12 +17,13 @@ extension QueueState {
 
     /// The base record of a journal that another state's messages were brought into: `copy` holds
     /// them; counters, transfer numbers and deduplication ids are this one's.
-    package func moved(into copy: QueueState) -> QueueRecord {
+    package func moved(into copy: QueueState, at now: Timestamp) -> QueueRecord {
         var object = copy.json
         for name in [
             "created", "counters", "moved", "compressed", "lastTransfer", "taken", "lastPurge",
             "deduplication", "forgotten", "modified", "tasks",
         ] { if let value = json[name] { object[name] = value } }
+        object["repaired"] = .int(now.milliseconds)
         // A transfer that its taker knows may be lost: its number must not be given again.
         let number = max(copy.lastTransfer, lastTransfer) + Self.lostNumbers
         object["lastTransfer"] = .int(Int64(clamping: number))
@@ -42,6 +43,7 @@ extension QueueState {
             ]
         }
         if streamed > 0 { json["sentTimes"] = sentTimes.json }
+        if let repaired { json["repaired"] = .int(repaired.milliseconds) }
         if let modified { json["modified"] = .int(modified.milliseconds) }
         if !moveTasks.isEmpty { json["tasks"] = .array(moveTasks.map(\.fullJSON)) }
         if !attempts.order.isEmpty { json["attempts"] = attempts.json }
@@ -118,6 +120,7 @@ extension QueueState {
         hold(all: consume messages, at: time)
         delayed = DelayedBacklog(json: json["delayed"])
         modified = json["modified"]?.intValue.map { Timestamp(milliseconds: $0) }
+        repaired = json["repaired"]?.intValue.map { Timestamp(milliseconds: $0) }
         attempts = ReceiveAttempts(json: json["attempts"])
         moveTasks = (json["tasks"]?.arrayValue ?? []).compactMap { MoveTask(json: $0) }
         restoreFairShare(FairShare(json: json["fair"]))

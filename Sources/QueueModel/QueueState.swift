@@ -72,6 +72,8 @@ package struct QueueState: Equatable, Sendable {
     package internal(set) var purgeRecord: UInt64 = 0
     /// When its attributes were last set.
     package internal(set) var modified: Timestamp?
+    /// When a repair last began its journal anew: no receipt handle of before names anything here.
+    package internal(set) var repaired: Timestamp?
     var requeued = RequeuedMessages()
     /// Delayed messages that the state does not hold; they count as `streamed`.
     var delayed = DelayedBacklog()
@@ -107,7 +109,7 @@ package struct QueueState: Equatable, Sendable {
             && lhs.transfers == rhs.transfers && lhs.lastTransfer == rhs.lastTransfer
             && lhs.taken == rhs.taken && lhs.lastPurge == rhs.lastPurge
             && lhs.purgeRecord == rhs.purgeRecord
-            && lhs.modified == rhs.modified
+            && lhs.modified == rhs.modified && lhs.repaired == rhs.repaired
             && lhs.index.groups == rhs.index.groups && lhs.requeued == rhs.requeued
             && lhs.fair.passed == rhs.fair.passed && lhs.attempts == rhs.attempts
             && lhs.moveTasks == rhs.moveTasks

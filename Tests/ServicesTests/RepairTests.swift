@@ -101,6 +101,44 @@ import Testing
         #expect(try repaired.messageCount == 0)
     }
 
+    @Test(
+        "a receipt handle of before is refused, by whoever has the queue open",
+        arguments: ["Q", "Q.fifo"])
+    func handles(name: String) throws {
+        let folder = try TemporaryFolder("repair")
+        let queues = QueueDirectory(stateDirectory: folder.path)
+        var settings = QueueSettings()
+        settings.isFIFO = name.hasSuffix(".fifo")
+        try queues.create(name, settings)
+        let group = settings.isFIFO ? "g" : nil
+        for body in ["lost", "kept"] {
+            _ = try queues.queue(name).send([entry(body, group: group)])[0].get()
+        }
+        let old = try queues.queue(name).receive(upTo: 2, wait: .zero).map(\.receiptHandle)
+        #expect(old.count == 2)
+        try harm("send", in: folder.path, name)
+        let later = QueueDirectory(stateDirectory: folder.path)
+        #expect(try later.repair(name).kept == 1)
+        let new = try later.queue(name).receive(upTo: 2, wait: .zero).map(\.receiptHandle)
+        // The other process has not heard of the repair yet.
+        let outcomes = try queues.withQueue(name) { try $0.delete(new + old) }
+        #expect(throws: Never.self) { try outcomes[0].get() }
+        for (outcome, handle) in zip(outcomes.dropFirst(), old) {
+            #expect(throws: SQSError.receiptHandleOfAnother(handle)) { try outcome.get() }
+            #expect(throws: SQSError.receiptHandleOfAnother(handle)) {
+                try queues.queue(name).changeVisibility(of: handle, toSeconds: 9)
+            }
+        }
+        #expect(outcomes.count == 3)
+        #expect(try queues.queue(name).messageCount == 0)
+        // It is known for good.
+        _ = try queues.queue(name).send([entry("next", group: group)])[0].get()
+        let next = try queues.queue(name).receive(upTo: 1, wait: .zero).map(\.receiptHandle)
+        let anew = try QueueDirectory(stateDirectory: folder.path).queue(name)
+        for outcome in try anew.delete(next) { try outcome.get() }
+        #expect(try anew.messageCount == 0)
+    }
+
     @Test("a FIFO queue whose settings are harmed stays one")
     func settings() throws {
         let folder = try TemporaryFolder("repair")

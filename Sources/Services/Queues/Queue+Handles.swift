@@ -5,23 +5,31 @@ import QueueModel
 /// What is done by receipt handle: deleting, and changing how long messages stay hidden.
 extension Queue {
     /// FNV-1a: opening a queue must not cost what libcrypto takes to start.
-    static func mark(of name: String) -> UInt32 {
-        let hash = name.utf8.reduce(0x811c_9dc5 as UInt32) { ($0 ^ UInt32($1)) &* 0x0100_0193 }
+    static func mark(of name: String, repaired: Timestamp?) -> UInt32 {
+        let text = repaired.map { "\(name)@\($0.milliseconds)" } ?? name
+        let hash = text.utf8.reduce(0x811c_9dc5 as UInt32) { ($0 ^ UInt32($1)) &* 0x0100_0193 }
         // 0 is a handle's that does not say whose it is.
         return max(1, hash)
     }
 
     /// A receipt handle as a client gives it.
     ///
-    /// - Throws: `SQSError.receiptHandleIsInvalid` for what is none, `receiptHandleOfAnother` for
-    ///   another queue's. Handles of before that was told apart are taken as this one's.
-    package func handle(_ text: String) throws(SQSError) -> ReceiptHandle {
+    /// - Throws: `SQSError.receiptHandleIsInvalid` for what is none.
+    package static func handle(_ text: String) throws(SQSError) -> ReceiptHandle {
         guard let handle = ReceiptHandle(text) else { throw .receiptHandleIsInvalid(text) }
-        guard [0, mark].contains(handle.mark) else { throw .receiptHandleOfAnother(text) }
         return handle
     }
 
-    func handles(_ texts: [String]) -> [Outcome<ReceiptHandle>] {
+    /// Inside a transaction: a repair may have come before it, and the queue is another one then.
+    ///
+    /// - Throws: `SQSError.receiptHandleOfAnother` for another queue's, or one of before a repair:
+    ///   places were other messages' then. One that does not say whose it is, as of an older
+    ///   msorch, is taken as this one's.
+    func check(_ handle: ReceiptHandle) throws(SQSError) {
+        guard [0, mark].contains(handle.mark) else { throw .receiptHandleOfAnother(handle.text) }
+    }
+
+    static func handles(_ texts: [String]) -> [Outcome<ReceiptHandle>] {
         texts.map { text in
             do throws(SQSError) {
                 return .success(try handle(text))
@@ -33,7 +41,7 @@ extension Queue {
 
     /// As below, of handles as clients give them.
     package func delete(_ texts: [String]) throws -> [Outcome<Void>] {
-        let handles = handles(texts)
+        let handles = Self.handles(texts)
         return Self.outcomes(of: handles, try delete(handles.compactMap { try? $0.get() }))
     }
 
@@ -49,19 +57,20 @@ extension Queue {
     /// Deletes by receipt handle; each handle's outcome.
     package func delete(_ handles: [ReceiptHandle]) throws -> [Outcome<Void>] {
         let outcomes = try commit(isDurable: { $0.isFIFO }) { session in
-            try Self.delete(handles, &session)
+            try delete(handles, &session)
         }
         observeDeleted(outcomes)
         return outcomes
     }
 
-    static func delete(
+    func delete(
         _ handles: [ReceiptHandle], _ session: inout JournalSession<QueueJournalState>
     ) throws -> [Outcome<Void>] {
         try session.sweepExpired()
         var places: [Place] = []
         let outcomes = handles.map { handle -> Outcome<Void> in
             do throws(SQSError) {
+                try check(handle)
                 if let place = try session.state.queue.delete(handle, at: session.now),
                     !places.contains(place)
                 {
@@ -86,9 +95,18 @@ extension Queue {
     package func changeVisibility(of handle: String, toSeconds seconds: Int64) throws {
         try commit(isDurable: { _ in false }) { session in
             try session.sweepExpired()
-            let change = try session.state.queue.changeVisibility(
-                try self.handle(handle), toSeconds: seconds, at: session.now)
+            let change = try change(handle, toSeconds: seconds, &session)
             try session.append(.visibility([change]))
         }
+    }
+
+    func change(
+        _ text: String, toSeconds seconds: Int64,
+        _ session: inout JournalSession<QueueJournalState>
+    ) throws(SQSError) -> (place: Place, visibleAt: Timestamp) {
+        let handle = try Self.handle(text)
+        try check(handle)
+        return try session.state.queue.changeVisibility(
+            handle, toSeconds: seconds, at: session.now)
     }
 }

@@ -49,7 +49,7 @@ extension Queue {
     package func submitDelete(
         _ texts: [String], completion: @escaping Completion<[Outcome<Void>]>
     ) {
-        let handles = handles(texts)
+        let handles = Self.handles(texts)
         submitDelete(handles.compactMap { try? $0.get() }) { result in
             completion(result.map { Self.outcomes(of: handles, $0) })
         }

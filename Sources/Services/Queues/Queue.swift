@@ -32,7 +32,7 @@ package final class Queue: Sendable {
         var hasHighThroughput = false
     }
 
-    /// What its receipt handles are known by: a hash of its name.
+    /// What its receipt handles are known by: a hash of its name, and of when it was repaired.
     let mark: UInt32
 
     init(
@@ -40,7 +40,6 @@ package final class Queue: Sendable {
         options: JournalOptions, observe: @escaping QueueActivity.Observer
     ) throws(JournalError) {
         self.name = name
-        mark = Self.mark(of: name)
         self.environment = environment
         self.observe = observe
         journal = try Journal(
@@ -48,6 +47,9 @@ package final class Queue: Sendable {
             storage: environment.storage, creating: creating, execute: environment.execute,
             nanoseconds: environment.nanoseconds, currentLoop: environment.currentLoop)
         compressionFloor = Atomic(.max)
+        var repaired: Timestamp?
+        journal.look { repaired = $0.queue.repaired }
+        mark = Self.mark(of: name, repaired: repaired)
         journal.look { note($0.queue.settings, $0.settingsVersion) }
     }
 
@@ -67,11 +69,11 @@ package final class Queue: Sendable {
             return handle
         }
 
-        /// The decoded body.
-        package var body: [UInt8] { JSONText.unescape(message.escapedBody) }
         /// As a client gets it.
         package var receiptHandle: String { handle.text }
 
+        /// The decoded body.
+        package var body: [UInt8] { JSONText.unescape(message.escapedBody) }
     }
 
     package struct Statistics: Sendable {

@@ -60,7 +60,7 @@ extension QueueDirectory {
                 salvaged, of: path, storage, at: environment.clock.now())
             try messages.write(to: queue)
             report.kept = messages.kept
-            try queue.commit { try $0.append(state.moved(into: $0.state.queue)) }
+            try queue.commit { try $0.append(state.moved(into: $0.state.queue, at: $0.now)) }
             // The files themselves stay with the damaged journal.
             let torn = try TornFile.all(in: path, storage)
             report.restored = try queue.commit(isDurable: { _ in false }) { try $0.restore(torn) }

@@ -101,7 +101,7 @@ final class DeleteWork: JournalWork, @unchecked Sendable {
     }
 
     func run(_ session: inout JournalSession<QueueJournalState>) throws -> Bool {
-        outcomes = try Queue.delete(handles, &session)
+        outcomes = try queue.delete(handles, &session)
         queue.note(&session)
         return session.mustSync { $0.isFIFO }
     }
@@ -134,9 +134,7 @@ final class VisibilityWork: JournalWork, @unchecked Sendable {
         outcomes = changes.map { change -> Outcome<Void> in
             do throws(SQSError) {
                 decided.append(
-                    try session.state.queue.changeVisibility(
-                        try queue.handle(change.handle), toSeconds: change.seconds,
-                        at: session.now))
+                    try queue.change(change.handle, toSeconds: change.seconds, &session))
                 return .success(())
             } catch {
                 return .failure(error)

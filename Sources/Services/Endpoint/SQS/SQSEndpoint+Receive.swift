@@ -58,7 +58,7 @@ extension SQSEndpoint {
         let call = exchange.call
         guard call.operation == .deleteMessageBatch else {
             let text = try SQSInput.required(call.input.entry.receiptHandle, "ReceiptHandle")
-            return queue.submitDelete([try queue.handle(text)]) { [self] result in
+            return queue.submitDelete([try Queue.handle(text)]) { [self] result in
                 finish(exchange, queue, result) { outcomes in
                     try outcomes[0].get()
                     return .nothing
