@@ -1,5 +1,6 @@
 import Crypto
 import JSON
+import Journal
 import Posix
 import QueueModel
 import Services
@@ -49,7 +50,7 @@ extension Command {
             var replay = Replay(
                 target: target, to: last, limit: limit, isElsewhere: target.name != queue.name,
                 isFIFO: try target.settings.isFIFO)
-            var gone: QueueError?
+            var gap: (any Error)?
             do {
                 do {
                     try queue.forEachSend(from: start, to: .record(last)) { record in
@@ -58,22 +59,30 @@ extension Command {
                         try replay.add(record, upTo: room)
                         return true
                     }
-                } catch QueueError.notRetained(let name, let oldest, let n) {
-                    // What was read is sent: nobody can read it again.
-                    gone = .notRetained(name, oldest: oldest, n: n)
+                } catch  where isGap(error) {
+                    // What was read is sent: nobody may be able to read it again.
+                    gap = error
                 }
                 try replay.flush()
             } catch {
                 if replay.count > 0 { try replay.report(invocation.output, isCut: true) }
                 throw error
             }
-            if let gone {
+            if let gap {
                 if replay.count > 0 { try replay.report(invocation.output, isCut: false) }
-                throw gone
+                throw gap
             }
             try replay.report(invocation.output, isCut: Signals.termination != nil)
             try replay.check()
         })
+
+    /// Whether records were deleted that it was to read, or are missing.
+    private static func isGap(_ error: any Error) -> Bool {
+        switch error {
+        case QueueError.notRetained, JournalError.damaged: true
+        default: false
+        }
+    }
 
     private static func show(
         _ queue: Queue, _ start: JournalPoint, _ end: JournalPoint, _ limit: Int, _ output: Output
