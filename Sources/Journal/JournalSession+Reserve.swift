@@ -24,7 +24,8 @@ extension JournalSession {
         do throws(SystemError) {
             try resizeReserve()
         } catch {
-            guard error.isDiskFull, giveHistoryUp() else { return }
+            // Of records that were abandoned the state still says what they consumed.
+            guard error.isDiskFull, isLoaded, giveHistoryUp() else { return }
             try? resizeReserve()
         }
     }
