@@ -64,17 +64,28 @@ import Testing
             after: previous)
     }
 
+    /// A queue `Q` whose trigger delivers: the function has begun with its first message, and waits
+    /// for the file `go`.
+    private static func begun(_ fixture: HostFixture) throws -> (Queue, StackRuntime) {
+        try fixture.queues.create("Q", QueueSettings())
+        let queue = try fixture.queues.queue("Q")
+        let runtime = try runtime(fixture)
+        runtime.startDelivery()
+        _ = try queue.send([SendEntry(escapedBody: Array("a".utf8), size: 1)])
+        guard eventually({ FileSystem.exists(fixture.folder.path + "/begun") }) else {
+            runtime.stop()
+            throw Missing()
+        }
+        return (queue, runtime)
+    }
+
+    private struct Missing: Error {}
+
     @Test("a runtime is not gone before it is written what became of its last batch")
     func settles() throws {
         let fixture = try HostFixture("delivery")
-        try fixture.queues.create("Q", QueueSettings())
-        let queue = try fixture.queues.queue("Q")
-        let runtime = try Self.runtime(fixture)
+        let (queue, runtime) = try Self.begun(fixture)
         defer { runtime.stop() }
-        runtime.startDelivery()
-        _ = try queue.send([SendEntry(escapedBody: Array("a".utf8), size: 1)])
-        let hasBegun = eventually { FileSystem.exists(fixture.folder.path + "/begun") }
-        try #require(hasBegun)
         // Who is to delete the message has to wait.
         let lock = try FileDescriptor(
             updating: fixture.folder.path + "/queues/Q/lock", creating: false)
@@ -99,14 +110,8 @@ import Testing
         arguments: [false, true])
     func cannotDelete(isLate: Bool) throws {
         let fixture = try HostFixture("delivery")
-        try fixture.queues.create("Q", QueueSettings())
-        let queue = try fixture.queues.queue("Q")
-        let runtime = try Self.runtime(fixture)
+        let (queue, runtime) = try Self.begun(fixture)
         defer { runtime.stop() }
-        runtime.startDelivery()
-        _ = try queue.send([SendEntry(escapedBody: Array("a".utf8), size: 1)])
-        let hasBegun = eventually { FileSystem.exists(fixture.folder.path + "/begun") }
-        try #require(hasBegun)
         let lock = try FileDescriptor(
             updating: fixture.folder.path + "/queues/Q/lock", creating: false)
         let isLocked = try lock.lock(milliseconds: 10_000)
@@ -133,14 +138,8 @@ import Testing
         var options = JournalOptions()
         options.lockTimeout = .milliseconds(200)
         let fixture = try HostFixture("delivery", options)
-        try fixture.queues.create("Q", QueueSettings())
-        let queue = try fixture.queues.queue("Q")
-        let runtime = try Self.runtime(fixture)
+        let (queue, runtime) = try Self.begun(fixture)
         defer { runtime.stop() }
-        runtime.startDelivery()
-        _ = try queue.send([SendEntry(escapedBody: Array("a".utf8), size: 1)])
-        let hasBegun = eventually { FileSystem.exists(fixture.folder.path + "/begun") }
-        try #require(hasBegun)
         var later = SendEntry(escapedBody: Array("b".utf8), size: 1)
         later.delaySeconds = 1
         _ = try queue.send([later])
