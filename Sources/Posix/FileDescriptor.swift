@@ -70,13 +70,17 @@ package struct FileDescriptor: ~Copyable, Sendable {
 
     deinit { _ = Glibc.close(rawValue) }
 
+    /// Asks for no time: a write after such a question would change the inode as well
+    /// (`docs/decisions/0006-prepared-room.md`).
     package borrowing func status() throws(SystemError) -> Status {
-        var status = stat()
-        guard fstat(rawValue, &status) == 0 else { throw .last("fstat") }
-        return Status(
-            size: UInt64(status.st_size), device: UInt64(status.st_dev),
-            inode: UInt64(status.st_ino), isDirectory: status.st_mode & S_IFMT == S_IFDIR,
-            links: UInt64(status.st_nlink))
+        var status = Status(size: 0, device: 0, inode: 0, isDirectory: false)
+        var mode: UInt32 = 0
+        guard
+            msorch_status(
+                rawValue, &status.size, &status.device, &status.inode, &status.links, &mode) == 0
+        else { throw .last("statx") }
+        status.isDirectory = mode & S_IFMT == S_IFDIR
+        return status
     }
 
     /// Whether `path` leads to this very file: another may have come in its place, or none.

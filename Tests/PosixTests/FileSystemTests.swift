@@ -175,4 +175,53 @@ import Testing
         #expect(line.drain() == Array(expected..<next))
         #expect(line.isEmpty && line.drain().isEmpty)
     }
+
+    @Test("a file's status is what the system says of it")
+    func status() throws {
+        let folder = try TemporaryFolder()
+        let path = "\(folder.path)/file"
+        try FileSystem.replace(path, with: Array("four".utf8))
+        let file = try FileDescriptor(updating: path, creating: false)
+        for isNamed in [true, false] {
+            if !isNamed { try FileSystem.remove(path) }
+            var there = stat()
+            #expect(fstat(file.rawValue, &there) == 0)
+            #expect(
+                try file.status()
+                    == FileDescriptor.Status(
+                        size: 4, device: UInt64(there.st_dev), inode: UInt64(there.st_ino),
+                        isDirectory: false, links: isNamed ? 1 : 0))
+        }
+        #expect(try FileDescriptor(reading: folder.path).status().isDirectory)
+    }
+
+    /// Within a tick Linux gives a write the time of that tick, as those before it: the inode stays
+    /// as it is. But if somebody looked at the file's times, the write gets one of its own.
+    @Test("who asks for a file's status does not make its next write change the inode")
+    func quietStatus() throws {
+        let folder = try TemporaryFolder()
+        let file = try FileDescriptor(updating: "\(folder.path)/file", creating: true)
+        func write() throws {
+            try [UInt8]("x".utf8).withUnsafeBytes { _ = try file.write($0, at: 0) }
+        }
+        func tick() -> timespec {
+            var now = timespec()
+            clock_gettime(CLOCK_REALTIME_COARSE, &now)
+            return now
+        }
+        // Files of others may be asked about within the same tick, and then share their time.
+        #expect(
+            try eventually {
+                let last = tick()
+                while tick().tv_nsec == last.tv_nsec {}
+                let before = tick()
+                try write()
+                _ = try file.status()
+                try write()
+                let after = tick()
+                var there = stat()
+                fstat(file.rawValue, &there)
+                return before.tv_nsec == after.tv_nsec && there.st_ctim.tv_nsec == before.tv_nsec
+            })
+    }
 }
