@@ -1,5 +1,5 @@
 """One run: the release binaries, a folder on the journal's disk, and how much to do."""
-import contextlib, os, statistics, subprocess, sys, tempfile, threading, time
+import contextlib, os, shutil, statistics, subprocess, sys, tempfile, threading, time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,15 +68,21 @@ class Bench:
 
 
 def build():
-    """The folder of the release binaries."""
-    for product in ["msorch", "in-process", "load"]:
+    """The folder of the release binaries, as they are once installed: copied. The pages of a file that the linker has
+    just written are kept one by one, and a program starts 0.4 ms later from them."""
+    products = ["msorch", "in-process", "load"]
+    for product in products:
         built = subprocess.run(["swift", "build", "-c", "release", "--product", product], cwd=root, text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if built.returncode != 0:
             sys.exit(built.stdout + f"error: {product} could not be built.")
     shown = subprocess.run(["swift", "build", "-c", "release", "--show-bin-path"], cwd=root, check=True,
                            capture_output=True, text=True)
-    return shown.stdout.strip()
+    installed = root / ".build/benchmark-programs"
+    installed.mkdir(exist_ok=True)
+    for product in products:
+        shutil.copy(Path(shown.stdout.strip()) / product, installed)
+    return installed
 
 
 def parse(shown):
