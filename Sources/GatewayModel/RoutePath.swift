@@ -95,9 +95,13 @@ package struct RoutePath: Equatable, Sendable {
         }.joined()
     }
 
-    /// The variables' values, decoded, in their order; `nil` if the path is another.
+    /// The variables' values in their order, as they came for a REST API and decoded for an HTTP
+    /// API; `nil` if the path is another.
     /// - Parameter words: the request's path, split at `/`, still encoded.
-    func match(_ words: [Substring]) -> [(name: String, value: String)]? {
+    func match(_ words: [Substring], _ kind: APIKind) -> [(name: String, value: String)]? {
+        func value(_ text: some StringProtocol) -> String {
+            kind == .rest ? String(text) : PercentEncoding.decode(text)
+        }
         var variables: [(name: String, value: String)] = []
         for (index, segment) in segments.enumerated() {
             guard index < words.count else { return nil }
@@ -108,11 +112,11 @@ package struct RoutePath: Equatable, Sendable {
                 guard word.utf8.elementsEqual(text.utf8) else { return nil }
             case .variable(let name):
                 guard !words[index].isEmpty else { return nil }
-                variables.append((name, PercentEncoding.decode(words[index])))
+                variables.append((name, value(words[index])))
             case .greedy(let name):
                 let rest = words[index...].joined(separator: "/")
                 guard !rest.isEmpty else { return nil }
-                variables.append((name, PercentEncoding.decode(rest)))
+                variables.append((name, value(rest)))
                 return variables
             }
         }

@@ -33,7 +33,7 @@ package struct RouteTable: Sendable {
     package struct Match: Equatable, Sendable {
         /// The route's place in the list that the table was made of.
         package var route: Int
-        /// Path variables, decoded.
+        /// Path variables, as events have them: still encoded in a REST API.
         package var variables: [String: String]
     }
 
@@ -119,7 +119,7 @@ package struct RouteTable: Sendable {
     private func candidates(at path: Substring) -> [Candidate] {
         let words = Self.words(of: path, kind)
         return entries.compactMap { entry in
-            entry.key.path.match(words).map { variables in
+            entry.key.path.match(words, kind).map { variables in
                 let isLate = kind == .http && entry.key.path.isGreedy
                 return Candidate(
                     route: entry.route, method: entry.key.method,

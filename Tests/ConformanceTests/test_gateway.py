@@ -128,7 +128,7 @@ def test_signed_paths_and_queries(rest, query, order):
     assert response.status == 200, response.data
     event = json.loads(response.data)
     assert event['queryStringParameters'] == (query or None)
-    assert event['pathParameters'] == {'id': order}
+    assert event['pathParameters'] == {'id': quote(order, safe='')}
     assert event['requestContext']['identity']['userArn'] == 'arn:aws:iam::123456789012:user/developer'
 
 

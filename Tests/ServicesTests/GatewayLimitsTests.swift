@@ -128,6 +128,7 @@ import Testing
         let missing = "400 BadRequestException Missing required request parameters: "
         #expect(try get("/prod/orders/1") == missing + "[X-Client, page]")
         #expect(try get("/prod/orders/1?page=", ["X-Client": "c"]) == missing + "[page]")
+        #expect(try get("/prod/orders/%20?page=2", ["X-Client": "c"]) == missing + "[id]")
         #expect(try get("/prod/orders/1?page=2", ["x-client": "c"]) == "200")
         #expect(fixture.events.count == 4)
     }

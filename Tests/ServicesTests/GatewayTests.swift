@@ -53,7 +53,7 @@ import Testing
         #expect(event["httpMethod"] == "PUT")
         #expect(event["path"] == "/shops/caf%C3%A9/a/b")
         #expect(event["resource"] == "/shops/{shop}/{proxy+}")
-        #expect(event["pathParameters"] == ["shop": "café", "proxy": "a/b"])
+        #expect(event["pathParameters"] == ["shop": "caf%C3%A9", "proxy": "a/b"])
         #expect(event["multiValueQueryStringParameters"] == ["x": ["1", "2"]])
         #expect(event["stageVariables"] == ["colour": "blue"])
         #expect(event["body"] == "text")
