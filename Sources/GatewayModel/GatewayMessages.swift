@@ -18,7 +18,8 @@ package struct GatewayHeader: Equatable, Sendable {
 /// A request as it reaches the gateway, with what is known of it beside its bytes.
 package struct GatewayRequest: Sendable {
     package var method: String
-    /// As it stands in the request line: with the stage, percent-encoded, without the query.
+    /// As it stands in the request line: with the stage, percent-encoded, without the query. A
+    /// REST API's begins with one slash, however many came.
     package var path: String
     /// What follows the `?`, as it stands; empty without one.
     package var query: String

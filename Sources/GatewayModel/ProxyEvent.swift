@@ -86,12 +86,11 @@ package enum ProxyEvent {
         return json
     }
 
-    /// As events have it: a REST API leaves the stage out and escapes as they are; an HTTP API
-    /// leaves the stage in and resolves escapes.
+    /// As events have it: a REST API leaves the stage out, with further slashes behind it, and
+    /// escapes as they are; an HTTP API leaves the stage in and resolves escapes.
     static func path(of request: GatewayRequest, _ context: EventContext) -> String {
         guard context.kind == .rest else { return PercentEncoding.decode(request.path) }
-        let rest = request.path.dropFirst(context.stage.utf8.count + 1)
-        return rest.isEmpty ? "/" : String(rest)
+        return "/" + request.path.dropFirst(context.stage.utf8.count + 1).drop { $0 == "/" }
     }
 
     /// The request's fields as functions see them: without those of the connection, with those

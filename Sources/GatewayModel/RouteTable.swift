@@ -4,7 +4,7 @@ import JSON
 ///
 /// - A REST API finds the resource by its path alone, segment by segment: text before `{variable}`
 ///   before `{greedy+}`. Then the resource's own method counts, or its `ANY`; another resource is
-///   not tried. A slash at the end is nothing.
+///   not tried. A slash at the end is nothing, nor is more than one at the beginning.
 /// - An HTTP API looks at routes whose method fits, first those without a greedy variable; a named
 ///   method goes before `ANY`, and `$default` takes what is left. A slash at the end counts.
 package struct RouteTable: Sendable {
@@ -104,7 +104,10 @@ package struct RouteTable: Sendable {
     /// A path's segments, still encoded.
     private static func words(of path: Substring, _ kind: APIKind) -> [Substring] {
         var path = path
-        if kind == .rest { while path.hasSuffix("/") { path = path.dropLast() } }
+        if kind == .rest {
+            while path.hasSuffix("/") { path = path.dropLast() }
+            while path.hasPrefix("//") { path = path.dropFirst() }
+        }
         guard !path.isEmpty, path != "/" else { return [] }
         return path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
     }

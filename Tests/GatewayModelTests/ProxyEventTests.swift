@@ -87,6 +87,18 @@ import Testing
         #expect(iam?["callerId"] == "AIDA" && iam?["userId"] == "AIDA")
     }
 
+    @Test("slashes too many before a REST API's path are in the context alone")
+    func slashes() {
+        for (came, path) in [("/prod//orders//1/", "/orders//1/"), ("/prod///", "/")] {
+            let event = ProxyEvent.version1(Self.request(came), Self.context(), GatewayCaller())
+            #expect(event["path"] == .string(path))
+            #expect(event["requestContext"]?["path"] == .string(came))
+        }
+        let http = ProxyEvent.version1(
+            Self.request("/prod//orders"), Self.context(.http), GatewayCaller())
+        #expect(http["path"] == "/prod//orders")
+    }
+
     @Test("format 2.0: what is empty is left out")
     func version2Empty() {
         var context = Self.context(.http)

@@ -33,6 +33,21 @@ import Testing
             testDescription: "a slash at the end counts for an HTTP API", kind: .http,
             routes: ["POST /orders"], request: "POST /orders/"),
         Case(
+            testDescription: "slashes before a REST API's path are one",
+            routes: ["ANY /{proxy+}", "POST /orders"], request: "POST ///orders",
+            route: "POST /orders"),
+        Case(
+            testDescription: "slashes further in are as many as they are",
+            routes: ["ANY /{proxy+}", "POST /a/b"], request: "POST //a//b",
+            route: "ANY /{proxy+}", variables: ["proxy": "a//b"]),
+        Case(
+            testDescription: "an escaped slash is none", routes: ["ANY /{proxy+}", "POST /orders"],
+            request: "POST /%2Forders", route: "ANY /{proxy+}",
+            variables: ["proxy": "%2Forders"]),
+        Case(
+            testDescription: "slashes before an HTTP API's path count", kind: .http,
+            routes: ["POST /orders"], request: "POST //orders"),
+        Case(
             testDescription: "any method", routes: ["ANY /orders"], request: "PATCH /orders",
             route: "ANY /orders"),
         Case(
@@ -129,14 +144,18 @@ import Testing
         arguments: [
             ("/orders", "orders"), ("/%6frders", "orders"), ("/orders/", "orders"), ("/", ""),
             ("/a%20b/%C3%A4", "a b/ä"), ("/a%2Fb", "a%2Fb"), ("/a%252Fb", "a%252Fb"),
-            ("/50%", "50%25"), ("//a", "/a"), ("/a%2F%CC%81b", "a%2F\u{301}b"),
-            ("/%25%CC%81", "%25\u{301}"),
+            ("/50%", "50%25"), ("//a", "a"), ("///%61//", "a"), ("//", ""),
+            ("/a//b", "a//b"), ("/%2Fa", "%2Fa"), ("//%2Fa", "%2Fa"),
+            ("/a%2F%CC%81b", "a%2F\u{301}b"), ("/%25%CC%81", "%25\u{301}"),
         ])
     func resource(path: String, named: String) {
         let resource = RouteTable.resource(path[...], kind: .rest)
         #expect(Array(resource.utf8) == Array(named.utf8))
     }
 
-    @Test("a slash at the end of an HTTP API's path counts for policies, too")
-    func slash() { #expect(RouteTable.resource("/orders/", kind: .http) == "orders/") }
+    @Test("slashes of an HTTP API's path count for policies, too")
+    func slash() {
+        #expect(RouteTable.resource("/orders/", kind: .http) == "orders/")
+        #expect(RouteTable.resource("//orders", kind: .http) == "/orders")
+    }
 }

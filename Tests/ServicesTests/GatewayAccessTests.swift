@@ -104,10 +104,30 @@ import Testing
             try fixture.send("POST", path, body: Self.order, signedBy: key).status
         }
         #expect(try status("/prod/%6frders") == 200)
-        for path in ["/prod/payments", "/prod/%70ayments", "/prod/payments/"] {
+        for path in [
+            "/prod/payments", "/prod/%70ayments", "/prod/payments/", "/prod//payments",
+            "//prod/payments",
+        ] {
             #expect(try status(path) == 403, "\(path)")
         }
         #expect(fixture.events.count == 1)
+    }
+
+    @Test("each spelling that takes a route is judged as that route's path")
+    func judgedSpelling() throws {
+        let fixture = try GatewayFixture(
+            routes: [
+                "GET /payments": ["lambda": "F", "authorization": "iam", "integration": "proxy"],
+                "GET /{proxy+}": ["lambda": "G", "authorization": "iam", "integration": "proxy"],
+            ], mode: .audit)
+        let spellings = [
+            "/prod/payments", "/prod/%70ayments", "/prod/payments/", "/prod//payments",
+            "//prod/payments", "//prod///%70ayments//",
+        ]
+        for path in spellings { #expect(try fixture.send("GET", path).status == 200) }
+        #expect(fixture.events.allSatisfy { $0["resource"] == "/payments" })
+        let judged = Set(fixture.activities.refused.map(\.request.resource))
+        #expect(judged == ["arn:aws:execute-api:us-east-1:123456789012:shop/prod/GET/payments"])
     }
 
     @Test("a signature is good for one path: another that is signed alike is refused")
@@ -119,7 +139,9 @@ import Testing
             ])
         let key = try fixture.key("developer")
         #expect(try fixture.send("POST", "/prod/orders", signedBy: key).status == 200)
-        for path in ["/prod//orders", "/prod/public/../orders", "/prod/./orders"] {
+        for path in [
+            "/prod//orders", "//prod/orders", "/prod/public/../orders", "/prod/./orders",
+        ] {
             #expect(
                 try fixture.send("POST", path, signedBy: key).summary
                     .hasPrefix("403 InvalidSignatureException The request signature"), "\(path)")
@@ -133,14 +155,14 @@ import Testing
             routes: [
                 "GET /{proxy+}": ["lambda": "F", "authorization": "iam", "integration": "proxy"]
             ], mode: .audit)
-        for path in ["/prod/orders", "/prod//orders"] {
+        for path in ["/prod/orders/1", "/prod//orders//1"] {
             #expect(try fixture.send("GET", path).status == 200)
         }
         let asked = fixture.events.map { $0["pathParameters"]?["proxy"]?.stringValue }
-        #expect(asked == ["orders", "/orders"])
+        #expect(asked == ["orders/1", "orders//1"])
         let judged = fixture.activities.refused.map(\.request.resource)
         let api = "arn:aws:execute-api:us-east-1:123456789012:shop/prod/GET/"
-        #expect(judged == ["\(api)orders", "\(api)/orders"])
+        #expect(judged == ["\(api)orders/1", "\(api)orders//1"])
     }
 
     @Test("a stack that only watches, and one that does not ask")

@@ -145,6 +145,9 @@ import Testing
             try (0..<count).map { _ in try fixture.send("GET", path).status }
         }
         #expect(try statuses("/prod/a", 4) == [200, 200, 429, 429])
+        for path in ["/prod//a", "//prod/a", "/prod/%61", "/prod/a/"] {
+            #expect(try statuses(path, 1) == [429], "\(path)")
+        }
         #expect(try statuses("/prod/b", 4) == [200, 200, 200, 429])
         #expect(
             try fixture.send("GET", "/prod/b").summary

@@ -63,6 +63,30 @@ import Testing
         #expect(context?["apiId"] == "shop")
     }
 
+    @Test("slashes too many before the stage and behind it are passed over by a REST API")
+    func slashes() throws {
+        let routes: JSONValue = [
+            "GET /orders": ["lambda": "F", "integration": "proxy"],
+            "ANY /{proxy+}": ["lambda": "G", "integration": "proxy"],
+        ]
+        let fixture = try GatewayFixture(routes: routes)
+        for (came, context) in [
+            ("/prod//orders", "/prod//orders"), ("//prod/orders", "/prod/orders"),
+            ("///prod///orders", "/prod///orders"),
+        ] {
+            #expect(try fixture.send("GET", came).status == 200, "\(came)")
+            let event = try #require(fixture.events.last)
+            #expect(event["resource"] == "/orders" && event["path"] == "/orders", "\(came)")
+            #expect(event["requestContext"]?["path"] == .string(context))
+            #expect(try fixture.send("POST", came).status == 403, "\(came)")
+        }
+        let http = try GatewayFixture(
+            api: ["type": "http"], routes: ["GET /orders": ["lambda": "F"]])
+        for path in ["/prod//orders", "//prod/orders"] {
+            #expect(try http.send("GET", path).summary == "404 Not Found")
+        }
+    }
+
     @Test("an HTTP API, event 2.0: there and back")
     func version2() throws {
         let fixture = try GatewayFixture(

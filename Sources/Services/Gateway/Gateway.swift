@@ -110,7 +110,8 @@ package final class Gateway: Sendable {
             request.headers["X-Amzn-Trace-Id"]
             ?? "Root=1-\(String(now.seconds, radix: 16))-\(Digest.hex(RandomBytes.make(count: 12)))"
         return GatewayRequest(
-            method: request.method, path: String(request.path),
+            method: request.method,
+            path: api.kind == .rest ? "/" + request.path.drop { $0 == "/" } : String(request.path),
             query: request.query.map(String.init) ?? "",
             headers: request.headers.fields.map { GatewayHeader($0.name, $0.value) },
             body: request.body, sourceIP: request.remoteAddress,
