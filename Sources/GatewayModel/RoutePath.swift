@@ -6,7 +6,8 @@ package struct RoutePath: Equatable, Sendable {
         case text(String)
         /// `{id}`: one segment.
         case variable(String)
-        /// `{proxy+}`: the rest of the path, at least one segment; last only.
+        /// `{proxy+}`: the rest of the path, at least one segment, which may be empty in an HTTP
+        /// API; last only.
         case greedy(String)
 
         /// Lower is more specific.
@@ -115,7 +116,7 @@ package struct RoutePath: Equatable, Sendable {
                 variables.append((name, value(words[index])))
             case .greedy(let name):
                 let rest = words[index...].joined(separator: "/")
-                guard !rest.isEmpty else { return nil }
+                guard kind == .http || !rest.isEmpty else { return nil }
                 variables.append((name, value(rest)))
                 return variables
             }

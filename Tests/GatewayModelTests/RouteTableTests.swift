@@ -93,6 +93,16 @@ import Testing
             testDescription: "a greedy one takes no empty rest", routes: ["ANY /{proxy+}"],
             request: "GET /"),
         Case(
+            testDescription: "nor behind a slash", routes: ["ANY /files/{proxy+}"],
+            request: "GET /files/"),
+        Case(
+            testDescription: "a greedy one of an HTTP API does, behind a slash", kind: .http,
+            routes: ["ANY /files/{proxy+}", "$default"], request: "GET /files/",
+            route: "ANY /files/{proxy+}", variables: ["proxy": ""]),
+        Case(
+            testDescription: "not without the slash", kind: .http,
+            routes: ["ANY /files/{proxy+}"], request: "GET /files"),
+        Case(
             testDescription: "a REST API stays at the resource that it found", routes: tree,
             request: "DELETE /pets/dog"),
         Case(

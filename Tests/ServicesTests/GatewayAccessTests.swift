@@ -130,6 +130,22 @@ import Testing
         #expect(judged == ["arn:aws:execute-api:us-east-1:123456789012:shop/prod/GET/payments"])
     }
 
+    @Test("a greedy route's empty rest is one that a policy's * names")
+    func emptyRest() throws {
+        let fixture = try GatewayFixture(
+            api: ["type": "http"],
+            routes: ["GET /files/{proxy+}": ["lambda": "F", "authorization": "iam"]],
+            policies: [
+                ["Effect": "Allow", "Action": "*", "Resource": "*"],
+                ["Effect": "Deny", "Action": "*", "Resource": "arn:aws:execute-api:*/files/*"],
+            ])
+        let denied = try fixture.key("Orders")
+        #expect(try fixture.send("GET", "/prod/files/", signedBy: denied).status == 403)
+        let allowed = try fixture.key("developer")
+        #expect(try fixture.send("GET", "/prod/files/", signedBy: allowed).status == 200)
+        #expect(fixture.events.map { $0["pathParameters"] } == [["proxy": ""]])
+    }
+
     @Test("a signature is good for one path: another that is signed alike is refused")
     func paths() throws {
         let fixture = try GatewayFixture(
