@@ -29,6 +29,7 @@ package struct GatewayRequest: Sendable {
     package var sourceIP: String
     package var localPort: Int
     package var received: Timestamp
+    /// A REST API's is a UUID; an HTTP API's is of the form that REST APIs' extended ones have.
     package var requestID: String
     package var traceID: String
 

@@ -34,23 +34,29 @@ package enum ProxyEvent {
         _ request: GatewayRequest, _ context: EventContext, _ caller: GatewayCaller
     ) -> JSONObject {
         let host = request.header("Host") ?? ""
-        let resource = "\(context.apiID) \(context.resourcePath)"
         var json: JSONObject = [
             "accountId": .string(context.accountID), "apiId": .string(context.apiID),
-            "deploymentId": .string(
-                EventContext.identifier(of: "\(context.apiID) \(context.stage)", length: 6)),
             "domainName": .string(host),
             "domainPrefix": .string(String(host.prefix { $0 != "." && $0 != ":" })),
-            "extendedRequestId": .string(extendedRequestID(request)),
             "httpMethod": .string(request.method),
-            "identity": .object(identity(request, caller)),
+            "identity": .object(identity(request, context, caller)),
             "path": .string(request.path), "protocol": "HTTP/1.1",
             "requestId": .string(request.requestID),
             "requestTime": .string(logTime(request.received)),
             "requestTimeEpoch": .int(request.received.milliseconds),
-            "resourceId": .string(EventContext.identifier(of: resource, length: 6)),
             "resourcePath": .string(context.resourcePath), "stage": .string(context.stage),
         ]
+        switch context.kind {
+        case .rest:
+            let deployment = "\(context.apiID) \(context.stage)"
+            let resource = "\(context.apiID) \(context.resourcePath)"
+            json["deploymentId"] = .string(EventContext.identifier(of: deployment, length: 6))
+            json["extendedRequestId"] = .string(extendedRequestID(request))
+            json["resourceId"] = .string(EventContext.identifier(of: resource, length: 6))
+        case .http:
+            json["extendedRequestId"] = .string(request.requestID)
+            json["resourceId"] = .string(context.routeKey)
+        }
         if case .token(let claims, let scopes) = caller.identity {
             json["authorizer"] =
                 context.kind == .rest
@@ -63,7 +69,9 @@ package enum ProxyEvent {
         return json
     }
 
-    private static func identity(_ request: GatewayRequest, _ caller: GatewayCaller) -> JSONObject {
+    private static func identity(
+        _ request: GatewayRequest, _ context: EventContext, _ caller: GatewayCaller
+    ) -> JSONObject {
         var json: JSONObject = [
             "accessKey": nil, "accountId": nil, "caller": nil,
             "cognitoAuthenticationProvider": nil, "cognitoAuthenticationType": nil,
@@ -72,6 +80,7 @@ package enum ProxyEvent {
             "userAgent": request.header("User-Agent").map { .string($0) } ?? .null,
             "userArn": nil,
         ]
+        if context.kind == .http { json["cognitoAmr"] = .null }
         if case .iam(let key, let account, let arn, let user) = caller.identity {
             json["accessKey"] = .string(key)
             json["accountId"] = .string(account)
@@ -131,7 +140,7 @@ package enum ProxyEvent {
             : (String(decoding: request.body, as: UTF8.self), false)
     }
 
-    /// `x-amz-apigw-id`.
+    /// `x-amz-apigw-id` of a REST API.
     package static func extendedRequestID(_ request: GatewayRequest) -> String {
         EventContext.identifier(of: request.requestID, length: 15) + "="
     }

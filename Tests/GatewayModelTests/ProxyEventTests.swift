@@ -87,6 +87,22 @@ import Testing
         #expect(iam?["callerId"] == "AIDA" && iam?["userId"] == "AIDA")
     }
 
+    @Test("format 1.0: an HTTP API's context is another than a REST API's")
+    func context1HTTP() {
+        func context(_ kind: APIKind) -> JSONValue? {
+            ProxyEvent.version1(Self.request(), Self.context(kind), GatewayCaller())[
+                "requestContext"]
+        }
+        let (rest, http) = (context(.rest), context(.http))
+        #expect(rest?["deploymentId"] != nil && http?["deploymentId"] == nil)
+        #expect(rest?["resourceId"]?.stringValue?.count == 6)
+        #expect(http?["resourceId"] == "POST /orders/{id}")
+        #expect(rest?["identity"]?["cognitoAmr"] == nil)
+        #expect(http?["identity"]?["cognitoAmr"] == .null)
+        #expect(rest?["extendedRequestId"] != rest?["requestId"])
+        #expect(http?["extendedRequestId"] == http?["requestId"])
+    }
+
     @Test("slashes too many before a REST API's path are in the context alone")
     func slashes() {
         for (came, path) in [("/prod//orders//1/", "/orders//1/"), ("/prod///", "/")] {

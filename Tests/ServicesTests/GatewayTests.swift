@@ -107,6 +107,9 @@ import Testing
         #expect(event["routeKey"] == "GET /orders/{id}")
         #expect(event["queryStringParameters"] == ["a": "1,2"])
         #expect(event["cookies"] == ["k=v"])
+        let requestID = try #require(answer.headers["Apigw-Requestid"])
+        #expect(event["requestContext"]?["requestId"] == .string(requestID))
+        #expect(requestID.count == 16 && requestID.hasSuffix("="))
         #expect(try fixture.send("DELETE", "/orders/7").text == "/orders/7")
     }
 

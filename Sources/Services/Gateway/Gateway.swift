@@ -115,7 +115,9 @@ package final class Gateway: Sendable {
             query: request.query.map(String.init) ?? "",
             headers: request.headers.fields.map { GatewayHeader($0.name, $0.value) },
             body: request.body, sourceIP: request.remoteAddress,
-            localPort: Int(request.localPort), received: now, requestID: RandomBytes.uuid(),
+            localPort: Int(request.localPort), received: now,
+            requestID: api.kind == .rest
+                ? RandomBytes.uuid() : Base64.encodeURL(RandomBytes.make(count: 11)) + "=",
             traceID: trace)
     }
 
