@@ -103,7 +103,8 @@ package enum ProxyEvent {
     }
 
     /// The request's fields as functions see them: without those of the connection, with those
-    /// that a proxy adds. An HTTP API tells the body's length, also of none.
+    /// that a proxy adds. An HTTP API tells the body's length, also of none. A REST API writes
+    /// `Authorization` its own way; other names keep their case.
     static func forwarded(
         _ request: GatewayRequest, _ context: EventContext
     ) -> [GatewayHeader] {
@@ -113,8 +114,12 @@ package enum ProxyEvent {
         ]
         var headers = request.headers.filter { !own.contains($0.name.lowercased()) }
         let before = request.header("X-Forwarded-For").map { "\($0), " } ?? ""
-        if context.kind == .http {
-            headers.append(GatewayHeader("Content-Length", String(request.body.count)))
+        switch context.kind {
+        case .rest:
+            for index in headers.indices where headers[index].isNamed("Authorization") {
+                headers[index].name = "Authorization"
+            }
+        case .http: headers.append(GatewayHeader("Content-Length", String(request.body.count)))
         }
         headers.append(GatewayHeader("X-Amzn-Trace-Id", request.traceID))
         headers.append(GatewayHeader("X-Forwarded-For", before + request.sourceIP))

@@ -61,6 +61,18 @@ import Testing
         #expect(event["body"] == "{}")
     }
 
+    @Test("format 1.0: names keep their case, but for a REST API's Authorization")
+    func headerCase() {
+        let request = Self.request(
+            headers: [GatewayHeader("aUThorization", "t"), GatewayHeader("tEsT-Header", "v")])
+        for (kind, name) in [(APIKind.rest, "Authorization"), (.http, "aUThorization")] {
+            let event = ProxyEvent.version1(request, Self.context(kind), GatewayCaller())
+            let names = event["headers"]?.objectValue?.keys ?? []
+            #expect(names.prefix(3) == ["Host", name, "tEsT-Header"])
+            #expect(event["multiValueHeaders"]?[name] == ["t"])
+        }
+    }
+
     @Test("format 1.0: the request's context")
     func context1() {
         let caller = GatewayCaller(
