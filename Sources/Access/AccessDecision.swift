@@ -205,9 +205,15 @@ extension PolicyStatement {
             isNamed("*") || isNamed("Service:\(request.principal)")
             || request.principal != AccessRequest.anonymous && isNamed(request.principal)
             || request.roleARN.map(isNamed) ?? false
-        let isInAccount =
-            !account.isEmpty && (isNamed(account) || isNamed("arn:aws:iam::\(account):root"))
-        if principals.isNegated { return isItself || isInAccount ? .none : .itself }
+        let root = "arn:aws:iam::\(account):root"
+        let isInAccount = !account.isEmpty && (isNamed(account) || isNamed(root))
+        if principals.isNegated {
+            // A Deny names the account beside its user for that one's sake, and spares nobody else
+            // of it (IAM User Guide, *NotPrincipal*).
+            let isForAnother =
+                effect == .deny && patterns.contains { $0 != root && $0.contains("::\(account):") }
+            return isItself || isInAccount && !isForAnother ? .none : .itself
+        }
         return isItself ? .itself : isInAccount ? .account : .none
     }
 }

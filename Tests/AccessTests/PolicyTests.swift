@@ -6,6 +6,7 @@ import Testing
 @Suite struct PolicyTests {
     static let queue = "arn:aws:sqs:us-east-1:123456789012:OrderQueue"
     static let role = "arn:aws:sts::123456789012:assumed-role/CreateOrder/CreateOrder"
+    static let account = "arn:aws:iam::123456789012"
 
     struct Case: Sendable, CustomTestStringConvertible {
         var testDescription: String
@@ -227,6 +228,20 @@ import Testing
             (#""Principal": {"AWS": "9"}"#, false),
             (#""NotPrincipal": {"AWS": "9"}"#, true),
             (#""NotPrincipal": {"AWS": "\#(role)"}"#, false),
+            // An account spares nobody else of it than who stands beside it.
+            (#""NotPrincipal": {"AWS": "\#(account):root"}"#, false),
+            (#""NotPrincipal": {"AWS": ["\#(account):user/Bob", "\#(account):root"]}"#, true),
+            (#""NotPrincipal": {"AWS": ["123456789012", "\#(account):role/Other"]}"#, true),
+            (#""NotPrincipal": {"AWS": ["123456789012", "\#(role)x"]}"#, true),
+            (#""NotPrincipal": {"AWS": ["\#(account):role/CreateOrder", "123456789012"]}"#, false),
+            (
+                #""NotPrincipal": {"AWS": ["\#(account):root", "arn:aws:iam::999999999999:user/Bob"]}"#,
+                false
+            ),
+            (
+                #""NotPrincipal": {"AWS": ["\#(role)", "\#(account):role/CreateOrder", "\#(account):root"]}"#,
+                false
+            ),
         ])
     func resourceDenies(principal: String, isDenied: Bool) throws {
         let request = AccessRequest(

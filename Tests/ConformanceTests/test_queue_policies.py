@@ -95,6 +95,18 @@ def test_what_is_anothers_is_not_ours(owner, guest, principal):
     assert owner(('set_queue_attributes', {'QueueUrl': url('Shut'), 'Attributes': {'Policy': ''}})) == [{}]
 
 
+def test_all_but_one(stack, owner, guest):
+    """AWS's guide names the account beside the user: it is not to spare everybody of it."""
+    send = ('send_message', {'QueueUrl': url('Shut'), 'MessageBody': 'x'})
+    for user, spared in [('developer', None), ('Bob', 'AccessDenied')]:
+        principal = {'AWS': [f'arn:aws:iam::{ACCOUNT}:user/{user}', f'arn:aws:iam::{ACCOUNT}:root']}
+        policy = set_policy('Shut', Effect='Deny', NotPrincipal=principal, Action='sqs:SendMessage')
+        assert owner(policy) == [{}]
+        assert [code(answer) for answer in guest(send)] == ['AccessDenied']
+        assert [code(answer) for answer in owner(send)] == [spared]
+    assert owner(('set_queue_attributes', {'QueueUrl': url('Shut'), 'Attributes': {'Policy': ''}})) == [{}]
+
+
 def test_a_permission_for_another_account(owner, guest):
     send = ('send_message', {'QueueUrl': url('Foreign'), 'MessageBody': 'x'})
     given, told, taken = owner(
