@@ -83,16 +83,35 @@ package struct PolicyStatement: Equatable, Sendable {
         return Selection(patterns: patterns, isNegated: negated != nil)
     }
 
-    /// `"*"`, or `{"AWS": [account, ARN, …], "Service": …}`.
+    /// `"*"`, or `{"AWS": [account, ARN, …], "Service": …}`. Of what can be nobody's name, a Deny
+    /// would deny nobody (IAM User Guide, *IAM JSON policy elements: Principal*).
     private static func principals(_ json: JSONValue) throws(PolicyError) -> [String]? {
-        if json.stringValue == "*" { return ["*"] }
+        if let text = json.stringValue {
+            guard text == "*" else { throw PolicyError("'\(text)' is no principal") }
+            return [text]
+        }
         guard let object = json.objectValue else { return nil }
         var all: [String] = []
         for (kind, value) in object.members {
+            guard ["AWS", "Service", "Federated", "CanonicalUser"].contains(kind) else {
+                throw PolicyError("'\(kind)' is no kind of principal")
+            }
             guard let names = value.oneOrMany else { return nil }
+            for name in names where !isPrincipal(name, of: kind) {
+                throw PolicyError("'\(name)' is no principal")
+            }
             all += kind == "AWS" ? names : names.map { "\(kind):\($0)" }
         }
         return all
+    }
+
+    /// Everybody, an account, its root, a user, a role, a session; no wildcard stands for a part.
+    private static func isPrincipal(_ name: String, of kind: String) -> Bool {
+        guard kind == "AWS" else { return name.wholeMatch(of: /[^*?]+/) != nil }
+        let iam = /arn:aws:iam::[0-9]{12}:(root|(user|role)\/[A-Za-z0-9_+=,.@\/-]+)/
+        let sts = /arn:aws:sts::[0-9]{12}:(assumed-role\/[^\/*?]+|federated-user)\/[^\/*?]+/
+        return name.wholeMatch(of: /\*|[0-9]{12}/) != nil
+            || name.wholeMatch(of: iam) != nil || name.wholeMatch(of: sts) != nil
     }
 }
 

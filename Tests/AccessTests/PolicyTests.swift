@@ -188,13 +188,17 @@ import Testing
         arguments: [
             Naming(principal: #""*""#, isAllowed: true),
             Naming(principal: #"{"AWS": "*"}"#, isAllowed: true),
-            Naming(principal: #"{"AWS": ["9", "\#(role)"]}"#, isAllowed: true),
+            Naming(principal: #"{"AWS": ["999999999999", "\#(role)"]}"#, isAllowed: true),
+            Naming(
+                principal:
+                    #"{"Federated": "graph.facebook.com", "CanonicalUser": "7", "AWS": "*"}"#,
+                isAllowed: true),
             Naming(
                 principal: #"{"AWS": "arn:aws:iam::123456789012:role/CreateOrder"}"#,
                 isAllowed: true),
             Naming(
                 principal: #"{"AWS": "arn:aws:iam::123456789012:role/Create"}"#, isAllowed: false),
-            Naming(principal: #"{"AWS": "9"}"#, isAllowed: false),
+            Naming(principal: #"{"AWS": "999999999999"}"#, isAllowed: false),
             // The account says who of it may: the callers' own policies do.
             Naming(principal: #"{"AWS": "123456789012"}"#, isAllowed: false),
             Naming(principal: #"{"AWS": "arn:aws:iam::123456789012:root"}"#, isAllowed: false),
@@ -204,12 +208,6 @@ import Testing
                 isAllowed: true),
             Naming(
                 principal: #"{"AWS": "*"}"#, caller: AccessRequest.anonymous, isAllowed: true),
-            Naming(
-                principal: #"{"AWS": "anonymous"}"#, caller: AccessRequest.anonymous,
-                isAllowed: false),
-            Naming(
-                principal: #"{"AWS": ["", "arn:aws:iam:::root"]}"#,
-                caller: AccessRequest.anonymous, isAllowed: false),
         ])
     func principals(case naming: Naming) throws {
         let request = AccessRequest(
@@ -225,8 +223,8 @@ import Testing
         "a queue's own policy denies what the caller's allows",
         arguments: [
             (#""Principal": "*""#, true), (#""Principal": {"AWS": "123456789012"}"#, true),
-            (#""Principal": {"AWS": "9"}"#, false),
-            (#""NotPrincipal": {"AWS": "9"}"#, true),
+            (#""Principal": {"AWS": "999999999999"}"#, false),
+            (#""NotPrincipal": {"AWS": "999999999999"}"#, true),
             (#""NotPrincipal": {"AWS": "\#(role)"}"#, false),
             // An account spares nobody else of it than who stands beside it.
             (#""NotPrincipal": {"AWS": "\#(account):root"}"#, false),
@@ -289,10 +287,44 @@ import Testing
                 #"{"Effect": "Allow", "Action": "*", "When": 1}"#,
                 "a statement has no element 'When'"
             ),
+            (
+                #"{"Effect": "Allow", "Action": "*", "Principal": {"Foo": "*"}}"#,
+                "'Foo' is no kind of principal"
+            ),
         ])
     func mistakes(text: String, message: String) {
         #expect { try Self.policy(text) } throws: { error in
             (error as? PolicyError)?.message == message
+        }
+    }
+
+    @Test(
+        "a principal is somebody, or everybody",
+        arguments: [
+            (#""hello""#, "hello"), (#"{"AWS": "hello"}"#, "hello"), (#"{"AWS": ""}"#, ""),
+            (#"{"AWS": "anonymous"}"#, "anonymous"), (#"{"AWS": "12345"}"#, "12345"),
+            (#"{"AWS": "\#(account):user/*"}"#, "\(account):user/*"),
+            (#"{"AWS": "\#(account):user/B?b"}"#, "\(account):user/B?b"),
+            (#"{"AWS": "\#(account):user/"}"#, "\(account):user/"),
+            (#"{"AWS": "\#(account):group/Staff"}"#, "\(account):group/Staff"),
+            (#"{"AWS": "\#(account):assumed-role/R/S"}"#, "\(account):assumed-role/R/S"),
+            (
+                #"{"AWS": "arn:aws:sts::123456789012:user/Bob"}"#,
+                "arn:aws:sts::123456789012:user/Bob"
+            ),
+            (#"{"AWS": "arn:aws:iam:::root"}"#, "arn:aws:iam:::root"),
+            (#"{"AWS": "arn:aws:iam::*:root"}"#, "arn:aws:iam::*:root"),
+            (#"{"AWS": ["*", "\#(queue)"]}"#, queue), (#"{"Service": "*"}"#, "*"),
+            (#"{"Service": ["sns.amazonaws.com", "s?s.amazonaws.com"]}"#, "s?s.amazonaws.com"),
+            (#"{"Federated": ""}"#, ""),
+        ])
+    func nobody(principal: String, name: String) {
+        for element in ["Principal", "NotPrincipal"] {
+            #expect {
+                try Self.policy(#"{"Effect": "Deny", "\#(element)": \#(principal), "Action": "*"}"#)
+            } throws: { error in
+                (error as? PolicyError)?.message == "'\(name)' is no principal"
+            }
         }
     }
 

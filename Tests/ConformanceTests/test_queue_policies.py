@@ -83,7 +83,7 @@ def test_a_deny_wins(owner, guest):
 @pytest.mark.parametrize('principal', [
     {'AWS': '999999999999'}, {'AWS': 'arn:aws:iam::999999999999:root'},
     {'AWS': ROLE.replace(ACCOUNT, '999999999999')}, {'AWS': ['999999999999', 'arn:aws:iam::999999999999:user/Guest']},
-    {'Service': 'sns.amazonaws.com'}, {'AWS': ROLE + 'x'}, {'AWS': ROLE[:-1]}, {'AWS': ROLE.replace(':sts:', ':iam:')}])
+    {'Service': 'sns.amazonaws.com'}, {'AWS': ROLE + 'x'}, {'AWS': ROLE[:-1]}])
 def test_what_is_anothers_is_not_ours(owner, guest, principal):
     """A statement about somebody else neither allows nor denies, however much alike they look."""
     send = ('send_message', {'QueueUrl': url('Foreign'), 'MessageBody': 'x'})
@@ -93,6 +93,16 @@ def test_what_is_anothers_is_not_ours(owner, guest, principal):
     assert owner(set_policy('Shut', Effect='Deny', Principal=principal, Action='sqs:*')) == [{}]
     assert [code(answer) for answer in guest(granted)] == [None]
     assert owner(('set_queue_attributes', {'QueueUrl': url('Shut'), 'Attributes': {'Policy': ''}})) == [{}]
+
+
+@pytest.mark.parametrize('principal', [
+    'hello', {'AWS': 'hello'}, {'AWS': f'arn:aws:iam::{ACCOUNT}:user/*'}, {'AWS': ROLE.replace(':sts:', ':iam:')},
+    {'Service': '*'}, {'Foo': '*'}])
+def test_what_is_nobodys(owner, principal):
+    """A Deny that spoke of nobody would deny nothing."""
+    for element in ['Principal', 'NotPrincipal']:
+        refused = owner(set_policy('Foreign', Effect='Deny', Action='sqs:*', **{element: principal}))
+        assert [code(answer) for answer in refused] == ['InvalidAttributeValue']
 
 
 def test_all_but_one(stack, owner, guest):

@@ -46,6 +46,7 @@ import Testing
             #"{"Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}"#,
             #"{"Statement":{"Effect":"Deny","Action":"*","Principal":"*"}}"#,
             #"{"Statement":{"Effect":"Deny","Action":"*","Principal":{},"Resource":"*"}}"#,
+            #"{"Statement":{"Effect":"Deny","Action":"*","Principal":{"AWS":"x"},"Resource":"*"}}"#,
             #"{"Statement":{"Effect":"Denied","Action":"*",\#(own)}}"#,
             #"{"Statement":{"Effect":"Deny",\#(own)}}"#,
             #"{"Statement":[{"Effect":"Allow","Action":"*",\#(own)},{}]}"#,
