@@ -166,6 +166,25 @@ package struct Policy: Equatable, Sendable {
 
     private static let versions: [JSONValue] = ["2012-10-17", "2008-10-17"]
 
+    /// A user's policy as somebody wrote it: its statements name what they are about, not whom.
+    package init(ofIdentity written: LocatedJSON) throws(PolicyError) {
+        try self.init(written: written)
+        for statement in statements {
+            guard !statement.isOfResource else {
+                throw PolicyError("a key's statement has no Principal, it speaks of the key itself")
+            }
+            guard let resources = statement.resources else {
+                throw PolicyError("a statement needs a Resource or NotResource")
+            }
+            for name in statement.actions.patterns where name.wholeMatch(of: /\*|[^:]+:.+/) == nil {
+                throw PolicyError("'\(name)' is no action")
+            }
+            for name in resources.patterns where name != "*" && !name.hasPrefix("arn:") {
+                throw PolicyError("'\(name)' is no ARN")
+            }
+        }
+    }
+
     /// A resource's policy: a document whose statements all name whom and what they are about.
     /// Without a principal, one would speak of nobody, and a Deny deny nothing.
     package init(ofResource text: String) throws(PolicyError) {

@@ -45,10 +45,7 @@ extension Command {
         }
         do {
             let written = try LocatedJSON.parse(Array(text.utf8))
-            guard !(try Policy(written: written)).statements.contains(where: \.isOfResource) else {
-                throw CommandError(
-                    .usage, "A key's policy names no Principal: it speaks of the key itself.")
-            }
+            _ = try Policy(ofIdentity: written)
             return written.plain
         } catch let error as JSONError {
             throw CommandError(
