@@ -47,8 +47,18 @@ extension SchemaRule {
             var object: JSONObject = [
                 "type": "object", "properties": .object(members), "additionalProperties": false,
             ]
-            let required = properties.filter(\.isRequired).map { JSONValue.string($0.name) }
-            if !required.isEmpty { object["required"] = .array(required) }
+            let required = properties.filter(\.isRequired)
+            let alone = required.filter { $0.alternative == nil }.map { JSONValue.string($0.name) }
+            if !alone.isEmpty { object["required"] = .array(alone) }
+            let pairs = required.compactMap { property -> JSONValue? in
+                guard let other = property.alternative else { return nil }
+                return [
+                    "oneOf": [
+                        ["required": [.string(property.name)]], ["required": [.string(other)]],
+                    ]
+                ]
+            }
+            if !pairs.isEmpty { object["allOf"] = .array(pairs) }
             return .object(object)
         case .anything: return JSONValue.object([:])
         }

@@ -24,14 +24,18 @@ package struct SchemaProperty: Sendable {
     package var name: String
     package var rule: SchemaRule
     package var isRequired: Bool
+    /// The one that stands in its place where it is required: never both.
+    package var alternative: String?
     package var description: String
 
     package init(
-        _ name: String, _ rule: SchemaRule, required: Bool = false, _ description: String
+        _ name: String, _ rule: SchemaRule, required: Bool = false, or alternative: String? = nil,
+        _ description: String
     ) {
         self.name = name
         self.rule = rule
         isRequired = required
+        self.alternative = alternative
         self.description = description
     }
 }

@@ -72,8 +72,16 @@ struct SchemaValidator {
             check(member.value, property.rule, Self.join(path, member.key))
         }
         for property in properties where property.isRequired {
-            guard !members.contains(where: { $0.key == property.name }) else { continue }
-            report(value, "\(Self.join(path, property.name)) is missing")
+            let names = [property.name] + (property.alternative.map { [$0] } ?? [])
+            switch names.count(where: { name in members.contains { $0.key == name } }) {
+            case 0:
+                let all = names.joined(separator: " or ")
+                report(value, "\(Self.join(path, all)) is missing")
+            case 1: break
+            default:
+                let all = names.joined(separator: " and ")
+                report(value, "\(path) has \(all); allowed: one of them")
+            }
         }
     }
 

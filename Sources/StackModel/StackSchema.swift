@@ -86,8 +86,13 @@ package enum StackSchema {
         SchemaProperty("Sid", .text(), "A name for the statement."),
         SchemaProperty("Effect", .choice(["Allow", "Deny"]), required: true, "Allow or deny."),
         SchemaProperty(
-            "Action", .oneOrMany(.text()), required: true, "Actions, such as sqs:SendMessage."),
-        SchemaProperty("Resource", .oneOrMany(.text()), required: true, "ARNs; * matches any."),
+            "Action", .oneOrMany(.text()), required: true, or: "NotAction",
+            "Actions, such as sqs:SendMessage."),
+        SchemaProperty("NotAction", .oneOrMany(.text()), "All actions but these."),
+        SchemaProperty(
+            "Resource", .oneOrMany(.text()), required: true, or: "NotResource",
+            "ARNs; * matches any."),
+        SchemaProperty("NotResource", .oneOrMany(.text()), "All resources but these."),
         SchemaProperty("Condition", .anything, "When the statement counts."),
     ])
 

@@ -171,6 +171,16 @@ import Testing
                     #""policies": [{"Effect": "Deny", "Effect": "Allow", "Action": "*", "Resource": "*"}]"#,
                 expected: "lambdas.F.policies[0].Effect stands twice"),
             Crossing(
+                testDescription: "a statement about no action",
+                function: #""policies": [{"Effect": "Allow", "Resource": "*"}]"#,
+                expected: "lambdas.F.policies[0].Action or NotAction is missing"),
+            Crossing(
+                testDescription: "a statement about some resources and about all but some",
+                function:
+                    #""policies": [{"Effect": "Deny", "Action": "*", "Resource": "*", "NotResource": "*"}]"#,
+                expected: "lambdas.F.policies[0] has Resource and NotResource; allowed: one of them"
+            ),
+            Crossing(
                 testDescription: "a dead-letter queue of the other type",
                 queues:
                     #""Q": {"redrive": {"deadLetterQueue": "D.fifo", "maxReceiveCount": 1}}, "D.fifo": {}"#,
@@ -225,6 +235,14 @@ import Testing
                 true
             ),
             ("\(all), \(all.replacing("Allow", with: "Deny"))", false),
+            (
+                #"{"Effect": "Allow", "NotAction": "sqs:Send*", "NotResource": "arn:aws:sqs:*:*:R"}"#,
+                true
+            ),
+            (
+                #"\#(all), {"Effect": "Deny", "NotAction": ["sqs:Receive*"], "NotResource": "*:R"}"#,
+                false
+            ),
             (
                 #"\#(all), {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": \#(past)}"#,
                 true
