@@ -411,6 +411,22 @@ import Testing
         #expect(result.wasCutOff && result.failure == .exit(reason: "signal: killed"))
     }
 
+    @Test("who ends the pool while it finishes hears of it, as does who let it finish")
+    func stopsWhileItFinishes() throws {
+        let fixture = try Fixture("while True: respond(*take(ask()))")
+        #expect(try fixture.invoke("0").payload == Array("0".utf8))
+        let ended = ThreadCondition(0)
+        let count: @Sendable () -> Void = {
+            ended.withLock { $0 += 1 }
+            ended.signal()
+        }
+        fixture.loop.execute { [pool = fixture.pool] in
+            pool.stop(completion: count)
+            pool.finish(after: .zero, completion: count)
+        }
+        #expect(ended.wait(upTo: .seconds(20)) { $0 == 2 ? true : nil } == true)
+    }
+
     @Test("memory that a function shares with its children counts once")
     func sharedMemory() throws {
         let fixture = try Fixture(

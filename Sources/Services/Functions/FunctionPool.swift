@@ -53,7 +53,12 @@ package final class FunctionPool: @unchecked Sendable {
     /// Ends every environment; invocations that run fail. `completion` runs when all are gone.
     package func stop(completion: @escaping @Sendable () -> Void) {
         host.loop.execute { [self] in
-            onStopped = completion
+            // Whoever asked before hears of it, too.
+            let earlier = onStopped
+            onStopped = {
+                earlier?()
+                completion()
+            }
             waitingBytes = 0
             for pending in waiting.drain() { pending.completion(.failure(.stopped)) }
             for environment in environments.values { environment.end(.stopped) }
@@ -62,7 +67,7 @@ package final class FunctionPool: @unchecked Sendable {
     }
 
     /// Goes on until nothing runs or waits, for `grace` at least, and then ends every environment.
-    /// `completion` runs when all are gone, unless `stop` comes first.
+    /// `completion` runs when all are gone.
     package func finish(after grace: Duration, completion: @escaping @Sendable () -> Void) {
         host.loop.schedule(after: grace) { [self] in
             onFinished = completion
