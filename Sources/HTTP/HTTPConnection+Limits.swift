@@ -13,7 +13,9 @@ extension HTTPConnection {
                 look(by: deadline, &state)
                 return false
             }
-            guard state.readingSince != nil, state.output.isEmpty, !state.isClosing else {
+            guard state.readingSince != nil, state.finishingSince == nil, state.output.isEmpty,
+                !state.isClosing
+            else {
                 close(&state)
                 return false
             }

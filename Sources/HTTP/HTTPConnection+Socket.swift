@@ -87,7 +87,7 @@ extension HTTPConnection {
         service.hold(change)
     }
 
-    private func setDeadline(_ state: inout State) {
+    func setDeadline(_ state: inout State) {
         let limits = service.limits
         state.idleSince = nil
         if !state.output.isEmpty {
@@ -104,6 +104,8 @@ extension HTTPConnection {
             wait(HTTPServer.linger, &state)
         } else if state.current != nil {
             state.deadline = nil
+        } else if state.parser.isInsideRequest, let since = state.finishingSince {
+            wait(HTTPServer.lastCall, since: since, &state)
         } else if state.parser.isInsideRequest {
             let since = state.readingSince ?? SystemClock.monotonicNanoseconds()
             state.readingSince = since

@@ -27,8 +27,9 @@ final class HTTPConnection: Sendable {
         var onDisconnect: (@Sendable () -> Void)?
         /// `run` is at work: whatever else happens on this connection is left to it.
         var isRunning = false
-        /// The next answer is the last one.
-        var isLast = false
+        /// Since when the next answer is the last one, and a request that has not come whole has
+        /// little time left.
+        var finishingSince: UInt64?
         /// The client has said its last word.
         var isEnded = false
         /// No more requests: the connection ends with what is still to be written.
@@ -89,12 +90,13 @@ final class HTTPConnection: Sendable {
         run()
     }
 
-    /// Closes after the request that is being answered or sent.
+    /// Closes after the request that is being answered, or that comes whole within
+    /// `HTTPServer.lastCall`.
     func finish() {
         state.with { state in
-            state.isLast = true
-            let isIdle = state.current == nil && !state.parser.isInsideRequest
-            guard isIdle else { return }
+            state.finishingSince = SystemClock.monotonicNanoseconds()
+            guard state.current == nil, !state.isClosed else { return }
+            guard !state.parser.isInsideRequest else { return setDeadline(&state) }
             // The last answer may still be on its way.
             if state.output.isEmpty { close(&state) } else { state.isClosing = true }
         }
@@ -181,7 +183,7 @@ final class HTTPConnection: Sendable {
             guard !state.isClosed else { return .clientIsGone }
             state.onDisconnect = nil
             state.isClosing =
-                !current.isKeptAlive || state.isLast
+                !current.isKeptAlive || state.finishingSince != nil
                 || service.totals.isCrowded.load(ordering: .acquiring)
             let response = response.isSendable ? response : HTTPResponse(500)
             response.write(

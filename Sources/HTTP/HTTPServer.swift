@@ -12,6 +12,8 @@ package final class HTTPServer: Sendable {
 
     /// How long a refused client may go on sending before it is cut off.
     static let linger = Duration.seconds(1)
+    /// How long a request that has begun may take to come whole once the server finishes.
+    static let lastCall = Duration.seconds(1)
     /// So many connections the first loop serves alone: a few are served best where all that they
     /// lead to happens.
     private static let connectionsAlone = 16
@@ -97,8 +99,8 @@ package final class HTTPServer: Sendable {
         }
     }
 
-    /// Stops listening; requests that are being answered, or are on their way on a connection, get
-    /// their answers, and then each connection ends.
+    /// Stops listening; requests that are being answered, or come whole within a second on a
+    /// connection that is there, get their answers, and then each connection ends.
     ///
     /// - Parameter completion: runs on the loop when the last one is gone.
     package func finish(completion: @escaping @Sendable () -> Void) {

@@ -154,6 +154,45 @@ import Testing
         server.finish()  // nothing is left that could keep it
     }
 
+    /// A client whose first request is answered; of the next, `begun` has come.
+    private func client(of server: TestServer, begun: String) throws -> RawClient {
+        let client = try RawClient(port: server.port)
+        client.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n" + begun)
+        #expect(client.read(until: "\r\n\r\n/a").hasSuffix("\r\n\r\n/a"))
+        return client
+    }
+
+    @Test(
+        "a request that does not come whole does not hold the end up",
+        arguments: ["GET ", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8000000\r\n\r\n"])
+    func unfinished(begun: String) throws {
+        let server = try TestServer(handler: Self.echo)
+        defer { server.end() }
+        let silent = try client(of: server, begun: begun)
+        let slow = try client(of: server, begun: begun)
+        let isFinished = server.beginToFinish()
+        let deadline = SystemClock.monotonicNanoseconds() + 10_000_000_000
+        while SystemClock.monotonicNanoseconds() < deadline, slow.send("aaaaaaaaaaaaaaaa") {
+            SystemClock.pause(microseconds: 200)
+        }
+        #expect(isFinished.wait(upTo: .seconds(5)) { $0 ? true : nil } == true)
+        #expect(silent.isEnded())
+    }
+
+    @Test("a request that is on its way when the end begins gets its answer")
+    func onItsWay() throws {
+        let server = try TestServer(handler: Self.echo)
+        defer { server.end() }
+        let client = try client(of: server, begun: "GET /b HTTP/1.1\r\nHos")
+        let idle = try RawClient(port: server.port)
+        let isFinished = server.beginToFinish()
+        #expect(idle.isEnded())  // it has begun
+        client.send("t: a\r\n\r\n")
+        #expect(client.read(until: "\r\n\r\n/b").contains("Connection: close\r\n"))
+        #expect(client.isEnded())
+        #expect(isFinished.wait(upTo: .seconds(10)) { $0 ? true : nil } == true)
+    }
+
     @Test("who sends much and does not end keeps nobody out who sends little")
     func greedy() throws {
         var limits = HTTPLimits()

@@ -23,13 +23,16 @@ final class TestServer {
     }
 
     /// Waits until the last connection is gone.
-    func finish() {
+    func finish() { beginToFinish().wait { $0 ? () : nil } }
+
+    /// - Returns: `true` once the last connection is gone.
+    func beginToFinish() -> ThreadCondition<Bool> {
         let isFinished = ThreadCondition(false)
         server.finish {
             isFinished.withLock { $0 = true }
             isFinished.signal()
         }
-        isFinished.wait { $0 ? () : nil }
+        return isFinished
     }
 
     func exchange(
