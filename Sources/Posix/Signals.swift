@@ -29,19 +29,23 @@ package enum Signals {
     package static func deferTermination() {
         // Made here: a handler must not be the first to ask for it.
         precondition(memory.limit.load(ordering: .relaxed) > 0, "one signal at least is remembered")
+        for number in [SIGINT, SIGTERM] { watch(for: number) }
+    }
+
+    private static func watch(for number: CInt) {
         var wanted = sigset_t()
         sigemptyset(&wanted)
-        for number in [SIGINT, SIGTERM] { sigaddset(&wanted, number) }
-        pthread_sigmask(SIG_UNBLOCK, &wanted, nil)  // whoever started us may have blocked them
-        for number in [SIGINT, SIGTERM] {
-            var action = sigaction()  // without SA_RESTART: whoever waits for input is woken
-            action.__sigaction_handler.sa_handler = { number in
-                let alarm = Signals.remember(number)
-                var one: UInt64 = 1
-                if alarm >= 0 { _ = write(alarm, &one, 8) }
-            }
-            sigaction(number, &action, nil)
+        sigaddset(&wanted, number)
+        pthread_sigmask(SIG_UNBLOCK, &wanted, nil)  // whoever started us may have blocked it
+        var action = sigaction()  // without SA_RESTART: whoever waits for input is woken
+        action.__sigaction_handler.sa_handler = { number in
+            // Of one terminal that is closed, the kernel and the shell both tell.
+            if number == SIGHUP { signal(SIGHUP, SIG_IGN) }
+            let alarm = Signals.remember(number)
+            var one: UInt64 = 1
+            if alarm >= 0 { _ = write(alarm, &one, 8) }
         }
+        sigaction(number, &action, nil)
     }
 
     /// - Returns: the descriptor that wakes who waits; -1 if nobody does.
@@ -53,12 +57,17 @@ package enum Signals {
     }
 
     /// For a process that lives until it is asked to end: a second signal is remembered as well,
-    /// and only a third ends it on the spot.
+    /// and only a third ends it on the spot. The end of the terminal, SIGHUP, is remembered once,
+    /// unless who started the process had it ignored, as `nohup` does.
     package static func allowHurry() throws(SystemError) {
         let alarm = eventfd(0, CInt(EFD_CLOEXEC | EFD_NONBLOCK))
         guard alarm >= 0 else { throw .last("eventfd") }
         memory.alarm.store(alarm, ordering: .releasing)
         memory.limit.store(2, ordering: .relaxed)
+        var before = sigaction()
+        sigaction(SIGHUP, nil, &before)
+        let handler = unsafeBitCast(before.__sigaction_handler.sa_handler, to: Int.self)
+        if handler != unsafeBitCast(SIG_IGN, to: Int.self) { watch(for: SIGHUP) }
     }
 
     /// Waits, after `allowHurry`, until `count` signals have come or `milliseconds` have passed.

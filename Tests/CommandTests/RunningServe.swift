@@ -14,14 +14,20 @@ final class RunningServe {
     private let folder: String
     private let log: String
 
-    /// - Parameter arguments: beside ports that the system chooses.
-    init(in folder: String, _ arguments: [String] = []) throws {
+    /// - Parameters:
+    ///   - arguments: beside ports that the system chooses.
+    ///   - ignored: a signal that it ignores from the start.
+    init(in folder: String, _ arguments: [String] = [], ignoring ignored: Int32? = nil) throws {
         self.folder = folder
         let ready = "\(folder)/.ready-\(UUID().uuidString)"
         log = ready + ".log"
-        process.executableURL = URL(filePath: BuiltExecutable.folder + "/msorch")
+        process.executableURL = URL(filePath: "/bin/sh")
+        let trap = ignored.map { "trap '' \($0); " } ?? ""
         process.arguments =
-            ["serve", "--port", "0", "--gateway-port", "0", "--ready-file", ready] + arguments
+            [
+                "-c", trap + #"exec "$0" "$@""#, BuiltExecutable.folder + "/msorch", "serve",
+                "--port", "0", "--gateway-port", "0", "--ready-file", ready,
+            ] + arguments
         process.currentDirectoryURL = URL(filePath: folder)
         process.environment = ProcessInfo.processInfo.environment
         _ = FileManager.default.createFile(atPath: log, contents: nil)

@@ -337,6 +337,32 @@ import Testing
         #expect(left.contains(#""visible":0,"inFlight":0"#), "\(left)")
     }
 
+    @Test("a terminal that is closed ends it as SIGTERM does, however often that is said")
+    func hangUp() throws {
+        try deploy(handler: "short")
+        let serve = try RunningServe(in: folder.path)
+        _ = try run(["send", "Work", #"{"id": 1}"#])
+        let isRunning = eventually {
+            ((try? run(["logs", "Worker", "--filter", "begun"]).output) ?? "").contains("begun")
+        }
+        #expect(isRunning, "\(serve.words)")
+        kill(serve.pid, SIGHUP)
+        try #require(eventually { serve.words.contains("Stopping") })
+        kill(serve.pid, SIGHUP)
+        #expect(serve.end(by: SIGHUP) == 0)
+        #expect(try run(["logs", "Worker", "--filter", "done"]).output.contains("done"))
+        #expect(!FileSystem.exists(folder.path + "/.msorch/run/serve.json"))
+    }
+
+    @Test("one that nohup starts outlives the terminal")
+    func noHangUp() throws {
+        try deploy()
+        let serve = try RunningServe(in: folder.path, ignoring: SIGHUP)
+        kill(serve.pid, SIGHUP)
+        #expect(try serve.get("/_msorch/health").body == Array(#"{"status":"ok"}"#.utf8))
+        #expect(serve.end(by: SIGTERM) == 0)
+    }
+
     @Test("a second signal hurries: the function ends, its message comes back")
     func hurried() throws {
         try deploy(handler: "slow")
