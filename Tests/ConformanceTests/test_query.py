@@ -80,6 +80,8 @@ def test_on_the_root(ask, stack):
     ('FooBar', {}, 400, 'InvalidAction', 'The action FooBar is not valid for this endpoint.'),
     ('SendMessage', {}, 400, 'MissingParameter', 'The request must contain the parameter MessageBody.'),
     ('GetQueueAttributes', {'AttributeName.1': 'Foobar'}, 400, 'InvalidAttributeName', 'Unknown Attribute Foobar.'),
+    ('GetQueueAttributes', {'AttributeName.1': 'FifoQueue'}, 400, 'InvalidAttributeName',
+     'Unknown Attribute FifoQueue.'),
     ('ReceiveMessage', {'QueueUrl': f'http://h/{ACCOUNT}/No'}, 400, 'AWS.SimpleQueueService.NonExistentQueue',
      'The specified queue does not exist for this wsdl version.'),
     ('ReceiveMessage', {'WaitTimeSeconds': 'x'}, 400, 'InvalidParameterValue',

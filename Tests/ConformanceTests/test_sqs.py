@@ -234,6 +234,10 @@ GARBAGE = 'The input receipt handle "garbage" is not a valid receipt handle.'
      'ReceiptHandleIsInvalid', GARBAGE),
     ('get_queue_attributes', {'QueueUrl': url('Errors'), 'AttributeNames': ['Nonsense']}, 'InvalidAttributeName',
      'Unknown Attribute Nonsense.'),
+    ('get_queue_attributes', {'QueueUrl': url('Errors'), 'AttributeNames': ['QueueArn', 'FifoQueue']},
+     'InvalidAttributeName', 'Unknown Attribute FifoQueue.'),
+    ('get_queue_attributes', {'QueueUrl': url('Errors'), 'AttributeNames': ['All', 'ContentBasedDeduplication']},
+     'InvalidAttributeName', 'Unknown Attribute ContentBasedDeduplication.'),
     ('send_message', {'QueueUrl': url('Errors'), 'MessageBody': 'x', 'MessageAttributes': {
         'a': {'DataType': 'String', 'StringValue': 'x', 'StringListValues': ['x']}}},
      PREFIX + 'UnsupportedOperation', 'Message attribute list values in SendMessage operation are not supported.'),

@@ -15,10 +15,13 @@ struct QueueAttributes: Sendable {
         "RedrivePolicy", "RedriveAllowPolicy", "Policy", "KmsMasterKeyId",
         "KmsDataKeyReusePeriodSeconds",
     ]
+    /// AWS does not know them of a standard queue. What it says of FIFO's other two is not known.
+    private static let knownToFIFO: Set<String> = ["FifoQueue", "ContentBasedDeduplication"]
     private static let kmsReuseSeconds: ClosedRange<Int64> = 60...86_400
 
-    static func isKnown(_ name: String) -> Bool {
-        counted.contains(name) || settable.contains(name)
+    static func isKnown(_ name: String, isFIFO: Bool) -> Bool {
+        if knownToFIFO.contains(name) { return isFIFO }
+        return counted.contains(name) || settable.contains(name)
     }
 
     private let attributes: [SQSInput.Pair]

@@ -5,9 +5,9 @@ extension SQSEndpoint {
     func getQueueAttributes(_ call: SQSCall) throws -> SQSReply {
         let queue = try queue(call)
         let names = call.input.attributeNames
-        if let unknown = names.first(where: { $0 != "All" && !QueueAttributes.isKnown($0) }) {
-            throw SQSError.unknownAttribute(unknown)
-        }
+        let isFIFO = try queue.settings.isFIFO
+        let unknown = names.first { $0 != "All" && !QueueAttributes.isKnown($0, isFIFO: isFIFO) }
+        if let unknown { throw SQSError.unknownAttribute(unknown) }
         guard !names.isEmpty else { return .attributes([]) }
         queues.finishArrivals(at: queue.name)
         let statistics = try queue.statistics()
