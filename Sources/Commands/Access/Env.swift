@@ -4,6 +4,13 @@ import Services
 import StackModel
 
 extension Command {
+    /// What SDKs and tools heed before what is set here. Of services, those of the endpoint.
+    private static let misleading = [
+        "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+        "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL_STS",
+        "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER",
+    ]
+
     static let env = Command(
         path: ["env"],
         abstract:
@@ -33,9 +40,10 @@ extension Command {
             ]
             let json = JSONObject(
                 variables.filter { !$0.1.isEmpty }.map { (key: $0.0, value: .string($0.1)) })
+            let lines = variables + misleading.map { ($0, "") }
             let isFish = invocation.text("shell") == "fish"
             try invocation.output.result(.object(json)) {
-                isFish ? fish(variables) : posix(variables)
+                isFish ? fish(lines) : posix(lines)
             }
         })
 
