@@ -13,20 +13,24 @@ extension HTTPService {
             let (one, other) = ($0.crowd, $1.crowd)
             return one == other ? $0.gaveWay < $1.gaveWay : one > other
         }
-        return ask(order[...], of: services)
+        return ask(order[...], of: services, at: SystemClock.monotonicNanoseconds())
     }
 
-    private static func ask(_ rest: ArraySlice<HTTPService>, of all: [HTTPService]) -> Bool {
+    private static func ask(
+        _ rest: ArraySlice<HTTPService>, of all: [HTTPService], at time: UInt64
+    ) -> Bool {
         guard let first = rest.first else {
             for service in all { service.totals.isCrowded.store(true, ordering: .releasing) }
             return false
         }
         let others = rest.dropFirst()
         guard first.loop.isOnLoop else {
-            first.loop.execute { if !first.closeLongestIdle() { _ = ask(others, of: all) } }
+            first.loop.execute {
+                if !first.closeLongestIdle(at: time) { _ = ask(others, of: all, at: time) }
+            }
             return false
         }
-        return first.closeLongestIdle() || ask(others, of: all)
+        return first.closeLongestIdle(at: time) || ask(others, of: all, at: time)
     }
 
     /// Connections of its server, and its own.
@@ -36,24 +40,27 @@ extension HTTPService {
 
     /// Closes the connection on which nothing has been asked for the longest time, never one with
     /// a request under way.
+    ///
+    /// - Parameter time: when room was asked for; who came or was answered since, perhaps on the
+    ///   place that another one gave up meanwhile, stays.
     /// - Returns: whether there was one.
-    func closeLongestIdle() -> Bool {
-        guard let connection = nextIdle() ?? nextIdleOfAll() else { return false }
+    private func closeLongestIdle(at time: UInt64) -> Bool {
+        guard let connection = nextIdle(at: time) ?? nextIdleOfAll(at: time) else { return false }
         lastGivenWay.store(SystemClock.monotonicNanoseconds(), ordering: .releasing)
         connection.close()
         return true
     }
 
-    private func nextIdleOfAll() -> HTTPConnection? {
+    private func nextIdleOfAll(at time: UInt64) -> HTTPConnection? {
         let idle = connections.compactMap { connection in
             connection.idleSince.map { (connection.identifier, $0) }
         }
         state.with { $0.idle = IdleOrder(idle) }
-        return nextIdle()
+        return nextIdle(at: time)
     }
 
-    private func nextIdle() -> HTTPConnection? {
-        while let (identifier, since) = state.with({ $0.idle.next() }) {
+    private func nextIdle(at time: UInt64) -> HTTPConnection? {
+        while let (identifier, since) = state.with({ $0.idle.next() }), since <= time {
             let connection = state.with { $0.connections[identifier] }
             if let connection, connection.idleSince == since { return connection }
         }

@@ -73,6 +73,54 @@ import Testing
         #expect(ask(again))
     }
 
+    @Test("who came since room was asked for does not give way")
+    func late() throws {
+        let loops = try [EventLoop(name: "near"), EventLoop(name: "far")]
+        defer { for loop in loops { loop.shutdown() } }
+        let held = ThreadCondition<[HTTPResponder]>([])
+        // As many on either loop.
+        let server = try HTTPServer(
+            loop: loops[0], helpers: [loops[1]], limits: Self.limits(32)
+        ) { request, responder in
+            guard request.target == "/wait" else { return Self.echo(request, responder) }
+            held.withLock { $0.append(responder) }
+            held.signal()
+        }
+        defer { server.stop() }
+        func pass(_ loop: EventLoop) throws {
+            let isPassed = ThreadCondition(false)
+            loop.execute {
+                isPassed.withLock { $0 = true }
+                isPassed.signal()
+            }
+            try #require(isPassed.wait(upTo: .seconds(10)) { $0 ? true : nil } == true)
+        }
+        var clients: [RawClient] = []
+        for _ in 0..<33 {
+            let client = try RawClient(port: server.port)
+            #expect(ask(client))
+            clients.append(client)
+        }
+        // One of the near loop gave way: the far one is asked first now. All wait for answers, the
+        // last one's comes first.
+        for (some, count) in [(clients[32...], 1), (clients[..<32], 32)] {
+            for client in some { client.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n") }
+            try #require(held.wait(upTo: .seconds(10)) { $0.count == count ? true : nil } == true)
+        }
+        let isHeldUp = ThreadCondition(true)
+        loops[1].execute { _ = isHeldUp.wait(upTo: .seconds(10)) { $0 ? nil : true } }
+
+        let late = try RawClient(port: server.port)
+        for _ in 0..<2 { try pass(loops[0]) }  // the far loop has been asked to make room
+        clients[32].endWriting()
+        held.withLock { $0[0] }.respond(HTTPResponse(204))
+        #expect(ask(late))
+        isHeldUp.withLock { $0 = false }
+        isHeldUp.signal()
+        for loop in loops.reversed() { try pass(loop) }
+        #expect(ask(late))
+    }
+
     @Test("who has asked for something, or begun to, does not give way")
     func busy() throws {
         let held = ThreadCondition<[HTTPResponder]>([])
