@@ -4,7 +4,7 @@ import Posix
 package enum Salvage {
     package enum Piece: Sendable {
         case record(RecordLine)
-        /// Bytes that are no record any more; up to the next newline.
+        /// Bytes that are no record any more, or a record that came before; up to the next newline.
         case harmed(file: String, offset: UInt64, bytes: Int)
     }
 
@@ -107,6 +107,7 @@ package enum Salvage {
         let file = try storage.open("\(folder)/\(fileName)", creating: false)
         var lines = LineReader(file, at: 0)
         var isHarmed = false
+        var next = name
         while true {
             if isHarmed, let line = checkpoint?.line(at: lines.offset, in: name, file) {
                 try visit(.record(line))
@@ -118,7 +119,9 @@ package enum Salvage {
                 return try visit(.harmed(file: fileName, offset: lines.offset, bytes: bytes))
             case .line([]): lines.advance(over: [])  // prepared room
             case .line(let bytes):
-                if let frame = bytes.withUnsafeBytes({ RecordFrame(checking: $0) }) {
+                if let frame = bytes.withUnsafeBytes({ RecordFrame(checking: $0) }), frame.n >= next
+                {
+                    next = frame.n + 1
                     let location = RecordLocation(
                         segment: name, offset: lines.offset, length: UInt32(bytes.count + 1))
                     try visit(

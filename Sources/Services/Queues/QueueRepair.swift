@@ -72,7 +72,7 @@ extension QueueDirectory {
 
     /// What the good records make; a segment's base record sets it right again.
     private func fold(_ path: String) throws -> SalvagedState {
-        var salvaged = SalvagedState()
+        var salvaged = SalvagedState(try FormerPlaces(of: path, storage))
         try Salvage.read(folder: path, storage: storage) { salvaged.apply($0) }
         return salvaged
     }

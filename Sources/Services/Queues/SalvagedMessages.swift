@@ -14,11 +14,12 @@ struct SalvagedMessages {
     private var leaving: [Place: UInt64] = [:]
     /// Where that lies in the new journal, by its transfer's number.
     private var left: [UInt64: [Place]] = [:]
+    /// What was carried on, of it.
+    private var carried: [Place: Carried] = [:]
     /// How many the new journal holds.
     private(set) var kept = 0
 
     private struct Carried {
-        var place: Place
         var location: RecordLocation
         /// Among its record's messages.
         var index: Int
@@ -51,9 +52,10 @@ struct SalvagedMessages {
         try Salvage.read(folder: folder, storage: storage) { piece in
             guard case .record(let line) = piece else { return }
             let messages = Self.messages(in: line.bytes).enumerated().compactMap {
-                index, message in
-                message.place == nil
-                    ? renewed(message, at: Place(n: line.n, index: UInt8(index)), in: line) : nil
+                index, message -> Renewed? in
+                guard message.place == nil else { return nil }
+                let place = Place(n: line.n, index: UInt8(index))
+                return carried[place] == nil ? renewed(message, at: place, in: line) : nil
             }
             try write(messages, to: queue)
         }
@@ -76,34 +78,25 @@ struct SalvagedMessages {
 
     /// By place: what was carried on a second time lies behind what is younger.
     private mutating func writeCarried(to queue: Queue) throws {
-        var carried: [Carried] = []
         try Salvage.read(folder: folder, storage: storage) { piece in
             guard case .record(let line) = piece else { return }
             for (index, message) in Self.messages(in: line.bytes).enumerated() {
-                guard let place = message.place, known(place, line.location) != nil else {
-                    continue
-                }
-                carried.append(Carried(place: place, location: line.location, index: index))
+                guard let place = message.place, held[place] != nil else { continue }
+                carried[place] = Carried(location: line.location, index: index)
             }
         }
-        carried.sort { $0.place < $1.place }
-        var rest = carried[...]
-        while let location = rest.first?.location {
-            let together = rest.prefix { $0.location == location }
+        var rest = carried.sorted { $0.key < $1.key }[...]
+        while let location = rest.first?.value.location {
+            let together = rest.prefix { $0.value.location == location }
             rest = rest.dropFirst(together.count)
             guard let line = try Salvage.line(at: location, in: folder, storage: storage) else {
                 continue
             }
             let messages = Self.messages(in: line.bytes)
             try write(
-                together.compactMap { renewed(messages[$0.index], at: $0.place, in: line) },
+                together.compactMap { renewed(messages[$0.value.index], at: $0.key, in: line) },
                 to: queue)
         }
-    }
-
-    /// The message that the state holds, if it lies there.
-    private func known(_ place: Place, _ location: RecordLocation) -> HeldMessage? {
-        held[place].flatMap { $0.entry.record == RecordPlace(location) ? $0 : nil }
     }
 
     /// The message as the new journal gets it; `nil` if it is none of the live ones.
@@ -113,16 +106,14 @@ struct SalvagedMessages {
         var copy = message
         copy.place = nil
         copy.delaySeconds = 0
-        if let known = known(place, line.location) {
+        if let known = held[place] {
             copy.sent = known.entry.sent
             copy.receiveCount = known.receiveCount
             copy.due = nil
             if known.isDelayed(at: now) { copy.delaySeconds = seconds(until: known.visibleAt) }
         } else {
-            let entry = StreamEntry(
-                message, place: place, time: line.time, record: RecordPlace(line.location))
-            guard message.place == nil, held[place] == nil, salvaged.isWaiting(entry, at: now)
-            else { return nil }
+            let entry = salvaged.entry(message, at: place, in: line)
+            guard salvaged.isWaiting(entry, in: line, at: now) else { return nil }
             copy.sent = entry.sent
             if let visibleAt = salvaged.state.visibleAt(entry) {
                 copy.due = visibleAt > now ? visibleAt : nil

@@ -5,7 +5,13 @@ import QueueModel
 /// What the good records of a damaged journal make.
 struct SalvagedState {
     private(set) var state = QueueState()
+    private let places: FormerPlaces
     private var gap: Gap?
+    /// What good records have ended since the first one that was missing; kept as long as somebody
+    /// asks.
+    private var ended: Set<Place> = []
+    /// The last purge's number.
+    private var purge: UInt64 = 0
     /// The number that the next record should have.
     private var next: UInt64 = 0
 
@@ -15,12 +21,12 @@ struct SalvagedState {
         /// As it was before the first of them, which has the number `n` or a higher one.
         var before: QueueState
         var n: UInt64
-        /// What good records since have ended.
-        var ended: Set<Place> = []
         /// What left by transfers, by their numbers, and the state did not hold: until it has
         /// arrived, it is here.
         var leaving: [UInt64: [Place]] = [:]
     }
+
+    init(_ places: FormerPlaces) { self.places = places }
 
     /// Every piece of the journal, oldest first.
     mutating func apply(_ piece: Salvage.Piece) {
@@ -30,28 +36,50 @@ struct SalvagedState {
         else { return noteGap() }
         if line.n != next { noteGap() }
         switch record {
-        case .base, .purge: gap = nil
-        case .transferred(let number):
-            let arrived = gap?.leaving[number] ?? []
-            gap?.ended.formUnion(arrived)
+        case .base:
+            gap = nil
+            if !places.areUnknown { ended = [] }
+        case .purge:
+            gap = nil
+            ended = []
+            purge = line.n
+        case .transferred(let number): ended.formUnion(gap?.leaving[number] ?? [])
         case .transfer(let number, _, _, let places):
             gap?.leaving[number] = places.filter { state.held[$0] == nil }
-            gap?.ended.formUnion(state.ended(by: record))
-        default: gap?.ended.formUnion(state.ended(by: record))
+            end(by: record)
+        default: end(by: record)
         }
-        state.apply(record, n: line.n, time: line.time, at: RecordPlace(line.location))
+        state.apply(record, n: line.n, time: line.time, at: place(of: line))
         next = line.n + 1
+    }
+
+    private mutating func end(by record: QueueRecord) {
+        guard gap != nil || places.areUnknown else { return }
+        ended.formUnion(state.ended(by: record))
     }
 
     private mutating func noteGap() {
         if gap == nil { gap = Gap(before: state, n: next) }
     }
 
+    /// A message of a record, as the state knows it.
+    func entry(
+        _ message: QueueRecord.NewMessage, at place: Place, in line: RecordLine
+    ) -> StreamEntry {
+        StreamEntry(message, place: place, time: line.time, record: self.place(of: line))
+    }
+
+    private func place(of line: RecordLine) -> RecordPlace {
+        places[line.location] ?? RecordPlace(line.location)
+    }
+
     /// Whether a message that came, and is not held, is there to be received: a good record brought
     /// it, and none ended it.
-    func isWaiting(_ entry: StreamEntry, at now: Timestamp) -> Bool {
-        guard let gap else { return state.isWaiting(entry, at: now) }
-        return !gap.ended.contains(entry.place) && !state.isExpired(entry, now)
-            && (entry.place.n >= gap.n || gap.before.isInStream(entry))
+    func isWaiting(_ entry: StreamEntry, in line: RecordLine, at now: Timestamp) -> Bool {
+        guard !state.isExpired(entry, now), !ended.contains(entry.place) else { return false }
+        // Whether the head has passed it cannot be told.
+        if places[line.location] == nil { return entry.place.n > purge }
+        guard let gap else { return state.isInStream(entry) }
+        return entry.place.n >= gap.n || gap.before.isInStream(entry)
     }
 }
