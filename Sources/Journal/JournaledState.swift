@@ -52,6 +52,9 @@ package protocol JournaledState: Sendable {
     /// the journal is opened from there.
     mutating func writeIndex(_ session: JournalSession<Self>) throws
 
+    /// Lets go of what such files would get: nobody will ask this one for it.
+    mutating func dropIndex()
+
     /// The members of a base record: `"op":"base",…`. Applied to a fresh state it gives this one
     /// back.
     /// - Parameter spill: may be called now and then, and may take what stands there: whoever has
@@ -83,6 +86,7 @@ extension JournaledState {
     package var keepsSegments: Duration { .zero }
     package var isIndexDue: Bool { false }
     package mutating func writeIndex(_ session: JournalSession<Self>) throws {}
+    package mutating func dropIndex() {}
     package func straggling(before segment: UInt64) -> [UInt64: UInt64] { [:] }
     package func carry(
         before segment: UInt64, upToBytes bytes: Int, _ read: (RecordLocation) throws -> [UInt8]

@@ -191,8 +191,8 @@ private struct JournalCheck<State: JournaledState> {
         _ bytes: [UInt8], _ frame: RecordFrame, _ file: String, _ place: RecordLocation
     ) throws(JournalError) {
         let isFirst = frame.n == place.segment
-        guard state != nil || isFirst else { return }
-        var folded = isFirst ? State() : state ?? State()
+        // Taken out: while another has it too, each record would copy it.
+        guard var folded = isFirst ? State() : state.take() else { return }
         let refusal = bytes.withUnsafeBytes { raw -> StateError? in
             do throws(StateError) {
                 try folded.apply(raw, n: frame.n, time: frame.time, at: place)
@@ -212,6 +212,7 @@ private struct JournalCheck<State: JournaledState> {
             report.problems.append(
                 problem("the base record is not what the records before it make"))
         }
+        if folded.isIndexDue { folded.dropIndex() }
         state = folded
     }
 

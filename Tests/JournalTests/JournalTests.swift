@@ -1,6 +1,7 @@
 import JSON
 import Journal
 import Posix
+import Synchronization
 import TestSupport
 import Testing
 
@@ -256,6 +257,49 @@ import Testing
         try FileSystem.replace(segment(folder.path, second), with: bytes)
         try FileSystem.remove(first)
         #expect(try Journal<Tally>.verify(folder: folder.path).problems.isEmpty)
+    }
+
+    /// A state that counts the records which came while another had it too, or for its index.
+    private struct Shared: JournaledState {
+        private final class Values: Sendable {}
+        private var values = Values()
+        private var indexed = 0
+        static let copies = Atomic(0)
+        static let mostIndexed = Atomic(0)
+        static let indexLimit = 5
+
+        mutating func apply(
+            _ line: UnsafeRawBufferPointer, n: UInt64, time: Timestamp, at location: RecordLocation
+        ) throws(StateError) {
+            if !isKnownUniquelyReferenced(&values) {
+                Self.copies.add(1, ordering: .relaxed)
+                values = Values()
+            }
+            indexed += 1
+            Self.mostIndexed.max(indexed, ordering: .relaxed)
+        }
+        var isIndexDue: Bool { indexed >= Self.indexLimit }
+        mutating func dropIndex() { indexed = 0 }
+        var oldestSegment: UInt64? { nil }
+        func encodeBase<Failure: Error>(
+            to bytes: inout [UInt8], spill: (inout [UInt8]) throws(Failure) -> Void
+        ) throws(Failure) { bytes += Array("\"op\":\"base\"".utf8) }
+    }
+
+    @Test("a check does not copy the state with each record, nor gather what it never asks for")
+    func copies() throws {
+        let folder = try TemporaryFolder()
+        let journal = try Journal<Shared>(folder: folder.path, at: Timestamp(milliseconds: 1))
+        for _ in 0..<12 {
+            _ = try journal.transact(now: Timestamp(milliseconds: 1)) {
+                _ = try $0.append(Tally.add(1))
+            }
+        }
+        Shared.copies.store(0, ordering: .relaxed)
+        Shared.mostIndexed.store(0, ordering: .relaxed)
+        #expect(try Journal<Shared>.verify(folder: folder.path).records == 13)
+        #expect(Shared.copies.load(ordering: .relaxed) == 0)
+        #expect(Shared.mostIndexed.load(ordering: .relaxed) == Shared.indexLimit)
     }
 
     @Test("records can be read again by their place, and one after the other")

@@ -15,4 +15,6 @@ extension QueueJournalState {
         guard queue.settings.isFIFO else { return }
         try ids.flush(at: session.anchor, DeduplicationSource(session))
     }
+
+    package mutating func dropIndex() { ids = DeduplicationIndex() }
 }
