@@ -1,8 +1,11 @@
 import Foundation
 import HTTP
 import JSON
+import Journal
 import Posix
+import QueueModel
 import StackModel
+import Synchronization
 import TestSupport
 import Testing
 
@@ -21,12 +24,15 @@ import Testing
             deployedAt: Timestamp(milliseconds: milliseconds), removing: [])
     }
 
-    private func server(_ options: ServerOptions) throws -> StackServer {
+    private func server(
+        _ options: ServerOptions, warn: @escaping @Sendable (String) -> Void = { _ in }
+    ) throws -> StackServer {
         try CredentialStore(stateDirectory: fixture.folder.path).ensure(["developer"])
         return try StackServer(
             deployment(1), queues: fixture.queues, options: options, clock: fixture.clock.clock,
             guardExecutable: "",
-            monitor: Monitor(stateDirectory: fixture.folder.path, clock: fixture.clock.clock))
+            monitor: Monitor(stateDirectory: fixture.folder.path, clock: fixture.clock.clock),
+            warn: warn)
     }
 
     @Test("what was deployed just before the end takes nothing over any more")
@@ -53,6 +59,33 @@ import Testing
             ofItemAtPath: folder + "/old")
         Housekeeping(server).keepHouse()
         #expect(try FileSystem.list(folder) == ["new"])
+    }
+
+    @Test("a queue that is damaged is told of in the command line's words, once")
+    func damaged() throws {
+        try fixture.queues.create("Q", QueueSettings())
+        for body in ["a", "b"] {
+            _ = try fixture.queues.queue("Q").send([
+                SendEntry(escapedBody: Array(body.utf8), size: 1)
+            ])
+        }
+        try fixture.queues.queue("Q").settle()
+        fixture.queues.forget("Q")
+        let path = "\(fixture.folder.path)/queues/Q/\(SegmentName.file(1))"
+        var bytes = try FileSystem.read(path)
+        bytes[try #require(bytes.firstIndex(of: 0x0A)) + 9] ^= 1
+        try FileSystem.replace(path, with: bytes)
+        let words = Mutex<[String]>([])
+        let server = try server(ServerOptions()) { word in words.withLock { $0.append(word) } }
+        defer { server.stop() }
+        let housekeeping = Housekeeping(server)
+        for _ in 0..<2 { housekeeping.keepHouse() }
+        let offset = try #require(bytes.firstIndex(of: 0x0A)) + 1
+        #expect(
+            words.withLock { $0 } == [
+                "The queue Q cannot be looked after: \(path) is damaged at byte \(offset): "
+                    + "the record fails its checksum"
+            ])
     }
 
     @Test("each deployment waits for requests that stand in the line of one before the last")

@@ -42,52 +42,38 @@ extension CommandError {
         case .noSuchQueue(let name, let existing):
             let near = closestMatch(to: name, among: existing)
             self.init(
-                .notFound, "There is no queue '\(name)'.",
+                .notFound, "\(error).",
                 hint: near.map { "Did you mean '\($0)'?" }
                     ?? "'msorch queue ls' lists them; 'msorch queue create \(name)' makes one."
             )
         case .deletedRecently(let name, let seconds):
             self.init(
-                .refused, SQSError.queueDeletedRecently.message,
+                .refused, "\(error).",
                 hint: "\(seconds) s are left; --force makes '\(name)' all the same.")
-        case .redriveDenied(let name, let target):
+        case .redriveDenied:
+            self.init(.refused, "\(error).", hint: "It was made with --redrive-allow.")
+        case .exists, .isBeingRedriven: self.init(.refused, "\(error).")
+        case .invalidName:
             self.init(
-                .refused, "'\(target)' does not take the dead letters of '\(name)'.",
-                hint: "It was made with --redrive-allow.")
-        case .exists(let name): self.init(.refused, "The queue '\(name)' exists already.")
-        case .invalidName(let name):
-            self.init(
-                .usage, "'\(name)' cannot be a queue's name.",
+                .usage, "\(error).",
                 hint: "1 to 80 letters, digits, '-' and '_'; a FIFO queue's name ends in '.fifo'.")
-        case .holdsMessages(let name, let count):
+        case .holdsMessages:
             self.init(
-                .refused,
-                "The queue '\(name)' holds \(count) message\(count == 1 ? "" : "s"), "
-                    + "and they would be lost.",
+                .refused, "\(error).",
                 hint: "Nothing was changed. --force removes it all the same.")
-        case .unclearSource(let name):
+        case .unclearSource:
+            self.init(.usage, "\(error).", hint: "--to QUEUE says where its messages go.")
+        case .noMoveTask, .notRetained(_, _, n: 1): self.init(.notFound, "\(error).")
+        case .noSuchMessage(_, let oldest):
             self.init(
-                .usage, "No queue sends its dead letters to '\(name)'.",
-                hint: "--to QUEUE says where its messages go.")
-        case .noMoveTask(let name):
-            self.init(.notFound, "No move task of '\(name)' is active.")
-        case .isBeingRedriven(let name, let holder):
-            let who = holder.map { "process \($0)" } ?? "another process"
-            self.init(.refused, "'\(name)' is being redriven by \(who).")
-        case .noSuchMessage(let id, let oldest):
-            self.init(
-                .notFound, "No record tells of a message '\(id)'.",
+                .notFound, "\(error).",
                 hint: oldest.map {
                     "The oldest that is retained is of \($0.iso8601). A queue's 'history' setting "
                         + "says how much of what is consumed is kept."
                 })
-        case .notRetained(let name, let oldest, n: 1):
-            self.init(.notFound, "The journal of '\(name)' begins at \(oldest.iso8601).")
-        case .notRetained(let name, let oldest, let n):
+        case .notRetained:
             self.init(
-                .notFound,
-                "What happened in '\(name)' before \(oldest.iso8601) (record \(n)) is not "
-                    + "retained.",
+                .notFound, "\(error).",
                 hint: "Its 'history' setting says how much of what is consumed is kept.")
         case .journal(let error, let queue): self.init(error, queue: queue)
         }
