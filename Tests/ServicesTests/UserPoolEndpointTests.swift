@@ -222,6 +222,46 @@ import Testing
         #expect(try names().count == 75)
     }
 
+    @Test(
+        "an address that is none, and a flag that is neither true nor false",
+        arguments: [
+            ("email", "nope", "Invalid email address format."),
+            ("email", "@b.c", "Invalid email address format."),
+            ("email", "a@", "Invalid email address format."),
+            ("email", "a@b@c", "Invalid email address format."),
+            ("email", "a b@c.d", "Invalid email address format."),
+            ("email", "jos\u{E9}@b.c", nil), ("email", "a+b@c.d", nil), ("email", "", nil),
+            ("phone_number", "123", "Invalid phone number format."),
+            ("phone_number", "+", "Invalid phone number format."),
+            ("phone_number", "+49 123", "Invalid phone number format."),
+            ("phone_number", "+\u{661}23", "Invalid phone number format."),
+            ("phone_number", "+49123", nil), ("phone_number", "", nil),
+            (
+                "email_verified", "banana",
+                "Attributes did not conform to the schema: email_verified: Boolean must be true or "
+                    + "false"
+            ),
+            ("phone_number_verified", "True", nil), ("email_verified", "false", nil),
+        ])
+    func attributeValues(name: String, value: String, message: String?) throws {
+        let fixture = try Fixture()
+        let attributes: JSONValue = [["Name": .string(name), "Value": .string(value)]]
+        let made = try fixture.call(
+            "AdminCreateUser", ["Username": "ana", "UserAttributes": attributes], signed: true)
+        #expect(made.error == message.map { _ in "InvalidParameterException" })
+        #expect(message == nil || made.message == message)
+        #expect(try fixture.pool.store.all().isEmpty == (message != nil))
+    }
+
+    @Test("a flag is true in whatever case", arguments: [("True", true), ("FALSE", false)])
+    func flags(value: String, isTrue: Bool) throws {
+        let fixture = try Fixture()
+        try fixture.add("ana")
+        try fixture.pool.setAttributes("ana", [("email_verified", value)], mayVerify: true)
+        let claims = try WebToken(fixture.token("ana", "IdToken")).claims()
+        #expect(claims["email_verified"] == .bool(isTrue))
+    }
+
     @Test("a blank makes no attribute of a new user, and no verified one")
     func blankAttributesOfNew() throws {
         let fixture = try Fixture()

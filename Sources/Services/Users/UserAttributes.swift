@@ -37,7 +37,37 @@ enum UserAttributes {
                     "Attributes did not conform to the schema: \(name): String must be no "
                         + "longer than \(limitBytes) characters")
             }
+            try check(value, of: name)
         }
+    }
+
+    /// What a blank deletes is not looked at.
+    private static func check(_ value: String, of name: String) throws(UserPoolError) {
+        guard !value.isEmpty else { return }
+        if name == "email", !isEmail(value) {
+            throw .invalidParameter("Invalid email address format.")
+        }
+        if name == "phone_number", !isPhoneNumber(value) {
+            throw .invalidParameter("Invalid phone number format.")
+        }
+        if isVerification(name), Bool(value.lowercased()) == nil {
+            throw .invalidParameter(
+                "Attributes did not conform to the schema: \(name): Boolean must be true or false")
+        }
+    }
+
+    /// Something before an `@` and something behind it, without blanks.
+    private static func isEmail(_ text: String) -> Bool {
+        let parts = text.utf8.split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false)
+        return parts.count == 2 && !parts.contains(where: \.isEmpty)
+            && !text.unicodeScalars.contains { $0.properties.isWhitespace }
+    }
+
+    /// A `+` and digits.
+    private static func isPhoneNumber(_ text: String) -> Bool {
+        let digits = text.utf8.dropFirst()
+        return text.utf8.first == UInt8(ascii: "+") && !digits.isEmpty
+            && digits.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
     }
 
     /// What is known of a user after a change: many changes make no more of it than one may.

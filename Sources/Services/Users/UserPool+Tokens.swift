@@ -45,7 +45,7 @@ extension UserPool {
         var identity = common
         for (name, value) in user.attributes {
             let isFlag = UserAttributes.isVerification(name)
-            identity[name] = isFlag ? .bool(value == "true") : .string(value)
+            identity[name] = isFlag ? .bool(Bool(value.lowercased()) == true) : .string(value)
         }
         identity["cognito:username"] = .string(user.username)
         identity["aud"] = .string(client)
