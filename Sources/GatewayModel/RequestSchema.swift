@@ -45,7 +45,7 @@ struct SchemaNode: Sendable {
     }
 
     struct Bound {
-        var value: Double
+        var value: DecimalNumber
         var isExclusive: Bool
     }
 
@@ -71,7 +71,7 @@ struct SchemaNode: Sendable {
     var choices: Set<String>?
     var minimum: Bound?
     var maximum: Bound?
-    var multipleOf: Double?
+    var multipleOf: DecimalNumber?
     var length: ClosedRange<Int>?
     var pattern: TextPattern?
     var items: Items?

@@ -42,11 +42,11 @@ extension SchemaCompiler {
 
     func number(
         _ value: JSONValue, _ path: [String]
-    ) throws(RequestSchema.Mistake) -> Double {
-        guard let number = value.doubleValue else {
+    ) throws(RequestSchema.Mistake) -> DecimalNumber {
+        guard case .number(let number) = value else {
             throw Mistake(path: path, message: "it must be a number")
         }
-        return number
+        return DecimalNumber(number)
     }
 
     func boolean(

@@ -114,7 +114,13 @@ struct SchemaCompiler {
         case "exclusiveMinimum", "exclusiveMaximum": _ = try boolean(value, path)
         case "multipleOf":
             let factor = try number(value, path)
-            guard factor > 0 else { throw Mistake(path: path, message: "it must be above 0") }
+            guard factor.isPositive else {
+                throw Mistake(path: path, message: "it must be above 0")
+            }
+            let limit = DecimalNumber.limitFactorDigits
+            guard factor.digitCount <= limit else {
+                throw Mistake(path: path, message: "it has more than \(limit) digits")
+            }
             node.multipleOf = factor
         default: return false
         }

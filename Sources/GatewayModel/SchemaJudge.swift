@@ -44,7 +44,7 @@ final class SchemaJudge {
     }
 
     private func accepts(_ number: JSONNumber, _ node: SchemaNode) -> Bool {
-        let value = number.double
+        let value = DecimalNumber(number)
         if let bound = node.minimum {
             guard bound.isExclusive ? value > bound.value : value >= bound.value else {
                 return false
@@ -55,14 +55,7 @@ final class SchemaJudge {
                 return false
             }
         }
-        if let factor = node.multipleOf {
-            let quotient = value / factor
-            // 0.3 is a multiple of 0.1, although no double says so.
-            guard abs(quotient - quotient.rounded()) <= max(1e-9, 4 * quotient.ulp) else {
-                return false
-            }
-        }
-        return true
+        return node.multipleOf.map { value.isMultiple(of: $0) } ?? true
     }
 
     private func accepts(_ text: String, _ node: SchemaNode) -> Bool {
@@ -121,7 +114,7 @@ final class SchemaJudge {
         case .bool: [.boolean]
         case .number(let number):
             // Draft 4: a number without a fraction, however it is written.
-            number.double.rounded() == number.double ? [.number, .integer] : [.number]
+            DecimalNumber(number).isInteger ? [.number, .integer] : [.number]
         case .string: [.string]
         case .array: [.array]
         case .object: [.object]
@@ -136,12 +129,7 @@ final class SchemaJudge {
 
     private static func normalized(_ value: JSONValue) -> JSONValue {
         switch value {
-        case .number(let number):
-            if let int = number.int {
-                .int(int)
-            } else {
-                number.double.isFinite ? .number(JSONNumber(number.double)) : value
-            }
+        case .number(let number): .number(JSONNumber(text: DecimalNumber(number).text))
         case .array(let elements): .array(elements.map(normalized))
         case .object(let object):
             .object(JSONObject(object.members.map { ($0.key, normalized($0.value)) }))
