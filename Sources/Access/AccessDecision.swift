@@ -1,3 +1,5 @@
+import JSON
+
 /// Who wants to do what to which resource.
 package struct AccessRequest: Sendable {
     /// Who did not sign; only a resource's policy for `*` speaks of them.
@@ -26,7 +28,9 @@ package struct AccessRequest: Sendable {
     /// condition context keys* and *Principal key values*).
     func values(_ key: String) -> [String]? {
         let key = key.lowercased()
-        if let given = context.first(where: { $0.key.lowercased() == key }) { return given.value }
+        if let given = context.first(where: { $0.key.lowercased().isExactly(key) }) {
+            return given.value
+        }
         switch key {
         case "aws:requestedregion": return Self.part(3, of: resource)
         case "aws:resourceaccount": return Self.part(4, of: resource)
@@ -199,7 +203,7 @@ extension PolicyStatement {
     func naming(of request: AccessRequest) -> Naming {
         guard let principals else { return .none }
         let patterns = principals.patterns
-        func isNamed(_ name: String) -> Bool { patterns.contains(name) }
+        func isNamed(_ name: String) -> Bool { patterns.contains { $0.isExactly(name) } }
         let account = request.account
         let isItself =
             isNamed("*") || isNamed("Service:\(request.principal)")

@@ -130,8 +130,9 @@ extension PolicyCondition.Comparison {
     fileprivate func holds(_ value: String, _ pattern: PolicyPattern) -> Bool {
         let wanted = pattern.text
         return switch self {
-        case .stringEquals: value == wanted
-        case .stringEqualsIgnoreCase, .bool: value.lowercased() == wanted.lowercased()
+        case .stringEquals: value.isExactly(wanted)
+        case .stringEqualsIgnoreCase, .bool:
+            value.lowercased().isExactly(wanted.lowercased())
         case .stringLike: pattern.matches(value)
         case .arnEquals, .arnLike: pattern.matchesARN(value)
         case .ipAddress: IPRange(wanted)?.contains(value) ?? false

@@ -16,10 +16,10 @@ package struct TokenKeySet: Sendable {
         }
     }
 
-    private let keys: [String: Key]
+    private let keys: [ExactText: Key]
 
     package var isEmpty: Bool { keys.isEmpty }
-    package var identifiers: [String] { keys.keys.sorted() }
+    package var identifiers: [String] { keys.keys.sorted().map(\.text) }
 
     /// Keys that cannot check a token's signature are left out: those for encryption, symmetric
     /// ones, those of an algorithm that is not known, RSA keys that are too small, points beside
@@ -31,12 +31,14 @@ package struct TokenKeySet: Sendable {
         guard list.count <= Self.limitKeys else {
             throw .badKeySet("it has more than \(Self.limitKeys) keys")
         }
-        var keys: [String: Key] = [:]
-        var ids: Set<String> = []
+        var keys: [ExactText: Key] = [:]
+        var ids: Set<ExactText> = []
         for json in list {
             guard let id = json["kid"]?.stringValue, !id.isEmpty else { continue }
-            guard ids.insert(id).inserted else { throw .badKeySet("two keys have the kid '\(id)'") }
-            keys[id] = Key(json: json)
+            guard ids.insert(ExactText(id)).inserted else {
+                throw .badKeySet("two keys have the kid '\(id)'")
+            }
+            keys[ExactText(id)] = Key(json: json)
         }
         self.keys = keys
     }
@@ -55,7 +57,7 @@ package struct TokenKeySet: Sendable {
         try self.init(json: json)
     }
 
-    subscript(id: String) -> Key? { keys[id] }
+    subscript(id: String) -> Key? { keys[ExactText(id)] }
 }
 
 extension TokenKeySet.Key {

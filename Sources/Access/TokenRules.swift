@@ -27,7 +27,9 @@ package struct TokenRules: Equatable, Sendable {
         let claims = try token.claims()
         try check(claims, at: now)
         let granted = Self.scopes(of: claims)
-        guard scopes.isEmpty || scopes.contains(where: granted.contains) else { throw .scope }
+        guard scopes.isEmpty || scopes.contains(where: { granted.contains(ExactText($0)) }) else {
+            throw .scope
+        }
         return claims
     }
 
@@ -41,7 +43,7 @@ package struct TokenRules: Equatable, Sendable {
             guard let start = try Self.moment(name, of: claims) else { continue }
             guard start <= seconds else { throw .notYetValid }
         }
-        guard claims["iss"]?.stringValue == issuer else { throw .issuer }
+        guard claims["iss"] == .string(issuer) else { throw .issuer }
         let named: [String]
         switch claims["aud"] {
         case nil: named = [claims["client_id"]?.stringValue].compactMap { $0 }
@@ -49,7 +51,9 @@ package struct TokenRules: Equatable, Sendable {
         case .array(let list): named = list.compactMap(\.stringValue)
         default: named = []
         }
-        guard audiences.contains(where: named.contains) else { throw .audience }
+        guard audiences.contains(where: { named.contains(where: $0.isExactly) }) else {
+            throw .audience
+        }
         guard use == nil || claims["token_use"]?.stringValue == use else { throw .use }
     }
 
@@ -65,10 +69,10 @@ package struct TokenRules: Equatable, Sendable {
     }
 
     /// `scope`, words with spaces between them, or `scp`, also a list.
-    package static func scopes(of claims: JSONObject) -> Set<String> {
+    package static func scopes(of claims: JSONObject) -> Set<ExactText> {
         let claim = claims["scope"] ?? claims["scp"]
         let list = claim?.arrayValue?.compactMap(\.stringValue)
         let words = claim?.stringValue?.split(separator: " ").map(String.init)
-        return Set(list ?? words ?? [])
+        return Set((list ?? words ?? []).map { ExactText($0) })
     }
 }

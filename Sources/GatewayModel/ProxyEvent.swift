@@ -209,10 +209,10 @@ package enum ProxyEvent {
     }
 
     private static func multiple(_ pairs: [(name: String, value: String)]) -> JSONValue {
-        var lists: [String: [JSONValue]] = [:]
-        for (name, value) in pairs { lists[name, default: []].append(.string(value)) }
+        var lists: [ExactText: [JSONValue]] = [:]
+        for (name, value) in pairs { lists[ExactText(name), default: []].append(.string(value)) }
         var object = JSONObject()
-        for (name, _) in pairs { object[name] = .array(lists[name] ?? []) }
+        for (name, _) in pairs { object[name] = .array(lists[ExactText(name)] ?? []) }
         return orNull(object)
     }
 }

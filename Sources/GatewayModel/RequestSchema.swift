@@ -14,7 +14,7 @@ package struct RequestSchema: Sendable {
     package static let maximumDepth = 256
 
     /// Every schema in it, by its JSON pointer; `""` is the root.
-    let nodes: [String: SchemaNode]
+    let nodes: [ExactText: SchemaNode]
 
     /// - Throws: the first `Mistake`.
     package init(_ json: JSONValue) throws(Mistake) {
@@ -68,7 +68,7 @@ struct SchemaNode: Sendable {
 
     var reference: String?
     var kinds: Set<Kind>?
-    var choices: Set<String>?
+    var choices: Set<ExactText>?
     var minimum: Bound?
     var maximum: Bound?
     var multipleOf: DecimalNumber?
@@ -79,7 +79,7 @@ struct SchemaNode: Sendable {
     var itemCount: ClosedRange<Int>?
     var areItemsUnique = false
     var required: [String] = []
-    var properties: [String: String] = [:]
+    var properties: [ExactText: String] = [:]
     var patternProperties: [(pattern: TextPattern, schema: String)] = []
     var additionalProperties = Rest.anything
     var propertyCount: ClosedRange<Int>?

@@ -35,7 +35,7 @@ extension SchemaCompiler {
     ) throws(RequestSchema.Mistake) -> [String] {
         let texts = value.arrayValue?.compactMap(\.stringValue) ?? []
         guard !texts.isEmpty, texts.count == value.arrayValue?.count,
-            Set(texts).count == texts.count
+            Set(texts.map { ExactText($0) }).count == texts.count
         else { throw Mistake(path: path, message: "it must be a list of different names") }
         return texts
     }
@@ -81,15 +81,15 @@ extension SchemaCompiler {
     /// RFC 6901.
     static func pointer(_ path: [String]) -> String {
         path.map { part in
-            var text = "/"
-            for character in part {
-                switch character {
-                case "~": text += "~0"
-                case "/": text += "~1"
-                default: text.append(character)
+            var text = "/".unicodeScalars
+            for scalar in part.unicodeScalars {
+                switch scalar {
+                case "~": text.append(contentsOf: "~0".unicodeScalars)
+                case "/": text.append(contentsOf: "~1".unicodeScalars)
+                default: text.append(scalar)
                 }
             }
-            return text
+            return String(text)
         }.joined()
     }
 }

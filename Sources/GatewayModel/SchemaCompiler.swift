@@ -2,7 +2,7 @@ import JSON
 
 /// Reads a schema into nodes, and finds what is wrong with it.
 struct SchemaCompiler {
-    private(set) var nodes: [String: SchemaNode] = [:]
+    private(set) var nodes: [ExactText: SchemaNode] = [:]
     private var references: [(path: [String], target: String)] = []
 
     typealias Mistake = RequestSchema.Mistake
@@ -37,24 +37,24 @@ struct SchemaCompiler {
         }
         try combine(object, &node, path)
         let pointer = Self.pointer(path)
-        nodes[pointer] = node
+        nodes[ExactText(pointer)] = node
         return pointer
     }
 
     /// Every `$ref` leads to a schema here, and none leads round in a circle without a step into
     /// the value.
     func checkReferences() throws(RequestSchema.Mistake) {
-        for (path, target) in references where nodes[target] == nil {
+        for (path, target) in references where nodes[ExactText(target)] == nil {
             throw Mistake(path: path, message: "there is no schema at '#\(target)'")
         }
         for (path, target) in references {
-            var seen: Set<String> = []
-            var next: String? = target
+            var seen: Set<ExactText> = []
+            var next: ExactText? = ExactText(target)
             while let pointer = next {
                 guard seen.insert(pointer).inserted else {
                     throw Mistake(path: path, message: "'#\(target)' refers to itself")
                 }
-                next = nodes[pointer]?.reference
+                next = (nodes[pointer]?.reference).map { ExactText($0) }
             }
         }
     }
@@ -64,7 +64,8 @@ struct SchemaCompiler {
     ) throws(RequestSchema.Mistake) -> Bool {
         switch key {
         case "$ref":
-            guard let text = value.stringValue, text == "#" || text.hasPrefix("#/") else {
+            guard let text = value.stringValue, text == "#" || text.beginsExactly(with: "#/")
+            else {
                 throw Mistake(path: path, message: "a reference is '#' or '#/definitions/NAME'")
             }
             let target = String(text.dropFirst())
@@ -152,7 +153,7 @@ struct SchemaCompiler {
         case "required": node.required = try names(value, path)
         case "properties":
             for (name, schema) in try object(value, path).members {
-                node.properties[name] = try compile(schema, at: path + [name])
+                node.properties[ExactText(name)] = try compile(schema, at: path + [name])
             }
         case "patternProperties":
             for (name, schema) in try object(value, path).members {

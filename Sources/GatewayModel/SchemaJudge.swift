@@ -17,7 +17,7 @@ final class SchemaJudge {
     func accepts(_ value: JSONValue, _ pointer: String, depth: Int) -> Bool {
         stepsLeft -= 1
         guard depth < RequestSchema.maximumDepth, stepsLeft >= 0,
-            let node = schema.nodes[pointer]
+            let node = schema.nodes[ExactText(pointer)]
         else { return false }
         let depth = depth + 1
         // Beside a reference nothing counts.
@@ -94,7 +94,7 @@ final class SchemaJudge {
         return object.members.allSatisfy { name, value in
             var schemas = node.patternProperties
                 .filter { $0.pattern.occurs(in: name) }.map(\.schema)
-            if let own = node.properties[name] { schemas.append(own) }
+            if let own = node.properties[ExactText(name)] { schemas.append(own) }
             guard !schemas.isEmpty else { return accepts(value, node.additionalProperties, depth) }
             return schemas.allSatisfy { accepts(value, $0, depth: depth) }
         }
@@ -123,8 +123,8 @@ final class SchemaJudge {
 
     /// The same text for values that JSON Schema takes for equal: numbers by their value, objects
     /// without their order.
-    static func canonical(_ value: JSONValue) -> String {
-        normalized(value).serialized(sortedKeys: true)
+    static func canonical(_ value: JSONValue) -> ExactText {
+        ExactText(normalized(value).serialized(sortedKeys: true))
     }
 
     private static func normalized(_ value: JSONValue) -> JSONValue {

@@ -22,7 +22,7 @@ package struct JSONNumber: Equatable, Sendable {
 
 /// A JSON value that owns its parts. For configuration and replies; the hot path uses
 /// `JSONScanner`.
-package indirect enum JSONValue: Equatable, Sendable {
+package indirect enum JSONValue: Sendable {
     case null
     case bool(Bool)
     case number(JSONNumber)
@@ -66,7 +66,7 @@ package struct JSONObject: Sendable, ExpressibleByDictionaryLiteral {
 
     package private(set) var members: [(key: String, value: JSONValue)] = []
     /// Of every member once there are many; empty before.
-    private var places: [String: Int] = [:]
+    private var places: [ExactText: Int] = [:]
 
     package init() {}
     package init(dictionaryLiteral elements: (String, JSONValue)...) {
@@ -95,7 +95,7 @@ package struct JSONObject: Sendable, ExpressibleByDictionaryLiteral {
                 if members.count == Self.fewMembers + 1 {
                     notePlaces()
                 } else if members.count > Self.fewMembers {
-                    places[key] = members.count - 1
+                    places[ExactText(key)] = members.count - 1
                 }
             }
         }
@@ -103,13 +103,28 @@ package struct JSONObject: Sendable, ExpressibleByDictionaryLiteral {
 
     private func place(of key: String) -> Int? {
         members.count > Self.fewMembers
-            ? places[key] : members.firstIndex { $0.key == key }
+            ? places[ExactText(key)] : members.firstIndex { $0.key.isExactly(key) }
     }
 
     private mutating func notePlaces() {
         guard members.count > Self.fewMembers else { return }
         places = [:]
-        for (place, member) in members.enumerated() { places[member.key] = place }
+        for (place, member) in members.enumerated() { places[ExactText(member.key)] = place }
+    }
+}
+
+extension JSONValue: Equatable {
+    /// Texts are the same if their bytes are.
+    package static func == (lhs: JSONValue, rhs: JSONValue) -> Bool {
+        switch (lhs, rhs) {
+        case (.null, .null): true
+        case (.bool(let one), .bool(let other)): one == other
+        case (.number(let one), .number(let other)): one == other
+        case (.string(let one), .string(let other)): one.isExactly(other)
+        case (.array(let one), .array(let other)): one == other
+        case (.object(let one), .object(let other)): one == other
+        default: false
+        }
     }
 }
 

@@ -131,7 +131,8 @@ extension JSONValue {
         case .object(let object):
             output.append(UInt8(ascii: "{"))
             let members =
-                sortedKeys ? object.members.sorted { $0.key < $1.key } : object.members
+                sortedKeys
+                ? object.members.sorted { ExactText($0.key) < ExactText($1.key) } : object.members
             for (index, member) in members.enumerated() {
                 if index > 0 { output.append(UInt8(ascii: ",")) }
                 line(level + 1)

@@ -44,9 +44,9 @@ package struct LocatedJSON: Sendable {
     package var twin: LocatedMember? {
         switch value {
         case .object(let members):
-            var seen: Set<String> = []
+            var seen: Set<ExactText> = []
             for member in members {
-                guard seen.insert(member.key).inserted else { return member }
+                guard seen.insert(ExactText(member.key)).inserted else { return member }
                 if let twin = member.value.twin { return twin }
             }
         case .array(let elements):

@@ -59,7 +59,7 @@ package struct QueueSettings: Equatable, Sendable {
     /// Segments that hold nothing to be read any more are kept up to so many bytes; `nil` is the
     /// journal's default, 64 MiB.
     package var historyBytes: Int64?
-    package var tags: [String: String] = [:]
+    package var tags: [ExactText: String] = [:]
 
     package init() {}
 
@@ -104,8 +104,9 @@ package struct QueueSettings: Equatable, Sendable {
         if let historyBytes { object["history"] = .int(historyBytes) }
         keep(
             "tags", \.tags,
-            .object(JSONObject(tags.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }))
-        )
+            .object(
+                JSONObject(
+                    tags.sorted { $0.key < $1.key }.map { ($0.key.text, .string($0.value)) })))
         return .object(object)
     }
 
@@ -136,7 +137,9 @@ package struct QueueSettings: Equatable, Sendable {
         compressionBytes = json["compression"]?.intValue
         historyBytes = json["history"]?.intValue
         tags = Dictionary(
-            (json["tags"]?.objectValue?.members ?? []).map { ($0.key, $0.value.stringValue ?? "") },
+            (json["tags"]?.objectValue?.members ?? []).map {
+                (ExactText($0.key), $0.value.stringValue ?? "")
+            },
             uniquingKeysWith: { $1 })
     }
 }

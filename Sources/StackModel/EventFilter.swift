@@ -159,9 +159,6 @@ package struct EventFilter: Equatable, Sendable {
     private static func matches(_ rule: JSONValue, one value: JSONValue) -> Bool {
         guard let (name, wanted) = rule.objectValue?.members.first else {
             if let lhs = rule.doubleValue, let rhs = value.doubleValue { return lhs == rhs }
-            if let lhs = rule.stringValue, let rhs = value.stringValue {
-                return lhs.utf8.elementsEqual(rhs.utf8)  // else "é" is equal to "e" and an accent
-            }
             return rule == value
         }
         let text = value.stringValue
@@ -172,7 +169,8 @@ package struct EventFilter: Equatable, Sendable {
             return text?.utf8.reversed().starts(with: (wanted.stringValue ?? "").utf8.reversed())
                 == true
         case "equals-ignore-case":
-            return text?.lowercased() == wanted.stringValue?.lowercased()
+            guard let text, let wanted = wanted.stringValue else { return false }
+            return text.lowercased().isExactly(wanted.lowercased())
         case "numeric":
             guard let number = value.doubleValue else { return false }
             return (comparisons(wanted) ?? []).allSatisfy { sign, limit in

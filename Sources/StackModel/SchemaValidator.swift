@@ -86,14 +86,14 @@ struct SchemaValidator {
     }
 
     private mutating func checkDuplicates(_ members: [LocatedMember], _ path: String) {
-        var first: [String: JSONPosition] = [:]
+        var first: [ExactText: JSONPosition] = [:]
         for member in members {
-            if let earlier = first[member.key] {
+            if let earlier = first[ExactText(member.key)] {
                 report(
                     member.keyPosition,
                     "\(Self.join(path, member.key)) stands twice; first in line \(earlier.line)")
             } else {
-                first[member.key] = member.keyPosition
+                first[ExactText(member.key)] = member.keyPosition
             }
         }
     }

@@ -163,6 +163,18 @@ import Testing
         condition(
             "ForAnyValue of nothing", #"{"ForAnyValue:StringEquals": {"k": "a"}}"#, [:], false),
         condition(
+            "StringEquals of a text that Unicode takes for the same",
+            #"{"StringEquals": {"k": "\u00e9"}}"#, ["k": ["e\u{301}"]], false),
+        condition(
+            "StringNotEquals of one", #"{"StringNotEquals": {"k": "\u00e9"}}"#,
+            ["k": ["e\u{301}"]], true),
+        condition(
+            "StringEqualsIgnoreCase of one",
+            #"{"StringEqualsIgnoreCase": {"k": "\u00c9"}}"#, ["k": ["e\u{301}"]], false),
+        condition(
+            "a key that Unicode takes for the same", #"{"StringEquals": {"\u00e9": "a"}}"#,
+            ["e\u{301}": ["a"]], false),
+        condition(
             "every operator must hold",
             #"{"StringEquals": {"k": "a"}, "Bool": {"b": true}}"#, ["k": ["a"]], false),
     ]

@@ -106,6 +106,9 @@ import Testing
         Claims(testDescription: "one of the scopes", changes: [:], scopes: ["x", "orders/read"]),
         Claims(testDescription: "no such scope", changes: [:], scopes: ["orders"], error: .scope),
         Claims(
+            testDescription: "a scope that Unicode takes for the one",
+            changes: ["scope": "caf\u{E9}"], scopes: ["cafe\u{301}"], error: .scope),
+        Claims(
             testDescription: "scopes in a list",
             changes: ["scope": .none, "scp": ["orders/read"]], scopes: ["orders/read"]),
         Claims(testDescription: "its use", changes: ["token_use": "access"], use: "access"),
@@ -154,5 +157,16 @@ import Testing
         #expect(throws: TokenFailure.self) {
             try TokenKeySet(text: [UInt8](repeating: 0x20, count: TokenKeySet.limitBytes + 1))
         }
+    }
+
+    @Test("ids that Unicode takes for the same are two")
+    func exactIDs() throws {
+        var key = try #require(Self.fixture["keys"]?.arrayValue?.first?.objectValue)
+        var keys: [JSONValue] = []
+        for id in ["\u{E9}", "e\u{301}"] {
+            key["kid"] = .string(id)
+            keys.append(.object(key))
+        }
+        #expect(try TokenKeySet(json: ["keys": .array(keys)]).identifiers.count == 2)
     }
 }

@@ -73,6 +73,18 @@ import Testing
         }
     }
 
+    @Test("names are one where their bytes are, not where Unicode takes them for the same")
+    func exactNames() {
+        let request = Self.request(query: "%C3%A9=nfc&e%CC%81=nfd&%C3%A9=2")
+        let first = ProxyEvent.version1(request, Self.context(), GatewayCaller())
+        #expect(first["queryStringParameters"] == ["\u{E9}": "2", "e\u{301}": "nfd"])
+        #expect(
+            first["multiValueQueryStringParameters"]
+                == ["\u{E9}": ["nfc", "2"], "e\u{301}": ["nfd"]])
+        let second = ProxyEvent.version2(request, Self.context(.http), GatewayCaller())
+        #expect(second["queryStringParameters"] == ["\u{E9}": "nfc,2", "e\u{301}": "nfd"])
+    }
+
     @Test("format 1.0: the request's context")
     func context1() {
         let caller = GatewayCaller(

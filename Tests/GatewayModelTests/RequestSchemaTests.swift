@@ -71,6 +71,27 @@ import Testing
             #"{"uniqueItems": true}"#, good: ["[9007199254740992, 9007199254740993.0]"],
             bad: ["[100, 1e2]", "[0, -0.0]"]),
         Case(
+            #"{"required": ["\u00e9"]}"#, good: [#"{"\u00e9": 1}"#], bad: [#"{"e\u0301": 1}"#]),
+        Case(
+            #"{"properties": {"\u00e9": {}, "e\u0301": {"type": "null"}}, "additionalProperties": false}"#,
+            good: [#"{"\u00e9": 1, "e\u0301": null}"#], bad: [#"{"e\u0301": 1}"#]),
+        Case(
+            #"{"properties": {"\u00e9": {}}, "additionalProperties": false}"#,
+            good: [#"{"\u00e9": 1}"#], bad: [#"{"e\u0301": 1}"#]),
+        Case(
+            #"{"dependencies": {"\u00e9": ["a"]}}"#, good: [#"{"e\u0301": 1}"#],
+            bad: [#"{"\u00e9": 1}"#]),
+        Case(#"{"enum": ["\u212b"]}"#, good: [#""\u212b""#], bad: [#""\u00c5""#, #""A\u030a""#]),
+        Case(
+            #"{"enum": [{"\u00e9": 1, "e\u0301": 2}]}"#, good: [#"{"e\u0301": 2, "\u00e9": 1}"#],
+            bad: [#"{"e\u0301": 1, "\u00e9": 2}"#, #"{"\u00e9": 1}"#]),
+        Case(
+            #"{"uniqueItems": true}"#, good: [#"["\u212b", "\u00c5"]"#],
+            bad: [#"["\u212b", "\u212b"]"#]),
+        Case(
+            ##"{"definitions": {"/\u0301": {"type": "null"}}, "items": {"$ref": "#/definitions/~1\u0301"}}"##,
+            good: ["[null]"], bad: ["[1]"]),
+        Case(
             #"{"minLength": 2, "maxLength": 3}"#,
             good: ["\"ab\"", "\"äöü\"", "\"\\ud83d\\ude00x\""],
             bad: ["\"a\"", "\"abcd\""]),

@@ -122,6 +122,19 @@ struct BadText: Sendable, CustomTestStringConvertible {
         #expect(object == ["d": 5, "c": 4, "b": 1])
     }
 
+    @Test("texts are the same if their bytes are", arguments: [0, 100])
+    func exactTexts(others: Int) throws {
+        let text = #"{"\u00e9":1,"e\u0301":2,"\u212a":3}"#
+        var object = try #require(try JSONValue.parse(Array(text.utf8)).objectValue)
+        for index in 0..<others { object["k\(index)"] = 0 }
+        #expect(object.count == 3 + others)
+        #expect(object["\u{E9}"] == 1 && object["e\u{301}"] == 2 && object["K"] == nil)
+        object["\u{E9}"] = nil
+        #expect(object["e\u{301}"] == 2)
+        #expect(JSONValue.string("\u{E9}") != "e\u{301}")
+        #expect(try LocatedJSON.parse(Array(text.utf8)).twin == nil)
+    }
+
     @Test("an object of any size finds its members", arguments: [1, 24, 25, 26, 200])
     func members(count: Int) {
         var object = JSONObject((0..<count).map { (key: "k\($0)", value: .int($0)) })

@@ -222,6 +222,46 @@ import Testing
         #expect(try names().count == 75)
     }
 
+    @Test("users and attributes are one where their bytes are, not where Unicode says so")
+    func exactNames() throws {
+        let fixture = try Fixture()
+        let (composed, apart) = ("jos\u{E9}", "jose\u{301}")
+        for name in [composed, apart] {
+            try fixture.add(name)
+            let attributes: JSONValue = [
+                ["Name": "custom:\u{E9}", "Value": "1"], ["Name": "custom:e\u{301}", "Value": "2"],
+                ["Name": "nickname", "Value": .string(name)],
+            ]
+            #expect(
+                try fixture.call(
+                    "AdminUpdateUserAttributes",
+                    ["Username": .string(name), "UserAttributes": attributes], signed: true
+                ).error == nil)
+        }
+        #expect(try fixture.pool.store.all().count == 2)
+        let user = try #require(try fixture.pool.store.user(apart.uppercased()))
+        #expect(user.attribute("nickname")?.utf8.count == apart.utf8.count)
+        #expect(user.attribute("custom:\u{E9}") == "1")
+        #expect(user.attribute("custom:e\u{301}") == "2")
+        for (filter, count) in [("=", 1), ("^=", 1)] {
+            let found = try fixture.call(
+                "ListUsers", ["Filter": .string(#"nickname \#(filter) "\#(composed)""#)],
+                signed: true)
+            #expect(found.json["Users"]?.arrayValue?.count == count, "\(filter)")
+        }
+        var seen = 0
+        var page: JSONObject = ["Limit": 1]
+        repeat {
+            let answer = try fixture.call("ListUsers", page, signed: true).json
+            seen += answer["Users"]?.arrayValue?.count ?? 0
+            page["PaginationToken"] = answer["PaginationToken"]
+        } while page["PaginationToken"] != nil
+        #expect(seen == 2)
+        for _ in 0..<6 { _ = try fixture.signIn(apart, "wrong") }
+        #expect(fixture.pool.attempts.isLocked(apart, at: fixture.clock.clock.now()))
+        #expect(!fixture.pool.attempts.isLocked(composed, at: fixture.clock.clock.now()))
+    }
+
     @Test(
         "an address that is none, and a flag that is neither true nor false",
         arguments: [

@@ -28,6 +28,8 @@ import Testing
             (#"{"body":{"a":[{"prefix":"e"}]}}"#, #"{"a":"e\u0301"}"#, true),
             (#"{"body":{"a":[{"prefix":"\u00e9"}]}}"#, #"{"a":"e\u0301"}"#, false),
             (#"{"body":{"a":["\u00e9"]}}"#, #"{"a":"e\u0301"}"#, false),
+            (#"{"body":{"\u00e9":["x"]}}"#, #"{"e\u0301":"x"}"#, false),
+            (#"{"body":{"a":[{"equals-ignore-case":"\u00c9"}]}}"#, #"{"a":"e\u0301"}"#, false),
             (#"{"body":{"a":[{"equals-ignore-case":"Ab"}]}}"#, #"{"a":"aB"}"#, true),
             (#"{"body":{"a":[{"anything-but":["x"]}]}}"#, #"{"a":"x"}"#, false),
             (#"{"body":{"a":[{"anything-but":{"prefix":"x"}}]}}"#, #"{"a":"yx"}"#, true),

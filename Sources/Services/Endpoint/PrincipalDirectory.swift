@@ -42,7 +42,7 @@ package final class Principal: Sendable {
 /// process, counts from the next request on.
 final class PrincipalDirectory: Sendable {
     private struct State {
-        var principals: [String: Principal]
+        var principals: [ExactText: Principal]
         var developer: Principal?
         var stamp: FileStamp?
         /// Nanoseconds on the monotonic clock.
@@ -50,7 +50,8 @@ final class PrincipalDirectory: Sendable {
 
         init(_ deployment: Deployment, stamp: FileStamp?) throws {
             let all = try deployment.principals()
-            principals = Dictionary(all.map { ($0.key.id, $0) }, uniquingKeysWith: { $1 })
+            principals = Dictionary(
+                all.map { (ExactText($0.key.id), $0) }, uniquingKeysWith: { $1 })
             developer = all.first { $0.arn == deployment.stack.developerARN }
             self.stamp = stamp
         }
@@ -72,14 +73,16 @@ final class PrincipalDirectory: Sendable {
     }
 
     /// Whose key it is; `nil` if nobody's.
-    func principal(_ keyID: String) -> Principal? { current { $0.principals[keyID] } }
+    func principal(_ keyID: String) -> Principal? {
+        current { $0.principals[ExactText(keyID)] }
+    }
 
     /// Whose key it is; nobody's, and none at all, are the developer's. Where nothing is refused, a
     /// look at the file for every request would be a waste: a new key may be the developer's for a
     /// tenth of a second.
     func owner(of keyID: String?) -> Principal? {
         func known(_ state: State) -> Principal? {
-            keyID.flatMap { state.principals[$0] } ?? state.developer
+            keyID.flatMap { state.principals[ExactText($0)] } ?? state.developer
         }
         let now = SystemClock.monotonicNanoseconds()
         let recent = state.withLock { state in

@@ -206,7 +206,7 @@ package final class Gateway: Sendable {
                 switch parameter.place {
                 case .header: request.header(parameter.name)
                 case .querystring:
-                    request.parameters.last { $0.name == parameter.name }?.value
+                    request.parameters.last { $0.name.isExactly(parameter.name) }?.value
                 case .path: variables[parameter.name].map { PercentEncoding.decode($0) }
                 }
             return value?.allSatisfy { $0 == " " || $0 == "\t" } ?? true

@@ -66,7 +66,7 @@ struct GatewayAuthorization: Sendable {
             default: throw .unauthorized
             }
         }
-        let scopes = TokenRules.scopes(of: claims).sorted()
+        let scopes = TokenRules.scopes(of: claims).sorted().map(\.text)
         return .token(claims: claims, scopes: scopes)
     }
 

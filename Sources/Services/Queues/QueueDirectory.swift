@@ -18,26 +18,30 @@ package final class QueueDirectory: Sendable {
         let queue = Mutex<Queue?>(nil)
     }
 
-    /// The slots by name. A command opens one queue or two, and is spared the hash table.
+    /// The slots by name, to the byte: policies judge a name as it is spelled. A command opens one
+    /// queue or two, and is spared the hash table.
     private struct OpenQueues {
         private static let limitOfFew = 16
 
         private var few: [(name: String, slot: Slot)] = []
         /// All of them, once there are many.
-        private var many: [String: Slot] = [:]
+        private var many: [ExactText: Slot] = [:]
 
         subscript(name: String) -> Slot? {
-            get { many.isEmpty ? few.first { $0.name == name }?.slot : many[name] }
+            get {
+                many.isEmpty
+                    ? few.first { $0.name.isExactly(name) }?.slot : many[ExactText(name)]
+            }
             set {
                 guard many.isEmpty else {
-                    many[name] = newValue
+                    many[ExactText(name)] = newValue
                     return
                 }
-                few.removeAll { $0.name == name }
+                few.removeAll { $0.name.isExactly(name) }
                 guard let newValue else { return }
                 few.append((name, newValue))
                 guard few.count > Self.limitOfFew else { return }
-                for (name, slot) in few { many[name] = slot }
+                for (name, slot) in few { many[ExactText(name)] = slot }
                 few = []
             }
         }

@@ -18,10 +18,10 @@ final class SignInAttempts: Sendable {
     }
 
     private struct Names {
-        var users: [String: Failures] = [:]
-        var others: [String: Failures] = [:]
+        var users: [ExactText: Failures] = [:]
+        var others: [ExactText: Failures] = [:]
 
-        mutating func remove(_ key: String) -> Failures? {
+        mutating func remove(_ key: ExactText) -> Failures? {
             let other = others.removeValue(forKey: key)
             return users.removeValue(forKey: key) ?? other
         }
@@ -56,7 +56,7 @@ final class SignInAttempts: Sendable {
     }
 
     private static func add(
-        _ failures: Failures, of key: String, to names: inout [String: Failures]
+        _ failures: Failures, of key: ExactText, to names: inout [ExactText: Failures]
     ) {
         if names.count >= limitNames,
             let oldest = names.min(by: { $0.value.last < $1.value.last })

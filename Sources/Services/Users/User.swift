@@ -52,14 +52,14 @@ package struct User: Equatable, Sendable {
         set(attributes)
     }
 
-    package static func key(_ username: String) -> String { username.lowercased() }
+    package static func key(_ username: String) -> ExactText { ExactText(username.lowercased()) }
 
     package func attribute(_ name: String) -> String? {
-        attributes.first { $0.name == name }?.value
+        attributes.first { $0.name.isExactly(name) }?.value
     }
 
     package mutating func set(_ name: String, _ value: String) {
-        if let index = attributes.firstIndex(where: { $0.name == name }) {
+        if let index = attributes.firstIndex(where: { $0.name.isExactly(name) }) {
             attributes[index].value = value
         } else {
             attributes.append((name, value))
@@ -73,12 +73,14 @@ package struct User: Equatable, Sendable {
         let addresses = ["email", "phone_number"]
         for (name, value) in attributes where addresses.contains(name) {
             let flag = "\(name)_verified"
-            if attribute(name) != value, attribute(flag) != nil { set(flag, "false") }
+            if attribute(name)?.isExactly(value) != true, attribute(flag) != nil {
+                set(flag, "false")
+            }
         }
         for (name, value) in attributes { set(name, value) }
         for (name, _) in attributes where attribute(name) == "" {
             let flag = addresses.contains(name) ? "\(name)_verified" : name
-            self.attributes.removeAll { $0.name == name || $0.name == flag }
+            self.attributes.removeAll { $0.name.isExactly(name) || $0.name.isExactly(flag) }
         }
     }
 

@@ -108,7 +108,7 @@ extension UserPool {
             guard parts.count == 2 else { return nil }
             return "\(parts[0].prefix(1))***@\(parts[1].prefix(1))***"
         }
-        let key = User.key(username)
+        let key = User.key(username).text
         if let shown = user?.attribute("email").flatMap(masked) ?? masked(key) { return shown }
         let secret = try keys.load(at: clock.now()).secret
         let letters = MessageAuthentication.sha256(key: secret, "destination.\(key)".utf8)

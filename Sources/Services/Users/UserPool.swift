@@ -58,12 +58,12 @@ package final class UserPool: Sendable {
         try requireClient(client)
         let now = clock.now()
         guard !attempts.isLocked(username, at: now) else { throw UserPoolError.lockedOut }
-        // What is no name is nobody's, even if it equals one as Unicode sees it.
-        let isName = UserAttributes.isUsername(username)
-        guard isName, let user = try store.user(username) else {
+        guard let user = try store.user(username) else {
             // Takes as long as a wrong password does.
             _ = Self.nobody.matches(password)
-            if isName { attempts.failed(username, isUser: false, at: now) }
+            if UserAttributes.isUsername(username) {
+                attempts.failed(username, isUser: false, at: now)
+            }
             throw definition.hidesUnknownUsers
                 ? UserPoolError.wrongPassword : UserPoolError.noSuchUser
         }
@@ -134,7 +134,7 @@ package final class UserPool: Sendable {
     }
 
     func requireClient(_ id: String) throws(UserPoolError) {
-        guard definition.clientIDs.contains(id) else { throw .noSuchClient(id) }
+        guard definition.clientIDs.contains(where: id.isExactly) else { throw .noSuchClient(id) }
     }
 
     /// A password that the pool takes, as it is kept.

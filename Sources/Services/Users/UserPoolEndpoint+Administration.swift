@@ -61,7 +61,7 @@ extension UserPoolEndpoint {
             guard let bytes = Base64.decodeURL(token) else {
                 throw UserPoolError.invalidParameter("Invalid pagination token.")
             }
-            return String(decoding: bytes, as: UTF8.self)
+            return ExactText(String(decoding: bytes, as: UTF8.self))
         }
         let all = try pool.store.sorted().filter { user in
             filter.matches(user) && start.map { User.key(user.username) > $0 } ?? true
@@ -73,7 +73,7 @@ extension UserPoolEndpoint {
         ]
         if page.count < all.count, let last = page.last {
             answer["PaginationToken"] = .string(
-                Base64.encodeURL(Array(User.key(last.username).utf8)))
+                Base64.encodeURL(Array(User.key(last.username).text.utf8)))
         }
         return answer
     }
@@ -107,7 +107,7 @@ extension User {
 
     private func attributesJSON(only names: [String]?) -> JSONValue {
         let all = ([(name: "sub", value: subject)] + attributes)
-            .filter { names?.contains($0.name) ?? true }
+            .filter { attribute in names?.contains(where: attribute.name.isExactly) ?? true }
         return .array(all.map { ["Name": .string($0.name), "Value": .string($0.value)] })
     }
 
@@ -134,7 +134,7 @@ private struct UserFilter {
         guard let match = text.wholeMatch(of: /\s*([A-Za-z0-9_:]+)\s*(\^?=)\s*"([^"]*)"\s*/) else {
             throw .invalidParameter("Error while parsing filter.")
         }
-        let (name, isPrefix, wanted) = (match.1, match.2 == "^=", match.3)
+        let (name, isPrefix, wanted) = (match.1, match.2 == "^=", String(match.3))
         test = { user in
             let value: String? =
                 switch name {
@@ -144,7 +144,8 @@ private struct UserFilter {
                 case "status": user.isEnabled ? "Enabled" : "Disabled"
                 default: user.attribute(String(name))
                 }
-            return value.map { isPrefix ? $0.hasPrefix(wanted) : $0 == wanted } ?? false
+            guard let value else { return false }
+            return isPrefix ? value.beginsExactly(with: wanted) : value.isExactly(wanted)
         }
     }
 

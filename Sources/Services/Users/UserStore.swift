@@ -10,7 +10,7 @@ package struct UserStore: Sendable {
     static let pageUsers = 60
 
     private struct Cache {
-        var users: [String: User] = [:]
+        var users: [ExactText: User] = [:]
         var stamp: FileStamp?
     }
 
@@ -26,7 +26,7 @@ package struct UserStore: Sendable {
     }
 
     /// Every user, by name without case.
-    package func all() throws -> [String: User] {
+    package func all() throws -> [ExactText: User] {
         let stamp = file.stamp
         if let known = cache.state.withLock({ $0.stamp == stamp ? $0.users : nil }) { return known }
         let users = try Self.users(file.read() ?? JSONObject(), file.path)
@@ -50,7 +50,7 @@ package struct UserStore: Sendable {
         _ username: String, evenUnchanged: Bool = false, _ change: (inout User?) throws -> R
     ) throws -> R {
         try file.update(evenUnchanged: evenUnchanged) { json in
-            let key = User.key(username)
+            let key = User.key(username).text
             var members = json["users"]?.objectValue ?? JSONObject()
             var user = try members[key].map { try Self.user($0, key, file.path) }
             let isNew = user == nil
@@ -64,10 +64,10 @@ package struct UserStore: Sendable {
         }
     }
 
-    private static func users(_ json: JSONObject, _ path: String) throws -> [String: User] {
-        var users: [String: User] = [:]
+    private static func users(_ json: JSONObject, _ path: String) throws -> [ExactText: User] {
+        var users: [ExactText: User] = [:]
         for (key, json) in json["users"]?.objectValue?.members ?? [] {
-            users[key] = try user(json, key, path)
+            users[ExactText(key)] = try user(json, key, path)
         }
         return users
     }

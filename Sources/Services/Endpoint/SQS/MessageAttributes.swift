@@ -91,8 +91,8 @@ package struct MessageAttributes: Sendable {
     package func selected(by names: [String]) -> MessageAttributes {
         func isWanted(_ name: String) -> Bool {
             names.contains { wanted in
-                ["All", ".*", "*"].contains(wanted) || wanted == name
-                    || (wanted.hasSuffix(".*") && name.hasPrefix(wanted.dropLast(2)))
+                ["All", ".*", "*"].contains(wanted) || wanted.isExactly(name)
+                    || (wanted.hasSuffix(".*") && name.beginsExactly(with: wanted.dropLast(2)))
             }
         }
         var selection = self

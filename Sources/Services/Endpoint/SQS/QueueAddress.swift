@@ -50,7 +50,12 @@ extension QueueAddress {
 extension SQSEndpoint {
     /// The name of the queue that a URL means.
     func queueName(url text: String) throws(SQSError) -> String {
-        if let last = lastURL.withLock({ $0 }), last.url == text { return last.name }
+        // What is the same to Unicode alone is longer than a queue's URL.
+        if let last = lastURL.withLock({ $0 }), last.url.utf8.count == text.utf8.count,
+            last.url == text
+        {
+            return last.name
+        }
         let name = try name(inURL: text)
         if text.utf8.count <= Self.keptURLLength { lastURL.withLock { $0 = (text, name) } }
         return name

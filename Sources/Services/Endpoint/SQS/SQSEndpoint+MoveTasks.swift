@@ -72,8 +72,7 @@ extension SQSEndpoint {
                 "You must use this format to specify the \(parameter): "
                     + "arn:<partition>:<service>:<region>:<account-id>:<resource-id>")
         }
-        let name = String(parts[5])
-        guard text == arn(name), try queues.names().contains(name) else {
+        guard let name = queueName(arn: text), try queues.names().contains(name) else {
             throw SQSError.resourceNotFound(
                 "The resource that you specified for the \(parameter) parameter doesn't exist.")
         }

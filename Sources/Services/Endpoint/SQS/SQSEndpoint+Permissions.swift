@@ -24,7 +24,7 @@ extension SQSEndpoint {
         try queue.change { settings in
             var policy = try Self.policy(settings, arn(queue.name))
             var statements = Self.statements(policy)
-            guard !statements.contains(where: { $0["Sid"]?.stringValue == label }) else {
+            guard !statements.contains(where: { $0["Sid"] == .string(label) }) else {
                 throw SQSError.invalidValue(label, of: "Label", reason: "Already exists.")
             }
             guard statements.count < QueueLimits.policyStatements else {
@@ -46,7 +46,7 @@ extension SQSEndpoint {
         try queue.change { settings in
             var policy = try Self.policy(settings, arn(queue.name))
             let statements = Self.statements(policy)
-            let rest = statements.filter { $0["Sid"]?.stringValue != label }
+            let rest = statements.filter { $0["Sid"] != .string(label) }
             guard rest.count < statements.count else {
                 throw SQSError.invalidValue(label, of: "Label", reason: "can't find label.")
             }

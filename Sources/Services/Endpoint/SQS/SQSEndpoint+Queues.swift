@@ -86,7 +86,7 @@ extension SQSEndpoint {
 
     func listQueues(_ call: SQSCall) throws -> SQSReply {
         let prefix = call.input.namePrefix ?? ""
-        let names = try queues.names().filter { $0.hasPrefix(prefix) }
+        let names = try queues.names().filter { $0.beginsExactly(with: prefix) }
         let (page, next) = try page(of: names, call.input)
         return .queueURLs(page.map { url($0, call.host) }, next: next)
     }
@@ -122,7 +122,7 @@ extension SQSEndpoint {
 
     func listQueueTags(_ call: SQSCall) throws -> SQSReply {
         let tags = try queue(call).settings.tags
-        return .tags(tags.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
+        return .tags(tags.sorted { $0.key < $1.key }.map { ($0.key.text, $0.value) })
     }
 
     func tagQueue(_ call: SQSCall) throws -> SQSReply {
@@ -138,14 +138,14 @@ extension SQSEndpoint {
         let queue = try queue(call)
         guard !call.input.tagKeys.isEmpty else { throw SQSError.missingParameter("TagKeys") }
         try queue.change { settings in
-            for key in call.input.tagKeys { settings.tags[key] = nil }
+            for key in call.input.tagKeys { settings.tags[ExactText(key)] = nil }
         }
         return .nothing
     }
 
     private func tags(
-        _ given: [SQSInput.Pair], addedTo present: [String: String], of queue: String
-    ) throws(SQSError) -> [String: String] {
+        _ given: [SQSInput.Pair], addedTo present: [ExactText: String], of queue: String
+    ) throws(SQSError) -> [ExactText: String] {
         var tags = present
         for (key, value) in given {
             guard (1...QueueLimits.tagKeyLength).contains(key.unicodeScalars.count),
@@ -155,11 +155,11 @@ extension SQSEndpoint {
                     "Tag keys must be 1 to 128 characters long, and values up to 256.")
             }
             // Developer Guide, *quotas-queues*.
-            guard !key.hasPrefix("aws:"), !value.hasPrefix("aws:") else {
+            guard !key.beginsExactly(with: "aws:"), !value.beginsExactly(with: "aws:") else {
                 throw .invalidParameter(
                     "Tag keys and values must not begin with 'aws:', which is reserved.")
             }
-            tags[key] = value
+            tags[ExactText(key)] = value
         }
         guard tags.count <= QueueLimits.tags else {
             throw .invalidParameter("Too many tags added for queue \(queue).")

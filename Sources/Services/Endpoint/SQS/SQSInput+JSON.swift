@@ -152,7 +152,7 @@ extension SQSInput {
             try scanner.object { (key, scanner) throws(JSONError) in
                 let key = scanner.text(key)
                 guard let value = try text("\(name).\(key)", &scanner) else { return }
-                if let known = list.firstIndex(where: { $0.name == key }) {
+                if let known = list.firstIndex(where: { $0.name.isExactly(key) }) {
                     list[known].value = value
                 } else if list.count < Self.pairLimit {
                     list.append((key, value))
