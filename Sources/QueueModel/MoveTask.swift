@@ -19,22 +19,33 @@ package struct MoveTask: Equatable, Sendable {
     package var rate: Int64?
     /// Visible messages when it was started.
     package var toMove: UInt64
+    /// How many messages it moves at most: as many as the queue then held in any state. `nil` in an
+    /// earlier version's record, whose task moves `toMove` at most.
+    package var limit: UInt64?
     package var started = Timestamp(milliseconds: 0)
     package var moved: UInt64 = 0
     package var status = Status.running
     /// Why it failed, in AWS's words.
     package var failure: String?
 
-    package init(id: String, target: String?, rate: Int64?, toMove: UInt64) {
+    package init(id: String, target: String?, rate: Int64?, toMove: UInt64, limit: UInt64?) {
         self.id = id
         self.target = target
         self.rate = rate
         self.toMove = toMove
+        self.limit = limit
+    }
+
+    /// How many it may still move: it ends though what it moved fails again and comes back.
+    package var left: UInt64 {
+        let limit = limit ?? toMove
+        return limit - min(limit, moved)
     }
 
     /// What its record says; the rest follows from the records behind it.
     var json: JSONObject {
         var json: JSONObject = ["id": .string(id), "count": .int(Int64(clamping: toMove))]
+        if let limit { json["limit"] = .int(Int64(clamping: limit)) }
         if let target { json["to"] = .string(target) }
         if let rate { json["rate"] = .int(rate) }
         return json
@@ -46,7 +57,8 @@ package struct MoveTask: Equatable, Sendable {
         }
         self.init(
             id: id, target: json["to"]?.stringValue, rate: json["rate"]?.intValue,
-            toMove: UInt64(clamping: count))
+            toMove: UInt64(clamping: count),
+            limit: json["limit"]?.intValue.map { UInt64(clamping: $0) })
         started = Timestamp(milliseconds: json["started"]?.intValue ?? 0)
         moved = UInt64(clamping: json["moved"]?.intValue ?? 0)
         status = json["status"]?.stringValue.flatMap(Status.init) ?? .running

@@ -81,6 +81,32 @@ import Testing
         ],
     ]
 
+    /// `a` and `b` are to be moved to another queue, and nobody has begun.
+    private static let redriven = [
+        begin + [
+            #"{"n":3,"t":1800000001000,"d":2,"op":"send","#
+                + #""m":[{"id":"baf2b2fa-4e2f-45da-8465-91e678fb00c6","body":"a","group":"a","#
+                + #""dedup":"a"}]"#,
+            #"{"n":4,"t":1800000001000,"d":2,"op":"send","#
+                + #""m":[{"id":"3480d20a-cddc-43ac-8e75-1aa22199d1da","body":"b","group":"b","#
+                + #""dedup":"b"}]"#,
+            #"{"n":5,"t":1800000002000,"d":4,"op":"task","#
+                + #""id":"0d4a5a92-7c1b-4f0e-9d5e-5b5c1f7b8a11","count":2,"to":"T.fifo""#,
+        ],
+        [
+            #"{"n":6,"t":1800000002000,"d":5,"op":"base","state":{"format":1,"#
+                + #""created":1800000000000,"settings":{"fifo":true,"durability":"os"},"#
+                + #""head":[1,428,0],"streamed":2,"counters":{"sent":2,"received":0,"deleted":0,"#
+                + #""expired":0,"purged":0,"deadLettered":0,"taken":0},"transfers":[],"#
+                + #""lastTransfer":0,"taken":{},"lastPurge":null,"deduplication":["#
+                + #"["a","baf2b2fa-4e2f-45da-8465-91e678fb00c6",[3,0],1800000001000],"#
+                + #"["b","3480d20a-cddc-43ac-8e75-1aa22199d1da",[4,0],1800000001000]],"#
+                + #""sentTimes":[[1799999550000,2]],"modified":1800000000000,"#
+                + #""tasks":[{"id":"0d4a5a92-7c1b-4f0e-9d5e-5b5c1f7b8a11","count":2,"#
+                + #""to":"T.fifo","started":1800000002000,"moved":0,"status":"RUNNING"}],"held":[]}"#
+        ],
+    ]
+
     private let folder: TemporaryFolder
     private let clock = SteppedClock()
 
@@ -150,6 +176,23 @@ import Testing
         clock.step(.seconds(1))
         #expect(try ids(queue) == ["931c67ba-f1bc-4032-970d-90c8e3d672a0"])
         #expect(try queue.statistics().counts.inFlight == 1)
+        #expect(try directory().examine("Q.fifo").damages.isEmpty)
+    }
+
+    @Test(
+        "a task that does not say how many it moves at most: those it counted", arguments: [0, 1])
+    func task(without: Int) throws {
+        clock.step(.seconds(10))
+        try place(Self.redriven, without: without)
+        #expect(try directory().examine("Q.fifo").damages.isEmpty)
+        let queues = directory()
+        var settings = QueueSettings()
+        settings.isFIFO = true
+        try queues.create("T.fifo", settings)
+        _ = try queues.queue("Q.fifo").send([entry("c")])[0].get()
+        let task = try queues.runMoveTask(of: "Q.fifo", isCancelled: { false }, progress: { _ in })
+        #expect(task?.status == .completed && task?.moved == 2)
+        #expect(try queues.queue("Q.fifo").messageCount == 1)
         #expect(try directory().examine("Q.fifo").damages.isEmpty)
     }
 

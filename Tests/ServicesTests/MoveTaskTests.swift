@@ -31,6 +31,85 @@ import Testing
         return queues
     }
 
+    /// Each batch in a process of its own, with segments so small that most begin one.
+    private func batch(
+        _ folder: TemporaryFolder, of name: String, start: Bool
+    ) throws -> MoveTask? {
+        var options = JournalOptions()
+        options.segmentBytes = 2000
+        let queues = QueueDirectory(stateDirectory: folder.path, options: options)
+        if start { _ = try queues.startMoveTask(from: name, to: nil, rate: nil) }
+        var isOver = false
+        return try queues.runMoveTask(
+            of: name, isCancelled: { isOver }, progress: { _ in isOver = true })
+    }
+
+    @Test("it ends though what it moved fails again and comes back", arguments: ["", ".fifo"])
+    func arrivals(suffix: String) throws {
+        let folder = try TemporaryFolder("arrivals")
+        let (name, dead) = ("Source\(suffix)", "Dead\(suffix)")
+        let queues = QueueDirectory(stateDirectory: folder.path)
+        var settings = QueueSettings()
+        settings.isFIFO = !suffix.isEmpty
+        try queues.create(dead, settings)
+        settings.redrivePolicy = .init(deadLetterQueue: dead, maxReceiveCount: 1)
+        try queues.create(name, settings)
+        let source = try queues.queue(name)
+        /// As a consumer does that fails.
+        func fail() throws {
+            while try !source.receive(upTo: 10, timeoutSeconds: 0, wait: .zero, movingTo: queues)
+                .isEmpty
+            {}
+        }
+        for number in 0..<25 {
+            var message = entry("m\(number)")
+            if settings.isFIFO {
+                message.group = "g\(number % 3)"
+                message.deduplicationID = "d\(number)"
+            }
+            _ = try source.send([message])[0].get()
+        }
+        try fail()
+        // One is in flight, and comes back while the task runs. In a FIFO queue it would keep its
+        // group back, and what comes back of the others would be moved before that.
+        let looked =
+            settings.isFIFO
+            ? [] : try queues.queue(dead).receive(upTo: 1, timeoutSeconds: 600, wait: .zero)
+        let old = try Set(queues.queue(dead).peek(upTo: 25).map(\.message.messageID))
+        var task = try batch(folder, of: dead, start: true)
+        for message in looked {
+            try queues.queue(dead).changeVisibility(of: message.receiptHandle, toSeconds: 0)
+        }
+        var batches = 1
+        while task?.status == .running, batches < 20 {
+            try fail()
+            task = try batch(folder, of: dead, start: false)
+            batches += 1
+        }
+        try fail()
+        #expect(task?.status == .completed && task?.moved == 25, "\(String(describing: task))")
+        let left = try queues.queue(dead).peek(upTo: 50).map(\.message.messageID)
+        #expect(left.count == 25 && old.isDisjoint(with: left))
+        #expect(try queues.examine(dead).damages.isEmpty)
+    }
+
+    @Test("a queue whose dead letters are its own alone is no source")
+    func ownDeadLetters() throws {
+        let folder = try TemporaryFolder("own")
+        defer { withExtendedLifetime(folder) {} }
+        let queues = QueueDirectory(stateDirectory: folder.path)
+        try queues.create("Dead", QueueSettings())
+        try queues.change("Dead") {
+            $0.redrivePolicy = .init(deadLetterQueue: "Dead", maxReceiveCount: 1)
+        }
+        for body in ["a", "b"] { _ = try queues.queue("Dead").send([entry(body)]) }
+        #expect(
+            throws: SQSError.invalidParameter(
+                "Source queue arn and destination queue arn cannot be the same.")
+        ) { try queues.startMoveTask(from: "Dead", to: nil, rate: nil) }
+        #expect(try queues.moveTasks(of: "Dead").isEmpty)
+    }
+
     private func redrive(
         _ queues: QueueDirectory, to target: String? = nil,
         progress: (MoveTask) -> Void = { _ in }

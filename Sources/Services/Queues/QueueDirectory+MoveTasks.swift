@@ -37,23 +37,25 @@ extension QueueDirectory {
         finishArrivals(at: name)
         if let target {
             _ = try withQueue(target) { try $0.settings }
-            guard name != target else {
-                throw SQSError.invalidParameter(
-                    "Source queue arn and destination queue arn cannot be the same.")
-            }
+            guard name != target else { throw SQSError.sameQueue }
             guard target.hasSuffix(".fifo") == name.hasSuffix(".fifo") else {
                 throw SQSError.invalidParameter(
                     "The source queue and destination queue must be of the same queue type.")
             }
-        } else if try sources(of: name).isKnownEmpty {
-            throw QueueError.unclearSource(name)
+        } else {
+            let sources = try sources(of: name)
+            guard try !sources.isKnownEmpty else { throw QueueError.unclearSource(name) }
+            guard sources.names != [name] || !sources.failures.isEmpty else {
+                throw SQSError.sameQueue
+            }
         }
         return try withQueue(name) { source in
             try source.commit { session in
-                let toMove = try session.liveCounts(at: session.now).counts.visible
+                let counts = try session.liveCounts(at: session.now).counts
                 let task = MoveTask(
                     id: source.environment.messageID().text, target: target, rate: rate,
-                    toMove: toMove)
+                    toMove: counts.visible,
+                    limit: counts.visible + counts.inFlight + counts.delayed)
                 try session.append(try session.state.queue.start(task))
                 return session.state.queue.activeMoveTask ?? task
             }
@@ -245,14 +247,20 @@ extension MoveTask {
     }
 }
 
+extension SQSError {
+    fileprivate static var sameQueue: SQSError {
+        .invalidParameter("Source queue arn and destination queue arn cannot be the same.")
+    }
+}
+
 extension Queue {
     /// How long messages stay hidden should a crash come between receiving and moving them.
     private static let moveSeconds: Int64 = 30
 
-    /// Sends up to `limit` visible messages on their way, as transfers that
+    /// Sends up to `most` visible messages on their way, as transfers that
     /// `QueueDirectory.finishTransfers` carries out; or notes that the task is over.
     func moveBatch(
-        of id: String, upTo limit: Int, target: (String?) -> String?
+        of id: String, upTo most: Int, target: (String?) -> String?
     ) throws -> Int {
         try commit { session in
             guard let task = session.state.queue.activeMoveTask, task.id == id else {
@@ -263,6 +271,8 @@ extension Queue {
                 return 0
             }
             guard task.status == .running else { return try end(.cancelled) }
+            let limit = min(most, Int(clamping: task.left))
+            guard limit > 0 else { return try end(.completed) }
             try session.sweepExpired()
             try session.flush()
             var stream = JournalStream(session)
