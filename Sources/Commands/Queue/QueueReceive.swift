@@ -101,7 +101,8 @@ extension Command {
             case .malformed:
                 output.note(
                     "\(delivery.received.entry.messageID) says that it is "
-                        + "\(WireCompression.encoding), and is not; it was left as it is.")
+                        + "\(WireCompression.encoding), and cannot be unpacked to a body; it was "
+                        + "left as it is.")
                 return delivery
             }
         }

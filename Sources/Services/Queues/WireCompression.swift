@@ -42,7 +42,7 @@ package enum WireCompression {
         case unpacked(Queue.Delivery)
         /// It does not say that it is packed.
         case plain
-        /// It says so, and is not, or is larger than `bodyLimit`.
+        /// It says so, and is not, or is larger than `bodyLimit`, or no UTF-8.
         case malformed
     }
 
@@ -51,7 +51,8 @@ package enum WireCompression {
         var json = try delivery.attributes.json
         guard json[attribute]?["StringValue"]?.stringValue == encoding else { return .plain }
         guard let packed = Base64.decode(String(decoding: delivery.body, as: UTF8.self)),
-            let body = try? Gzip.decompress(packed, limit: bodyLimit)
+            let body = try? Gzip.decompress(packed, limit: bodyLimit),
+            String(validating: body, as: UTF8.self) != nil
         else { return .malformed }
         var delivery = delivery
         delivery.message.escapedBody = []
