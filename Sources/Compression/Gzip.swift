@@ -4,7 +4,7 @@ import CZlib
 package enum Gzip {
     /// Why bytes cannot be unpacked.
     package enum Failure: Error, Equatable, Sendable {
-        /// Not gzip, cut short, harmed, or with something behind its end.
+        /// Not gzip, cut short, harmed, or with something else behind its end.
         case malformed
         /// Unpacked, it would be larger than the caller allows.
         case tooLarge(limit: Int)
@@ -42,7 +42,7 @@ package enum Gzip {
         return output
     }
 
-    /// Unpacks one whole member.
+    /// Unpacks whole members, one or several in a row (RFC 1952, 2.2).
     ///
     /// - Parameter limit: bytes; what would unpack to more is refused before it takes more memory.
     package static func decompress(_ bytes: [UInt8], limit: Int) throws(Failure) -> [UInt8] {
@@ -69,11 +69,13 @@ package enum Gzip {
             let made = piece.count - Int(stream.avail_out)
             guard output.count + made <= limit else { throw .tooLarge(limit: limit) }
             output.append(contentsOf: piece.prefix(made))
-            if result == Z_STREAM_END { break }
+            if result == Z_STREAM_END {
+                guard consumed < bytes.count else { return output }
+                guard inflateReset(&stream) == Z_OK else { throw .malformed }
+                continue
+            }
             // Z_BUF_ERROR: all is read, and the end has not come.
             guard result == Z_OK, made > 0 || consumed < bytes.count else { throw .malformed }
         }
-        guard consumed == bytes.count else { throw .malformed }
-        return output
     }
 }

@@ -51,6 +51,22 @@ import Testing
         }
     }
 
+    @Test("members in a row are one body, and the limit is for all of them")
+    func members() throws {
+        let parts = ["hello ", "", "world"].map { Gzip.compress(Array($0.utf8)) }
+        let packed = parts.flatMap { $0 }
+        #expect(try Gzip.decompress(packed, limit: 11) == Array("hello world".utf8))
+        #expect(throws: Gzip.Failure.tooLarge(limit: 10)) {
+            try Gzip.decompress(packed, limit: 10)
+        }
+        let ends = parts.indices.map { parts[...$0].joined().count }
+        for length in 1..<packed.count where !ends.contains(length) {
+            #expect(throws: Gzip.Failure.malformed, "cut at \(length)") {
+                try Gzip.decompress(Array(packed.prefix(length)), limit: 11)
+            }
+        }
+    }
+
     @Test("gunzip reads it, and gzip's own is read")
     func interoperates() throws {
         let folder = try TemporaryFolder("gzip")
