@@ -30,11 +30,11 @@ package final class Journal<State: JournaledState>: Sendable {
     /// Looked up once: a generic type's name takes the runtime as long as the object does.
     private let transaction = Transaction<State>.self
 
-    /// Opens the journal in `folder`, or begins one.
+    /// Opens the journal in `folder`, or begins one there.
     ///
     /// - Parameters:
     ///   - now: the clock; a journal that begins says so.
-    ///   - creating: whether the folder is made if it is not there.
+    ///   - creating: whether it may be a new one. If not, a folder without any segment is damaged.
     ///   - execute: runs what nobody waits for; a simulator brings its own.
     ///   - nanoseconds: the monotonic clock that tells how long an event loop was held up.
     ///   - currentLoop: the event loop on whose thread it is called.
@@ -61,7 +61,7 @@ package final class Journal<State: JournaledState>: Sendable {
         opened.now = now
         try lockFile.lock(options)
         do throws(JournalError) {
-            try opened.load()
+            try opened.load(creating: creating)
         } catch {
             lockFile.unlock()
             throw error

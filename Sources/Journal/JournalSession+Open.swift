@@ -15,7 +15,7 @@ extension JournalSession {
     }
 
     /// Reads what there is, or begins a journal.
-    mutating func load() throws(JournalError) {
+    mutating func load(creating: Bool = false) throws(JournalError) {
         generation = LockWords.ended  // until this succeeds, the next look starts over
         edition += 1
         news += 1
@@ -28,7 +28,7 @@ extension JournalSession {
                 try? storage.remove("\(folder)/\(name)")
             }
         }
-        if segments.isEmpty { try begin() }
+        if segments.isEmpty { try begin(creating: creating) }
         let current = try settleNames()
         guard let newest = segments.last else { preconditionFailure("begin makes a segment") }
         segment = newest
@@ -280,14 +280,16 @@ extension JournalSession {
     }
 
     /// Makes the first segment: a base record of the empty state.
-    private mutating func begin() throws(JournalError) {
+    /// - Throws: `damaged` if there was one.
+    private mutating func begin(creating: Bool) throws(JournalError) {
         let words = try storing { () throws(SystemError) in try readLock() }
         // A journal that was begun has a higher generation.
-        guard words.isBlank || (words.generation ?? 2) <= 1 && words.durable == 0 else {
+        guard creating, words.isBlank || (words.generation ?? 2) <= 1 && words.durable == 0 else {
+            let last = words.durable ?? 0
             throw .damaged(
                 file: folder, offset: 0,
-                reason: "its segments are missing, with the records 1 to "
-                    + "\(words.durable.map { String($0) } ?? "?") at least")
+                reason: "its segments are missing"
+                    + (last > 0 ? ", with the records 1 to \(last) at least" : ""))
         }
         try write(generation: 0)
         let session = self

@@ -80,6 +80,32 @@ import Testing
         #expect(try !directory().examine("Q").damages.isEmpty)
     }
 
+    /// With the lock file, or with all there is.
+    @Test("without any segment a queue is damaged, not empty", arguments: [false, true])
+    func none(isEmpty: Bool) throws {
+        try make("Q.fifo").close()
+        var settings = QueueSettings()
+        settings.isFIFO = true
+        let path = "\(folder.path)/queues/Q.fifo"
+        for file in try FileSystem.list(path)
+        where isEmpty || file == "lock" || SegmentName.parse(file) != nil {
+            try FileSystem.remove("\(path)/\(file)")
+        }
+        for _ in 1...2 {
+            do {
+                _ = try directory().queue("Q.fifo").statistics()
+                Issue.record("it is taken for a new one")
+            } catch QueueError.journal(.damaged(_, _, let reason), _) {
+                #expect(reason == "its segments are missing")
+            }
+            #expect(try !directory().examine("Q.fifo").damages.isEmpty)
+            #expect(throws: QueueError.self) { try directory().create("Q.fifo", settings) }
+        }
+        #expect(try directory().repair("Q.fifo").original != nil)
+        #expect(try directory().queue("Q.fifo").settings.isFIFO)
+        #expect(try directory().examine("Q.fifo").damages.isEmpty)
+    }
+
     @Test("nor is a FIFO queue counted whose passed group begins there")
     func passed() throws {
         let queue = try make("Q.fifo")
