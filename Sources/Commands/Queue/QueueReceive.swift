@@ -3,6 +3,7 @@ import JSON
 import Posix
 import QueueModel
 import Services
+import StackModel
 
 extension Command {
     static let queueReceive = receiving(
@@ -44,6 +45,7 @@ extension Command {
                 let wait = invocation.number("wait") ?? (isAll ? 0 : defaultWait)
                 var output = invocation.output
                 output.hintIfLost = "What could not be written out was not deleted, and comes back."
+                var stack: Stack?
                 repeat {
                     let deliveries = try invocation.withQueue { queue in
                         try queue.receive(
@@ -51,10 +53,17 @@ extension Command {
                             wait: .seconds(wait), movingTo: directory,
                             isCancelled: { Signals.termination != nil })
                     }
+                    // Only the ARN of where a dead letter came from needs it.
+                    if output.format == .json, stack == nil,
+                        deliveries.contains(where: { $0.message.source != nil })
+                    {
+                        let deployment = try Deployment.load(invocation.stateDirectory)
+                        stack = deployment?.stack ?? Stack(json: [:])
+                    }
                     try write(
                         invocation.has("decompress")
                             ? try unpacked(deliveries, output) : deliveries,
-                        output)
+                        of: stack, output)
                     guard !deliveries.isEmpty else { return }
                     if invocation.has("delete") {
                         let handles = deliveries.map(\.handle)
@@ -112,11 +121,13 @@ extension Command {
     private static let gatheredBytes = 256 * 1024
 
     /// One line a message, small ones together.
-    private static func write(_ deliveries: [Queue.Delivery], _ output: Output) throws {
+    private static func write(
+        _ deliveries: [Queue.Delivery], of stack: Stack?, _ output: Output
+    ) throws {
         var lines: [UInt8] = []
         for delivery in deliveries {
             switch output.format {
-            case .json: try delivery.json.append(to: &lines)
+            case .json: try delivery.json(of: stack).append(to: &lines)
             case .text, .csv: delivery.appendText(to: &lines)
             }
             lines.append(0x0A)
@@ -135,21 +146,22 @@ extension Queue.Delivery {
     }
 
     /// ReceiveMessage's own shape, one object a message.
-    var json: JSONValue {
-        get throws {
-            var json: JSONObject = [
-                "MessageId": .string(received.entry.messageID),
-                "ReceiptHandle": .string(receiptHandle),
-                "MD5OfBody": .string(Digest.md5Hex(body)),
-                "Body": .string(String(decoding: body, as: UTF8.self)),
-                "Attributes": .object(systemAttributes),
-            ]
-            let attributes = try attributes
-            if !attributes.json.isEmpty {
-                json["MessageAttributes"] = .object(attributes.json)
-                json["MD5OfMessageAttributes"] = attributes.md5.map { .string($0) }
-            }
-            return .object(json)
+    ///
+    /// - Parameter stack: needed for a dead letter alone.
+    fileprivate func json(of stack: Stack?) throws -> JSONValue {
+        let source = message.source.flatMap { stack?.queueARN($0) }
+        var json: JSONObject = [
+            "MessageId": .string(received.entry.messageID),
+            "ReceiptHandle": .string(receiptHandle),
+            "MD5OfBody": .string(Digest.md5Hex(body)),
+            "Body": .string(String(decoding: body, as: UTF8.self)),
+            "Attributes": .object(systemAttributes(source: source)),
+        ]
+        let attributes = try attributes
+        if !attributes.json.isEmpty {
+            json["MessageAttributes"] = .object(attributes.json)
+            json["MD5OfMessageAttributes"] = attributes.md5.map { .string($0) }
         }
+        return .object(json)
     }
 }

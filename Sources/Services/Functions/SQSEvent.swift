@@ -20,7 +20,7 @@ package struct SQSEvent {
                 "messageId": .string(delivery.received.entry.messageID),
                 "receiptHandle": .string(delivery.receiptHandle),
                 "body": .string(String(decoding: delivery.body, as: UTF8.self)),
-                "attributes": .object(delivery.systemAttributes),
+                "attributes": .object(delivery.systemAttributes(source: nil)),
                 "messageAttributes": .object(
                     JSONObject(attributes.json.members.map { ($0.key, Self.attribute($0.value)) })),
                 "md5OfBody": .string(Digest.md5Hex(delivery.body)),

@@ -35,10 +35,7 @@ extension SQSEndpoint {
         let names = input.systemAttributeNames + input.attributeNames
         var system: [SQSReply.Pair] = []
         if !names.isEmpty {
-            var attributes = delivery.systemAttributes
-            if let source = delivery.message.source {
-                attributes["DeadLetterQueueSourceArn"] = .string(arn(source))
-            }
+            let attributes = delivery.systemAttributes(source: delivery.message.source.map(arn))
             let isAll = names.contains("All")
             system = attributes.members.compactMap { name, value in
                 guard isAll || names.contains(name), let text = value.stringValue else {
@@ -131,7 +128,9 @@ extension SQSEndpoint {
 
 extension Queue.Delivery {
     /// Every system attribute, each a string.
-    package var systemAttributes: JSONObject {
+    ///
+    /// - Parameter source: the ARN of the queue whose dead letter it is; `nil` leaves it out.
+    package func systemAttributes(source: String?) -> JSONObject {
         var json: JSONObject = [
             "SenderId": .string(message.sender ?? Principal.developerID),
             "ApproximateReceiveCount": .string(String(received.receiveCount)),
@@ -145,6 +144,7 @@ extension Queue.Delivery {
             json["SequenceNumber"] = .string(received.entry.place.sequenceNumber)
         }
         json["AWSTraceHeader"] = message.traceHeader.map { .string($0) }
+        json["DeadLetterQueueSourceArn"] = source.map { .string($0) }
         return json
     }
 
