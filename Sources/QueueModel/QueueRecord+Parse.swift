@@ -275,7 +275,10 @@ extension QueueRecord {
             guard let attempt = value["attempt"]?.stringValue, let until = value["until"]?.intValue
             else { throw QueueRecordError(message: "a retry record lacks a part") }
             return .retry(attempt: attempt, visibleAt: Timestamp(milliseconds: until))
-        case "purge": return .purge(forgetsIDs: value["ids"]?.boolValue ?? false)
+        case "purge":
+            return .purge(
+                forgetsIDs: value["ids"]?.boolValue ?? false,
+                keepsLeaving: value["leaving"]?.boolValue ?? false)
         case "set":
             return .set(
                 QueueSettings(json: value["settings"] ?? .null),

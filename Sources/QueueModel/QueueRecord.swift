@@ -52,9 +52,10 @@ package enum QueueRecord: Equatable, Sendable {
     case retry(attempt: String, visibleAt: Timestamp)
     case delete([Place])
     case visibility([(place: Place, visibleAt: Timestamp)])
-    /// Every message is gone. What is known of deduplication ids goes with them only where it says
-    /// so: an earlier version kept it.
-    case purge(forgetsIDs: Bool)
+    /// Every message is gone. What is known of deduplication ids goes with them, and what is on its
+    /// way to another queue goes on, only where it says so: an earlier version kept the ones, and
+    /// took the others back.
+    case purge(forgetsIDs: Bool, keepsLeaving: Bool)
     /// The queue's attributes, and by how many milliseconds that moves what is delayed: an earlier
     /// version moved nothing.
     case set(QueueSettings, moved: Int64 = 0)
@@ -107,8 +108,11 @@ package enum QueueRecord: Equatable, Sendable {
                 ]
             }
             Self.append("visibility", [("m", .array(list))], to: &output)
-        case .purge(let forgetsIDs):
-            Self.append("purge", forgetsIDs ? [("ids", true)] : [], to: &output)
+        case .purge(let forgetsIDs, let keepsLeaving):
+            var members: [(String, JSONValue)] = []
+            if forgetsIDs { members.append(("ids", true)) }
+            if keepsLeaving { members.append(("leaving", true)) }
+            Self.append("purge", members, to: &output)
         case .set(let settings, let moved):
             var members = [("settings", settings.json)]
             if moved != 0 { members.append(("moved", .int(moved))) }

@@ -29,7 +29,7 @@ extension QueueState {
                 message.visibleAt = change.visibleAt
                 hold(consume message)
             }
-        case .purge(let forgetsIDs):
+        case .purge(let forgetsIDs, let keepsLeaving):
             counters.purged += streamed + UInt64(held.count)
             streamed = 0
             sentTimes = SentTimes(retentionSeconds: settings.retentionSeconds)
@@ -38,7 +38,7 @@ extension QueueState {
             delayed = DelayedBacklog()
             fair = FairShare()
             attempts = ReceiveAttempts()
-            transfers = []
+            if !keepsLeaving { transfers = [] }
             head = Head(segment: place.segment, offset: place.offset, index: 0)
             lastPurge = time
             if forgetsIDs { forgetDeduplication(at: n) }

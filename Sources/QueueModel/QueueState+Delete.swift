@@ -47,9 +47,11 @@ extension QueueState {
         return (handle.place, visibleAt)
     }
 
+    /// What is on its way to another queue is that one's.
+    ///
     /// - Throws: `purgeInProgress` within 60 seconds of the last one.
     package func purge(_ queue: String, at now: Timestamp) throws(SQSError) -> QueueRecord {
         if let lastPurge, now - lastPurge < .seconds(60) { throw .purgeInProgress(queue) }
-        return .purge(forgetsIDs: settings.isFIFO)
+        return .purge(forgetsIDs: settings.isFIFO, keepsLeaving: !transfers.isEmpty)
     }
 }

@@ -288,6 +288,25 @@ import Testing
         queue.checkBase()
     }
 
+    @Test("what has left for another queue is no longer this queue's to purge")
+    func purgeOfDeadLetters() throws {
+        var settings = QueueSettings()
+        settings.redrivePolicy = .init(deadLetterQueue: "D", maxReceiveCount: 1)
+        var queue = try QueueBench(settings)
+        try queue.send("a")
+        _ = try queue.receive(1)
+        queue.now = queue.now + .seconds(30)
+        queue.append(try #require(queue.state.deadLetters(at: queue.now)))
+        let transfers = queue.state.transfers
+        try queue.send("b")
+        queue.append(try queue.state.purge("Q", at: queue.now))
+        #expect(queue.state.transfers == transfers && queue.state.messageCount == 1)
+        #expect(queue.state.counters.purged == 1 && queue.state.counters.deadLettered == 1)
+        queue.checkBase()
+        queue.append(.transferred(number: transfers[0].number))
+        #expect(queue.state.isEmpty)
+    }
+
     @Test("FIFO: what has a purged message's deduplication id is a message of its own")
     func purgedIDs() throws {
         var queue = try QueueBench(Self.fifo)

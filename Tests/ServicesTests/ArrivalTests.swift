@@ -85,6 +85,21 @@ import Testing
         #expect(try later.queue("D").messageCount == 1)
     }
 
+    @Test("a purge of the queue that it has left does not take it back, nor count it")
+    func purgeOfTheOther() throws {
+        let folder = try TemporaryFolder("arrivals")
+        try leave(folder)
+        let purging = queues(folder, process: Self.dead)
+        #expect(try purging.queue("Q").purge() == 0)
+        let later = queues(folder)
+        let statistics = try later.queue("Q").statistics()
+        #expect(statistics.counters.purged == 0 && statistics.counters.deadLettered == 1)
+        #expect(statistics.leaving == [Queue.Leaving(target: "D", messages: 1)])
+        #expect(try later.queue("D").receive(upTo: 1, wait: .zero, movingTo: later).count == 1)
+        #expect(try later.queue("Q").messageCount == 0)
+        for name in ["D", "Q"] { #expect(try later.examine(name).damages.isEmpty) }
+    }
+
     @Test("a redrive that was cut is found by who receives what comes back")
     func redriven() throws {
         let folder = try TemporaryFolder("arrivals")

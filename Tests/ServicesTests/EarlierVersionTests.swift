@@ -107,6 +107,35 @@ import Testing
         ],
     ]
 
+    /// `a` leaves for the dead-letter queue and has not arrived when a purge takes it back; `b` is
+    /// sent.
+    private static let takenBack = [
+        begin + [
+            #"{"n":3,"t":1800000001000,"d":2,"op":"send","#
+                + #""m":[{"id":"80ae4be8-d6cb-4cdc-b229-559cebf98d8e","body":"a","group":"a","#
+                + #""dedup":"a"}]"#,
+            #"{"n":4,"t":1800000001000,"d":2,"op":"receive","until":1800000001000,"#
+                + #""head":[1,576,0],"first":[{"m":[3,0],"at":[1,428,148],"#
+                + #""id":"80ae4be8-d6cb-4cdc-b229-559cebf98d8e","sent":1800000001000,"#
+                + #""group":"a","bits":"0b4ea39f828c6495"}]"#,
+            #"{"n":5,"t":1800000001000,"d":2,"op":"transfer","x":1,"to":"D.fifo","m":[[3,0]]"#,
+            #"{"n":6,"t":1800000002000,"d":2,"op":"purge""#,
+            #"{"n":7,"t":1800000003000,"d":2,"op":"send","#
+                + #""m":[{"id":"34f789f8-f0ec-40c0-a0ee-592111a03044","body":"b","group":"b","#
+                + #""dedup":"b"}]"#,
+        ],
+        [
+            #"{"n":8,"t":1800000003000,"d":7,"op":"base","state":{"format":1,"#
+                + #""created":1800000000000,"settings":{"fifo":true,"durability":"os"},"#
+                + #""head":[1,980,0],"streamed":1,"counters":{"sent":2,"received":1,"deleted":0,"#
+                + #""expired":0,"purged":0,"deadLettered":1,"taken":0},"transfers":[],"#
+                + #""lastTransfer":1,"taken":{},"lastPurge":1800000002000,"deduplication":["#
+                + #"["a","80ae4be8-d6cb-4cdc-b229-559cebf98d8e",[3,0],1800000001000],"#
+                + #"["b","34f789f8-f0ec-40c0-a0ee-592111a03044",[7,0],1800000003000]],"#
+                + #""sentTimes":[[1799999550000,1]],"modified":1800000000000,"held":[]}"#
+        ],
+    ]
+
     private let folder: TemporaryFolder
     private let clock = SteppedClock()
 
@@ -196,11 +225,25 @@ import Testing
         #expect(try directory().examine("Q.fifo").damages.isEmpty)
     }
 
+    @Test("a purge that does not say that what has left goes on: it is gone", arguments: [0, 1])
+    func takenBack(without: Int) throws {
+        clock.step(.seconds(10))
+        try place(Self.takenBack, without: without)
+        #expect(try directory().examine("Q.fifo").damages.isEmpty)
+        let queue = try directory().queue("Q.fifo")
+        #expect(try queue.statistics().leaving.isEmpty)
+        #expect(try queue.messageCount == 1)
+        #expect(try ids(queue) == ["34f789f8-f0ec-40c0-a0ee-592111a03044"])
+        #expect(try directory().examine("Q.fifo").damages.isEmpty)
+    }
+
     @Test("records that do say so make another state")
     func said() throws {
         try place(Self.purged, saying: ("purge", #","ids":true"#))
         #expect(try directory().examine("Q.fifo").damages.count == 1)
         try place(Self.delayed, saying: ("set", #","moved":-60000"#))
+        #expect(try directory().examine("Q.fifo").damages.count == 1)
+        try place(Self.takenBack, saying: ("purge", #","leaving":true"#))
         #expect(try directory().examine("Q.fifo").damages.count == 1)
     }
 }

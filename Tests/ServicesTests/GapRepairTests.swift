@@ -175,4 +175,22 @@ import Testing
         try send(queue, "d")
         #expect(try repair(queue, harming: #""body":"a""#) == ["c", "d"])
     }
+
+    @Test("but not what had left before it, and has not arrived", arguments: [true, false])
+    func purgeOfDeadLetters(arrives: Bool) throws {
+        let queues = QueueDirectory(stateDirectory: folder.path)
+        try queues.create("D", QueueSettings())
+        var settings = QueueSettings()
+        settings.redrivePolicy = .init(deadLetterQueue: "D", maxReceiveCount: 1)
+        try queues.create("Q", settings)
+        let queue = try queues.queue("Q")
+        try send(queue, "a", "b")
+        let first = try queue.receive(upTo: 1, timeoutSeconds: 0, wait: .zero)[0]
+        _ = try queue.receive(upTo: 1, timeoutSeconds: 600, wait: .zero)
+        try queue.purge()
+        try send(queue, "c")
+        if arrives { try queues.finishTransfers(of: queue) }
+        let harmed = #""id":"\#(first.received.entry.messageID)","sent""#
+        #expect(try repair(queue, harming: harmed) == (arrives ? ["c"] : ["a", "c"]))
+    }
 }

@@ -66,6 +66,23 @@ import Testing
         #expect(try directory().repair("Q").restored == 0)
     }
 
+    @Test("of what was there when a purge came, what had left before it can be sent again")
+    func purged() throws {
+        let queue = try directory().queue("Q")
+        var settings = try queue.settings
+        settings.redrivePolicy = .init(deadLetterQueue: "D", maxReceiveCount: 1)
+        try queue.set(settings)
+        try send(0..<3)
+        _ = try queue.receive(upTo: 1, timeoutSeconds: 600, wait: .zero)
+        _ = try queue.receive(upTo: 1, timeoutSeconds: 0, wait: .zero)
+        _ = try queue.receive(upTo: 1, timeoutSeconds: 600, wait: .zero)
+        #expect(try queue.purge() == 2)
+        try harm("m0")
+        #expect(try bodies() == [])
+        #expect(try directory().repair("Q").restored == 1)
+        #expect(try bodies() == ["m1"])
+    }
+
     @Test("what was deleted there does not come again, and what is back stays single")
     func ended() throws {
         try send(0..<3)

@@ -51,7 +51,6 @@ extension NaiveQueue {
             }
             next.lastPurge = time
             next.deduplications = []
-            next.cancelled.formUnion(underWay)
             change.hasPurged = true
         }
         try checkWhole(change, &next)

@@ -30,7 +30,7 @@ struct NaiveQueue {
     /// Whether it holds what has left and the peer has not confirmed: that keeps it from being
     /// removed.
     var isGiving = false
-    /// A purge came between: they may or may not arrive.
+    /// Its removal came between: they may or may not arrive.
     var cancelled: Set<String> = []
 
     init(name: String, settings: QueueSettings) {

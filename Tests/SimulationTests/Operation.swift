@@ -43,11 +43,6 @@ struct Operation {
         return !isSingle
     }
 
-    /// Whether what is on its way from its queue may be gone afterwards.
-    var cancelsTransfers: Bool {
-        if case .purge = kind { true } else { false }
-    }
-
     /// Whether it takes what is still on its way to its queue.
     var takesArrivals: Bool {
         switch kind {

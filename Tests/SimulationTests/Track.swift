@@ -54,7 +54,7 @@ struct Track {
             // What was under way then would be somewhere: the cut went back behind its departure.
             let underWay = states[index].underWay.subtracting(states[index].cancelled)
             guard
-                !view.isThere || operation?.cancelsTransfers == true
+                !view.isThere
                     || underWay.allSatisfy({ isElsewhere($0) || hasArrived($0) })
             else { continue }
             // What had come by then, and was too old to be seen, would be known here.

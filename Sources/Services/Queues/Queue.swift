@@ -219,17 +219,17 @@ package final class Queue: Sendable {
         }
     }
 
-    /// Removes every message.
+    /// Removes every message, but for those on their way to another queue.
     ///
     /// - Returns: how many there were.
     /// - Throws: `SQSError.purgeInProgress` within a minute of the last.
     @discardableResult
     package func purge() throws -> UInt64 {
         try commit { session in
-            let count = session.state.queue.messageCount
+            let before = session.state.queue.counters.purged
             let record = try session.state.queue.purge(name, at: session.now)
             try session.append(record)
-            return count
+            return session.state.queue.counters.purged - before
         }
     }
 

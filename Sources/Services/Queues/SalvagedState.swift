@@ -10,7 +10,7 @@ struct SalvagedState {
     /// What good records have ended since the first one that was missing; kept as long as somebody
     /// asks.
     private var ended: Set<Place> = []
-    /// The last purge's number.
+    /// The last purge's number: of what came before it, there is what has left.
     private var purge: UInt64 = 0
     /// The number that the next record should have.
     private var next: UInt64 = 0
@@ -39,10 +39,11 @@ struct SalvagedState {
         case .base:
             gap = nil
             if !places.areUnknown { ended = [] }
-        case .purge:
+        case .purge(_, let keepsLeaving):
+            purge = line.n
+            guard !keepsLeaving else { break }
             gap = nil
             ended = []
-            purge = line.n
         case .transferred(let number): ended.formUnion(gap?.leaving[number] ?? [])
         case .transfer(let number, _, _, let places):
             gap?.leaving[number] = places.filter { state.held[$0] == nil }
@@ -77,9 +78,14 @@ struct SalvagedState {
     /// it, and none ended it.
     func isWaiting(_ entry: StreamEntry, in line: RecordLine, at now: Timestamp) -> Bool {
         guard !state.isExpired(entry, now), !ended.contains(entry.place) else { return false }
+        guard entry.place.n > purge || hasLeft(entry.place) else { return false }
         // Whether the head has passed it cannot be told.
-        if places[line.location] == nil { return entry.place.n > purge }
+        if places[line.location] == nil { return true }
         guard let gap else { return state.isInStream(entry) }
         return entry.place.n >= gap.n || gap.before.isInStream(entry)
+    }
+
+    private func hasLeft(_ place: Place) -> Bool {
+        gap?.leaving.values.joined().contains(place) ?? false
     }
 }

@@ -59,7 +59,9 @@ extension TornFile {
         case .delete(let places): for place in places { brought[place] = nil }
         case .transfer(let number, _, _, let places): leaving[number] = places
         case .transferred(let number): for place in leaving[number] ?? [] { brought[place] = nil }
-        case .purge: brought = [:]
+        case .purge(_, let keepsLeaving):
+            let left = keepsLeaving ? Set(leaving.values.joined()) : []
+            brought = brought.filter { left.contains($0.key) }
         default: break
         }
     }
