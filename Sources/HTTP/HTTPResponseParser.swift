@@ -65,12 +65,11 @@ package struct HTTPResponseParser: Sendable {
     /// - Returns: whether a head was there. One that is only informative (1xx) is passed over.
     private mutating func takeHead() throws(HTTPError) -> Bool {
         let end = buffer.indices.first { buffer[$0...].starts(with: [0x0D, 0x0A, 0x0D, 0x0A]) }
-        guard let end else {
-            guard buffer.count <= limits.requestLine + limits.headerBytes else {
-                throw HTTPError(502, "the answer's head is too long")
-            }
-            return false
+        // Also of a head that came all at once.
+        guard end.map({ $0 + 4 }) ?? buffer.count <= limits.requestLine + limits.headerBytes else {
+            throw HTTPError(502, "the answer's head is too long")
         }
+        guard let end else { return false }
         let head = buffer[..<end]
         buffer.removeFirst(end + 4)
         let line = head.prefix { $0 != 0x0D }

@@ -49,6 +49,14 @@ import Testing
                 testDescription: "too long", text: "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n",
                 result: "502"),
             Case(
+                testDescription: "a head as long as may be",
+                text: "HTTP/1.1 204 OK\r\nX: \(String(repeating: "x", count: 56))\r\n\r\n",
+                result: "204 X=\(String(repeating: "x", count: 56)) "),
+            Case(
+                testDescription: "a head that is too long",
+                text: "HTTP/1.1 204 OK\r\nX: \(String(repeating: "x", count: 57))\r\n\r\n",
+                result: "502"),
+            Case(
                 testDescription: "a length that is none",
                 text: "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", result: "502"),
         ])
@@ -61,6 +69,7 @@ import Testing
     private static func parse(_ test: Case, size: Int) -> String {
         var limits = HTTPLimits()
         limits.bodyBytes = 20
+        (limits.requestLine, limits.headerBytes) = (40, 40)
         var parser = HTTPResponseParser(limits: limits, isHead: test.isHead)
         var rest = Array(test.text.utf8)[...]
         do throws(HTTPError) {
