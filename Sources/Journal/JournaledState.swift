@@ -96,7 +96,7 @@ extension JournaledState {
 /// A record that a state cannot take, in words for the user.
 package struct StateError: Error, Equatable, Sendable {
     package var message: String
-    /// The record is of a newer msorch, and whole.
+    /// The record is whole: a newer msorch has written it.
     package var isNewer: Bool
     package init(_ message: String, isNewer: Bool = false) {
         self.message = message

@@ -12,6 +12,8 @@ package struct Verification: Equatable, Sendable {
         /// The numbers of the records that are not there, as far as they are known.
         package var records: ClosedRange<UInt64>?
         package var message: String
+        /// What cannot be understood is whole: a newer msorch may have written it.
+        package var mayBeNewer = false
     }
 
     /// A file, or a part of one, that the queue does without: it can be derived, or was never
@@ -41,8 +43,8 @@ extension Journal {
     /// is the state that the records before it make, and that nothing is missing which was there.
     /// Changes nothing, and needs no healthy journal: it does not open one. Others wait while it
     /// reads the newest segment, and not for the others.
-    /// - Throws: `newerFormat`: what cannot be understood is not damaged. `removed`: there is no
-    ///   journal any more, or, once it was this one's turn, another was in the place.
+    /// - Throws: `newerFormat`: a state that cannot be understood is not damaged. `removed`: there
+    ///   is no journal any more, or, once it was this one's turn, another was in the place.
     package static func verify(
         folder: String, storage: any JournalStorage = DiskStorage()
     ) throws(JournalError) -> Verification {
@@ -201,16 +203,23 @@ private struct JournalCheck<State: JournaledState> {
                 return error
             }
         }
-        func problem(_ message: String) -> Verification.Problem {
-            Verification.Problem(file: file, offset: place.offset, message: message)
+        if let refusal {
+            if isFirst, refusal.isNewer {
+                throw .newerFormat(file: "\(folder)/\(file)", reason: refusal.message)
+            }
+            report.problems.append(
+                Verification.Problem(
+                    file: file, offset: place.offset, bytes: UInt64(place.length),
+                    records: frame.n...frame.n, message: refusal.message,
+                    mayBeNewer: refusal.isNewer))
+            state = nil
+            return
         }
-        if let refusal, refusal.isNewer {
-            throw .newerFormat(file: "\(folder)/\(file)", reason: refusal.message)
-        }
-        if let refusal { report.problems.append(problem(refusal.message)) }
         if isFirst, let state, Self.encoded(state) != Self.encoded(folded) {
             report.problems.append(
-                problem("the base record is not what the records before it make"))
+                Verification.Problem(
+                    file: file, offset: place.offset,
+                    message: "the base record is not what the records before it make"))
         }
         if folded.isIndexDue { folded.dropIndex() }
         state = folded

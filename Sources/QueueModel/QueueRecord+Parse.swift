@@ -300,7 +300,8 @@ extension QueueRecord {
             return .moveTaskStatus(id: id, status, failure: value["failure"]?.stringValue)
         case let other:
             throw QueueRecordError(
-                message: "a record of a kind this msorch does not know: '\(other ?? "")'")
+                message: "a record of a kind this msorch does not know: '\(other ?? "")'",
+                isNewer: true)
         }
     }
 }

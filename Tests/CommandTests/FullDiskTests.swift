@@ -295,6 +295,21 @@ private enum Bash {
     private static let settings =
         "msorch queue create q --quiet; msorch send q x --quiet >/dev/null; "
 
+    /// The message's record becomes one of a kind that nobody knows.
+    private static let zap = #"""
+        cd .msorch/queues/q; rm -f checkpoint.json
+        python3 - <<'END'
+        import re, zlib
+        name = '00000000000000000001.jsonl'
+        lines = open(name, 'rb').read().split(b'\n')
+        line = re.sub(b'"op":"send".*', b'"op":"zap"', lines[1])
+        lines[1] = line + b',"crc":"%08x"}' % zlib.crc32(line)
+        open(name, 'wb').write(b'\n'.join(lines))
+        END
+        cd ../../..
+
+        """#
+
     @Test(
         "what the system refuses is one sentence and a hint",
         arguments: [
@@ -350,6 +365,27 @@ private enum Bash {
                 message: """
                     error: ./.msorch/queues/q/00000000000000000001.jsonl cannot be read: this \
                     journal has format 2; this msorch reads format 1.
+                    hint: Nothing was changed. Use the msorch that wrote it, or a newer one.
+
+                    """, status: 5),
+            Mistake(
+                testDescription: "a record of a newer msorch",
+                script: zap + "msorch queue stats q",
+                message: """
+                    error: ./.msorch/queues/q/00000000000000000001.jsonl cannot be read: a \
+                    record of a kind this msorch does not know: 'zap'.
+                    hint: Nothing was changed. Use the msorch that wrote it, or a newer one.
+
+                    """, status: 5),
+            Mistake(
+                testDescription: "a check of a record of a newer msorch",
+                script: zap + "msorch queue verify q >&2",
+                message: """
+                    2 good records in 1 segments
+                    00000000000000000001.jsonl at byte 325: a record of a kind this msorch does \
+                    not know: 'zap'
+                      records 2 to 2, 60 bytes
+                    error: The journal of 'q' may be of a newer msorch.
                     hint: Nothing was changed. Use the msorch that wrote it, or a newer one.
 
                     """, status: 5),

@@ -8,6 +8,9 @@ import Services
 import StackModel
 
 extension CommandError {
+    /// What to do with what a newer msorch has written.
+    static let hintIfNewer = "Nothing was changed. Use the msorch that wrote it, or a newer one."
+
     /// Every error that travels up to the command line, in the user's words.
     init(_ error: any Error) {
         switch error {
@@ -220,9 +223,7 @@ extension CommandError {
                 .notFound, "The queue \(queue.map { "'\($0)' " } ?? "")was removed meanwhile.",
                 hint: "What was not acknowledged was not sent.")
         case .newerFormat:
-            self.init(
-                .damaged, "\(error).",
-                hint: "Nothing was changed. Use the msorch that wrote it, or a newer one.")
+            self.init(.damaged, "\(error).", hint: Self.hintIfNewer)
         case .storage(let error): self.init(error)
         case .notDurable:
             self.init(.inputOutput, "\(error).")

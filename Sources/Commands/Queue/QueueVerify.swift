@@ -25,6 +25,11 @@ extension Command {
                 invocation.output.note("--repair sends again what can be read in torn files.")
             }
             guard found.damages.isEmpty else {
+                if found.damages.contains(where: \.problem.mayBeNewer) {
+                    throw CommandError(
+                        .damaged, "The journal of '\(name)' may be of a newer msorch.",
+                        hint: CommandError.hintIfNewer)
+                }
                 throw CommandError(
                     .damaged, "The journal of '\(name)' is damaged.",
                     hint: "Nothing was changed. --repair makes a new journal of what can be read.")
