@@ -7,7 +7,7 @@ package struct Verification: Equatable, Sendable {
     package struct Problem: Equatable, Sendable {
         package var file: String
         package var offset: UInt64
-        /// How much of the file is no record any more; 0 if it is missing.
+        /// How much of the file is no record any more, or one that came before; 0 if it is missing.
         package var bytes: UInt64 = 0
         /// The numbers of the records that are not there, as far as they are known.
         package var records: ClosedRange<UInt64>?
@@ -173,13 +173,18 @@ private struct JournalCheck<State: JournaledState> {
         _ bytes: [UInt8], _ frame: RecordFrame, _ file: String, _ place: RecordLocation
     ) throws(JournalError) {
         durable = max(durable, frame.durable)
-        if open == nil, frame.n != expected {
-            let missing = expected.flatMap { $0 < frame.n ? $0...(frame.n - 1) : nil }
-            report.problems.append(
-                Verification.Problem(
-                    file: file, offset: place.offset, records: missing,
-                    message: "record \(frame.n) stands where \(expected ?? 0) should"))
-            state = nil
+        if let expected, frame.n != expected {
+            let message = "record \(frame.n) stands where \(expected) should"
+            guard frame.n > expected else {
+                return harmed(file, place.offset, UInt64(place.length), message)
+            }
+            if open == nil {
+                report.problems.append(
+                    Verification.Problem(
+                        file: file, offset: place.offset, records: expected...(frame.n - 1),
+                        message: message))
+                state = nil
+            }
         }
         closeProblem(before: frame.n, in: file)
         try fold(bytes, frame, file, place)

@@ -214,6 +214,32 @@ import Testing
         #expect(try contents("\(folder.path)/queues/Q") == before)
     }
 
+    @Test(
+        "a line that comes again is in the way, and nothing is missing", arguments: [false, true])
+    func again(isLast: Bool) throws {
+        let folder = try TemporaryFolder("again")
+        let queues = QueueDirectory(stateDirectory: folder.path)
+        try fill(queues)
+        queues.close()
+        let path = "\(folder.path)/queues/Q/\(SegmentName.file(1))"
+        var lines = try FileSystem.read(path).split(separator: 0x0A)
+        let count = lines.count
+        lines.insert(lines[2], at: isLast ? count : 3)
+        try FileSystem.replace(path, with: Array(lines.map { $0 + [0x0A] }.joined()))
+        let found = try queues.examine("Q")
+        #expect(found.journal.records == count && found.journal.lastN == UInt64(count))
+        #expect(found.damages.map(\.problem.records) == (isLast ? [] : [nil]))
+        #expect(found.journal.ignored.count == (isLast ? 1 : 0))
+        let report = try queues.repair("Q")
+        #expect(report.kept == (isLast ? 0 : Self.all.count))
+        for loss in report.losses {
+            #expect(loss.sends == 0 && loss.endings == 0 && loss.unknown == 0)
+            #expect(loss.messages.isEmpty)
+        }
+        #expect(try bodies(folder.path).sorted() == Self.all.sorted())
+        #expect(try directory(folder.path).examine("Q").damages.isEmpty)
+    }
+
     /// In the first line that has it, whose checksum is made right.
     private func change(_ old: String, to new: String, _ folder: String) throws {
         let path = "\(folder)/queues/Q/\(SegmentName.file(1))"

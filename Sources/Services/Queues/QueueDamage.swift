@@ -76,7 +76,8 @@ extension QueueDirectory {
         _ problem: Verification.Problem, in folder: String
     ) throws -> QueueDamage {
         var damage = QueueDamage(problem: problem)
-        guard problem.bytes > 0 else { return damage }
+        // Where no record is missing, nothing is touched: one stands there twice, say.
+        guard problem.bytes > 0, problem.records != nil else { return damage }
         let file: any JournalFile
         do throws(SystemError) {
             file = try storage.open("\(folder)/\(problem.file)", creating: false)
