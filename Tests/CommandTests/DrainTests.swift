@@ -207,6 +207,22 @@ import Testing
         #expect(record["md5OfMessageAttributes"]?.stringValue?.count == 32)
     }
 
+    @Test("the record of a dead letter says where it came from")
+    func deadLetter() throws {
+        try deploy(handler: "show", comesBack: false)
+        let settings = ["--max-receive-count", "1", "--visibility-timeout", "0"]
+        let made = try run(["queue", "create", "Giver", "--dead-letter-queue", "Work"] + settings)
+        #expect(made.status == 0, "\(made)")
+        try send(["letter"], to: "Giver")
+        for _ in 0..<2 { #expect(try run(["queue", "receive", "Giver"]).status == 0) }
+        #expect(try drain().status == 0)
+        let log = try run(["logs", "Worker", "--filter", "Records"]).output
+        let record = try #require(try JSONValue.parse(log)["Records"]?.arrayValue?.first)
+        #expect(
+            record["attributes"]?["DeadLetterQueueSourceArn"]
+                == "arn:aws:sqs:us-east-1:123456789012:Giver")
+    }
+
     @Test("time runs out, names are wrong: one clear sentence each")
     func mistakes() throws {
         #expect(try run(["drain"]).status == 3)

@@ -167,7 +167,7 @@ package final class EventSourceMapping: Sendable {
             }
             let deliveries = try receive(upTo: trigger.batchSize - messages.count, wait)
             let received = try deliveries.map {
-                try SQSEvent.Message($0, arn: arn, region: runtime.deployment.stack.region)
+                try SQSEvent.Message($0, arn: arn, of: runtime.deployment.stack)
             }
             // One that became visible within the window has come again.
             messages.removeAll { old in received.contains { $0.id == old.id } }

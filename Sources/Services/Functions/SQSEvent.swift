@@ -1,6 +1,7 @@
 import Crypto
 import JSON
 import QueueModel
+import StackModel
 
 /// The event that a function gets for a batch of messages (Lambda guide, *with-sqs*).
 package struct SQSEvent {
@@ -13,14 +14,16 @@ package struct SQSEvent {
         package var id: String { delivery.received.entry.messageID }
         package var handle: String { delivery.receiptHandle }
 
-        init(_ delivery: Queue.Delivery, arn: String, region: String) throws {
+        /// - Parameter arn: the queue's.
+        init(_ delivery: Queue.Delivery, arn: String, of stack: Stack) throws {
             self.delivery = delivery
+            let source = delivery.message.source.map(stack.queueARN)
             let attributes = try delivery.attributes
             var record: JSONObject = [
                 "messageId": .string(delivery.received.entry.messageID),
                 "receiptHandle": .string(delivery.receiptHandle),
                 "body": .string(String(decoding: delivery.body, as: UTF8.self)),
-                "attributes": .object(delivery.systemAttributes(source: nil)),
+                "attributes": .object(delivery.systemAttributes(source: source)),
                 "messageAttributes": .object(
                     JSONObject(attributes.json.members.map { ($0.key, Self.attribute($0.value)) })),
                 "md5OfBody": .string(Digest.md5Hex(delivery.body)),
@@ -28,7 +31,7 @@ package struct SQSEvent {
             record["md5OfMessageAttributes"] = attributes.md5.map { .string($0) }
             record["eventSource"] = "aws:sqs"
             record["eventSourceARN"] = .string(arn)
-            record["awsRegion"] = .string(region)
+            record["awsRegion"] = .string(stack.region)
             self.record = .object(record)
             text = []
             self.record.append(to: &text)
