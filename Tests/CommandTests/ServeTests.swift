@@ -419,6 +419,28 @@ import Testing
         #expect(serve.end(by: SIGTERM) == 0)
     }
 
+    @Test("why a deployment cannot take over is told in words")
+    func unusableDeployment() throws {
+        try deploy()
+        let state = folder.path + "/.msorch"
+        let json = String(decoding: try FileSystem.read(state + "/deployment.json"), as: UTF8.self)
+        let serve = try RunningServe(in: folder.path)
+        func isTold(_ reason: String) -> Bool {
+            eventually { serve.words.contains("/.msorch/\(reason)\n") }
+        }
+        try FileSystem.replace(state + "/credentials", with: Array("[]".utf8))
+        let later = json.replacing(#""deployedAt": "2"#, with: #""deployedAt": "3"#)
+        try #require(later != json)
+        try FileSystem.replace(state + "/deployment.json", with: Array(later.utf8))
+        let isKeyTold = isTold("credentials cannot be used: it is no JSON object")
+        #expect(isKeyTold, "\(serve.words)")
+        try FileSystem.replace(state + "/deployment.json", with: Array(#"{"format": 9}"#.utf8))
+        let isFormatTold = isTold(
+            "deployment.json cannot be used: it is of another version of msorch")
+        #expect(isFormatTold, "\(serve.words)")
+        #expect(serve.end(by: SIGTERM) == 0)
+    }
+
     /// SQS by its JSON protocol, where signatures are off.
     private func receive(
         _ queue: String, on endpoint: HTTPClient

@@ -5,14 +5,13 @@ import StackModel
 extension CommandError {
     init(_ error: StateFileError) {
         switch error {
-        case .unreadable(let path, let reason):
+        case .unreadable:
             self.init(
-                .damaged, "\(path) cannot be used: \(reason).",
+                .damaged, "\(error).",
                 hint: "Nothing was changed. Queues and messages are not affected.")
-        case .busy(let path, let holder):
-            let who = holder.map { "process \($0)" } ?? "another process"
+        case .busy(_, let holder):
             self.init(
-                .inputOutput, "\(path) has been locked by \(who) for over 5 seconds.",
+                .inputOutput, "\(error).",
                 hint: holder.map { "See 'ps -p \($0)'." })
         }
     }

@@ -84,62 +84,41 @@ extension CommandError {
 
     private init(_ error: DeploymentError) {
         switch error {
-        case .unreadable(let path, let reason):
+        case .unreadable:
             self.init(
-                .damaged, "\(path) cannot be used: \(reason).",
+                .damaged, "\(error).",
                 hint: "Queues and messages are not affected. Remove the file and deploy again.")
-        case .noCode(let function, let path):
+        case .noCode, .codeTooLarge: self.init(.usage, "\(error).")
+        case .noKeySet:
             self.init(
-                .usage,
-                "The code of '\(function)' is to be in \(path), and there is no such folder."
-            )
-        case .noKeySet(let path, let reason):
-            self.init(
-                .usage, "The keys of security.jwt, \(path), cannot be used: \(reason).",
+                .usage, "\(error).",
                 hint: "The issuer offers them at its jwks_uri; keep them in a file.")
-        case .codeTooLarge(let function, let limit):
-            self.init(.usage, "The code of '\(function)' is larger than \(limit) bytes.")
-        case .codeTooDeep(let function, let folder, let limit):
+        case .codeTooDeep(_, let folder, _):
             self.init(
-                .usage, "The code of '\(function)' has more than \(limit) folders in each other.",
-                hint: "A link may lead back to where it lies: \(folder)")
-        case .codeChanged(let function):
+                .usage, "\(error).", hint: "A link may lead back to where it lies: \(folder)")
+        case .codeChanged:
             self.init(
-                .refused, "The code of '\(function)' changed while it was deployed.",
+                .refused, "\(error).",
                 hint: "Nothing was changed: the old deployment stands. Deploy again.")
-        case .noInterpreter(let function, let runtime, let programs):
+        case .noInterpreter:
             self.init(
-                .notFound,
-                "'\(function)' needs \(runtime), and PATH has no "
-                    + "\(programs.joined(separator: " and no ")).",
-                hint: "Debian's packages are python3 and nodejs.")
-        case .noPip(let function, let interpreter):
+                .notFound, "\(error).", hint: "Debian's packages are python3 and nodejs.")
+        case .noPip:
+            self.init(.notFound, "\(error).", hint: "Debian's package is python3-pip.")
+        case .packagesFailed:
+            // pip's own words end it.
             self.init(
-                .notFound, "'\(function)' has a requirements.txt, and \(interpreter) has no pip.",
-                hint: "Debian's package is python3-pip.")
-        case .packagesFailed(let function, let output):
-            let lines = output.split(separator: "\n").filter { !$0.isEmpty }
+                .failure, "\(error)", hint: "Nothing was changed: the old deployment stands.")
+        case .holdsMessages:
             self.init(
-                .failure,
-                "The packages of '\(function)' could not be installed:\n"
-                    + lines.suffix(8).map { "  \($0)" }.joined(separator: "\n"),
-                hint: "Nothing was changed: the old deployment stands.")
-        case .holdsMessages(let queues):
-            self.init(
-                .refused, "Queues that would be removed hold messages: \(Self.list(queues)).",
+                .refused, "\(error).",
                 hint: "Nothing was changed. --force removes them with their messages.")
-        case .filledMeanwhile(let queues):
+        case .filledMeanwhile:
             self.init(
-                .refused,
-                "The stack is deployed, but queues that were to be removed got messages "
-                    + "meanwhile: \(Self.list(queues)).",
+                .refused, "\(error).",
                 hint: "They are kept. 'msorch deploy --force' removes them with their messages.")
-        case .interrupted: self.init(.failure, "Interrupted; the old deployment stands.")
+        case .interrupted: self.init(.failure, "\(error).")
         }
-    }
-
-    private static func list(_ queues: [(queue: String, count: UInt64)]) -> String {
-        queues.map { "'\($0.queue)' holds \($0.count)" }.joined(separator: ", ")
     }
 
     private init(_ error: HTTPClient.Failure) {

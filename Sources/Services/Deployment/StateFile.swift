@@ -60,3 +60,15 @@ package enum StateFileError: Error, Equatable, Sendable {
     case unreadable(String, String)
     case busy(String, holder: Int32?)
 }
+
+extension StateFileError: CustomStringConvertible {
+    /// What happened, for whoever asked: a sentence without its full stop.
+    package var description: String {
+        switch self {
+        case .unreadable(let path, let reason): "\(path) cannot be used: \(reason)"
+        case .busy(let path, let holder):
+            "\(path) has been locked by \(holder.map { "process \($0)" } ?? "another process") "
+                + "for over 5 seconds"
+        }
+    }
+}
