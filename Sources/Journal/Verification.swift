@@ -220,7 +220,7 @@ private struct JournalCheck<State: JournaledState> {
             state = nil
             return
         }
-        if isFirst, let state, Self.encoded(state) != Self.encoded(folded) {
+        if isFirst, let state, Self.checksum(state) != Self.checksum(folded) {
             report.problems.append(
                 Verification.Problem(
                     file: file, offset: place.offset,
@@ -322,9 +322,16 @@ private struct JournalCheck<State: JournaledState> {
             : "the records \(range.lowerBound) to \(range.upperBound) are"
     }
 
-    private static func encoded(_ state: State) -> [UInt8] {
+    /// Of its base record's members.
+    private static func checksum(_ state: State) -> UInt32 {
+        var checksum: UInt32 = 0
         var bytes: [UInt8] = []
-        state.encodeBase(to: &bytes) { _ in }
-        return bytes
+        func take(_ bytes: inout [UInt8]) {
+            checksum = bytes.withUnsafeBytes { RecordFrame.checksum(of: $0, behind: checksum) }
+            bytes.removeAll(keepingCapacity: true)
+        }
+        state.encodeBase(to: &bytes) { take(&$0) }
+        take(&bytes)
+        return checksum
     }
 }

@@ -240,9 +240,23 @@ import Testing
         #expect(try directory(folder.path).examine("Q").damages.isEmpty)
     }
 
+    @Test("a base record that is whole, and not what the records before it make, is damage")
+    func otherBase() throws {
+        let folder = try TemporaryFolder("otherbase")
+        let names = try make(folder.path).keys.filter { $0.hasSuffix(".jsonl") }.sorted()
+        try change(#""lastTransfer":0"#, to: #""lastTransfer":7"#, folder.path, in: names[1])
+        let damages = try directory(folder.path).examine("Q").damages
+        #expect(damages.first?.problem.file == names[1])
+        #expect(
+            damages.first?.problem.message
+                == "the base record is not what the records before it make")
+    }
+
     /// In the first line that has it, whose checksum is made right.
-    private func change(_ old: String, to new: String, _ folder: String) throws {
-        let path = "\(folder)/queues/Q/\(SegmentName.file(1))"
+    private func change(
+        _ old: String, to new: String, _ folder: String, in name: String = SegmentName.file(1)
+    ) throws {
+        let path = "\(folder)/queues/Q/\(name)"
         var lines = try FileSystem.read(path).split(separator: 0x0A).map { Array($0) }
         let number = try #require(lines.firstIndex { $0.firstRange(of: Array(old.utf8)) != nil })
         var line = Array(lines[number].dropLast(18))
