@@ -63,6 +63,9 @@ package struct QueueSettings: Equatable, Sendable {
 
     package init() {}
 
+    /// Whether the journal would keep the same, to the byte.
+    package static func == (lhs: Self, rhs: Self) -> Bool { lhs.json == rhs.json }
+
     /// How the journal keeps them: only what differs from the default.
     package var json: JSONValue {
         let plain = QueueSettings()

@@ -80,6 +80,37 @@ import Testing
         #expect(try SQSInput(form, .tagQueue).tags?.map(\.value) == ["1", "2"])
     }
 
+    @Test("what is set anew is kept if its bytes alone differ: a policy, and a tag's value")
+    func settings() throws {
+        func policy(_ queue: String) -> JSONObject {
+            let arn = "arn:aws:sqs:us-east-1:123456789012:\(queue)"
+            let text = """
+                {"Statement":{"Effect":"Deny","Principal":"*","Action":"sqs:SendMessage",\
+                "Resource":"\(arn)"}}
+                """
+            return ["Attributes": ["Policy": .string(text)]]
+        }
+        func create(_ queue: String) throws -> Int {
+            var input = policy(queue)
+            input["QueueName"] = "Keys"
+            return try call("CreateQueue", input).status
+        }
+        for (queue, sent) in [("\u{212A}eys", 200), ("Keys", 403)] {
+            #expect(try call("SetQueueAttributes", policy(queue)).status == 200)
+            #expect(try call("SendMessage", ["MessageBody": "b"]).status == sent)
+            let told = try call("GetQueueAttributes", ["AttributeNames": ["Policy"]]).json
+            #expect(told == .object(policy(queue)))
+        }
+        #expect(try create("Keys") == 200)
+        #expect(try create("\u{212A}eys") == 400)
+        for value in ["\u{E9}", "e\u{301}"] {
+            let tags: JSONObject = ["Tags": ["k": .string(value)]]
+            #expect(try call("TagQueue", tags).status == 200)
+            base.queues.forget("Keys")  // as its journal has them
+            #expect(try call("ListQueueTags").json == .object(tags))
+        }
+    }
+
     @Test(
         "the message attributes that a receive asks for",
         arguments: [

@@ -26,7 +26,7 @@ package final class Queue: Sendable {
         var version: SettingsVersion?
         var isFIFO = true
         var isCompressed = true
-        var policyText: String?
+        var policyText: ExactText?
         var policy: Policy?
         var demandsDeduplicationIDs = false
         var hasHighThroughput = false
@@ -394,7 +394,7 @@ package final class Queue: Sendable {
 
     private func note(_ settings: QueueSettings, _ version: SettingsVersion) {
         compressionFloor.store(settings.compressionBytes ?? .max, ordering: .relaxed)
-        let text = settings.keptAttributes["Policy"]
+        let text = settings.keptAttributes["Policy"].map { ExactText($0) }
         known.withLock { known in
             known.version = version
             known.isFIFO = settings.isFIFO
@@ -405,7 +405,7 @@ package final class Queue: Sendable {
                 settings.hasPerGroupThroughput && settings.deduplicatesByGroup
             guard known.policyText != text else { return }
             known.policyText = text
-            known.policy = text.flatMap { try? Policy(ofResource: $0) }
+            known.policy = text.flatMap { try? Policy(ofResource: $0.text) }
         }
     }
 

@@ -1,4 +1,5 @@
 import Access
+import JSON
 import QueueModel
 
 /// Queue attributes as SQS's texts (SetQueueAttributes, API Reference), to and from settings.
@@ -165,7 +166,10 @@ struct QueueAttributes: Sendable {
 
     /// Whether an attribute has another value in one than in the other.
     static func differ(_ name: String, _ one: QueueSettings, _ other: QueueSettings) -> Bool {
-        value(name, one) { $0 } != value(name, other) { $0 }
+        func exact(_ settings: QueueSettings) -> ExactText? {
+            value(name, settings) { $0 }.map { ExactText($0) }
+        }
+        return exact(one) != exact(other)
     }
 }
 
