@@ -7,7 +7,7 @@ package struct RoutePath: Equatable, Sendable {
         /// `{id}`: one segment.
         case variable(String)
         /// `{proxy+}`: the rest of the path, at least one segment, which may be empty in an HTTP
-        /// API; last only.
+        /// API, as the root's is; last only.
         case greedy(String)
 
         /// Lower is more specific.
@@ -102,6 +102,9 @@ package struct RoutePath: Equatable, Sendable {
     func match(_ words: [Substring], _ kind: APIKind) -> [(name: String, value: String)]? {
         func value(_ text: some StringProtocol) -> String {
             kind == .rest ? String(text) : PercentEncoding.decode(text)
+        }
+        if kind == .http, words.isEmpty, case .greedy(let name) = segments.first {
+            return [(name, "")]
         }
         var variables: [(name: String, value: String)] = []
         for (index, segment) in segments.enumerated() {

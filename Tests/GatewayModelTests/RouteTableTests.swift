@@ -100,6 +100,16 @@ import Testing
             routes: ["ANY /files/{proxy+}", "$default"], request: "GET /files/",
             route: "ANY /files/{proxy+}", variables: ["proxy": ""]),
         Case(
+            testDescription: "the root has that slash", kind: .http,
+            routes: ["ANY /{proxy+}", "$default"], request: "GET /",
+            route: "ANY /{proxy+}", variables: ["proxy": ""]),
+        Case(
+            testDescription: "a route of the root's own goes first", kind: .http,
+            routes: ["ANY /{proxy+}", "ANY /"], request: "GET /", route: "ANY /"),
+        Case(
+            testDescription: "the root is no variable", kind: .http,
+            routes: ["ANY /{id}", "ANY /{id}/{proxy+}"], request: "GET /"),
+        Case(
             testDescription: "not without the slash", kind: .http,
             routes: ["ANY /files/{proxy+}"], request: "GET /files"),
         Case(
