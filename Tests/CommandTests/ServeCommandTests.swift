@@ -141,6 +141,7 @@ import Testing
             "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ENDPOINT_URL_SQS",
             "AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL_STS",
             "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+            "AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION",
         ]
         let shell = try BuiltExecutable.run(
             "/bin/sh", ["-c", script], in: folder.path,

@@ -7,6 +7,7 @@ extension Command {
     /// What SDKs and tools heed before what is set here. Of services, those of the endpoint.
     private static let misleading = [
         "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+        "AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION",
         "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL_STS",
         "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER",
     ]
