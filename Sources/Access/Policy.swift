@@ -53,6 +53,20 @@ package struct PolicyStatement: Equatable, Sendable {
         conditions = try PolicyCondition.list(json["Condition"])
     }
 
+    /// Refuses what IAM refuses in a statement of an identity's: an action without its service, a
+    /// resource that is no ARN, and a pattern for the service of either. An ARN may end early if
+    /// none of its parts is empty, such as `arn:aws:sqs:*`.
+    package func checkNames() throws(PolicyError) {
+        let action = /\*|(\*|[A-Za-z0-9.-]+):[^:]+/
+        for name in actions.patterns where name.wholeMatch(of: action) == nil {
+            throw PolicyError("'\(name)' is no action", in: "Action")
+        }
+        let resource = /\*|arn:(aws|\*):[A-Za-z0-9.-]+((:[^:]+){1,2}|(:[^:]*){3,})/
+        for name in resources?.patterns ?? [] where name.wholeMatch(of: resource) == nil {
+            throw PolicyError("'\(name)' is no ARN", in: "Resource")
+        }
+    }
+
     /// Denies everybody but one everything.
     fileprivate init(denyingAllBut principal: String) {
         sid = "Unreadable"
@@ -118,14 +132,13 @@ package struct PolicyStatement: Equatable, Sendable {
 /// What is wrong with a policy.
 package struct PolicyError: Error, Equatable, Sendable {
     package var message: String
-    package var isAboutCondition = false
+    /// The element of a statement whose values make no sense, without its `Not`; `nil` where the
+    /// form is wrong.
+    package var element: String?
 
-    init(_ message: String) { self.message = message }
-
-    /// What is wrong with a statement's Condition.
-    init(condition message: String) {
+    init(_ message: String, in element: String? = nil) {
         self.message = message
-        isAboutCondition = true
+        self.element = element
     }
 }
 
@@ -173,15 +186,10 @@ package struct Policy: Equatable, Sendable {
             guard !statement.isOfResource else {
                 throw PolicyError("a key's statement has no Principal, it speaks of the key itself")
             }
-            guard let resources = statement.resources else {
+            guard statement.resources != nil else {
                 throw PolicyError("a statement needs a Resource or NotResource")
             }
-            for name in statement.actions.patterns where name.wholeMatch(of: /\*|[^:]+:.+/) == nil {
-                throw PolicyError("'\(name)' is no action")
-            }
-            for name in resources.patterns where name != "*" && !name.hasPrefix("arn:") {
-                throw PolicyError("'\(name)' is no ARN")
-            }
+            try statement.checkNames()
         }
     }
 

@@ -53,15 +53,15 @@ struct PolicyCondition: Equatable, Sendable {
     static func list(_ json: JSONValue?) throws(PolicyError) -> [PolicyCondition] {
         guard let json else { return [] }
         guard let operators = json.objectValue else {
-            throw PolicyError(condition: "Condition must be an object of operators")
+            throw PolicyError("Condition must be an object of operators", in: "Condition")
         }
         var conditions: [PolicyCondition] = []
         for (name, keys) in operators.members {
             guard let keys = keys.objectValue else {
-                throw PolicyError(condition: "Condition '\(name)' must be an object of keys")
+                throw PolicyError("Condition '\(name)' must be an object of keys", in: "Condition")
             }
             guard !keys.members.isEmpty else {
-                throw PolicyError(condition: "Condition '\(name)' names no key")
+                throw PolicyError("Condition '\(name)' names no key", in: "Condition")
             }
             for (key, value) in keys.members {
                 conditions.append(try PolicyCondition(name, key, value))
@@ -84,7 +84,7 @@ struct PolicyCondition: Equatable, Sendable {
         if ifExists { word = word.dropLast("IfExists".count) }
         let negated = Self.negated[String(word)]
         guard let comparison = negated ?? Comparison(rawValue: String(word)) else {
-            throw PolicyError(condition: "'\(name)' is no condition operator")
+            throw PolicyError("'\(name)' is no condition operator", in: "Condition")
         }
         self.comparison = comparison
         isNegated = negated != nil
@@ -99,7 +99,8 @@ struct PolicyCondition: Equatable, Sendable {
         }
         guard values.count == list.count, !values.isEmpty else {
             throw PolicyError(
-                condition: "Condition '\(name)' of '\(key)' must have texts, numbers or booleans")
+                "Condition '\(name)' of '\(key)' must have texts, numbers or booleans",
+                in: "Condition")
         }
     }
 

@@ -102,11 +102,13 @@ struct ReferenceChecker {
                         .error, twin.keyPosition, "\(condition.path): '\(twin.key)' stands twice"))
             }
             do throws(PolicyError) {
-                statements.append(try PolicyStatement(json: node.value.plain))
+                let statement = try PolicyStatement(json: node.value.plain)
+                try statement.checkNames()
+                statements.append(statement)
             } catch {
                 // What the schema knows of statements, it has said.
-                if let condition = node["Condition"], error.isAboutCondition {
-                    report(condition, "\(condition.path): \(error.message)")
+                if let name = error.element, let element = node[name] ?? node["Not\(name)"] {
+                    report(element, "\(element.path): \(error.message)")
                 }
                 isWhole = false
             }

@@ -370,6 +370,38 @@ import Testing
         }
     }
 
+    @Test(
+        "a user's statement is about what can be an action's name, and a resource's, to IAM",
+        arguments: [
+            ("Action", "*", true), ("Action", "*:*", true), ("Action", "sqs:Send*", true),
+            ("Action", "execute-api:Invoke", true), ("Action", "SendMessage", false),
+            ("Action", "sqs*", false), ("Action", "", false), ("Action", "sqs:", false),
+            ("Action", ":SendMessage", false), ("Action", "s*s:SendMessage", false),
+            ("Action", "sqs:Send:Message", false), ("Action", "\(queue):SendMessage", false),
+            ("Resource", "*", true), ("Resource", queue, true),
+            ("Resource", "arn:*:sqs:*:*:*", true), ("Resource", "arn:aws:sqs:*", true),
+            ("Resource", "arn:aws:execute-api:*/orders", true),
+            ("Resource", "arn:aws:s3:::Orders", true),
+            ("Resource", "arn:aws:sqs:*:*:${aws:username}", true),
+            ("Resource", "arn:aws:logs:*:*:log-group:/aws/lambda/F:*", true),
+            ("Resource", "Orders", false), ("Resource", "", false), ("Resource", "arn:", false),
+            ("Resource", "arn:*", false), ("Resource", "arn:aws:sqs", false),
+            ("Resource", "arn:aws:*:*:*:Orders", false), ("Resource", "arn:aws::*", false),
+            ("Resource", "arn:aws-cn:sqs:*:*:Orders", false),
+            ("Resource", "arn::sqs:*:*:Orders", false), ("Resource", "x:aws:sqs:*:*:Q", false),
+            ("Resource", "arn:aws:sqs::Orders", false),
+        ])
+    func names(element: String, name: String, isOne: Bool) throws {
+        for element in [element, "Not\(element)"] {
+            var statement: JSONObject = ["Effect": "Deny", "Action": "*", "Resource": "*"]
+            statement[element.hasSuffix("Action") ? "Action" : "Resource"] = nil
+            statement[element] = [.string(name), "*"]
+            let text = JSONValue.object(statement).serialized()
+            let written = try LocatedJSON.parse(Array(text.utf8))
+            #expect(((try? Policy(ofIdentity: written)) != nil) == isOne, "\(text)")
+        }
+    }
+
     @Test("IAM's versions", arguments: ["2012-10-17", "2008-10-17"])
     func versions(version: String) throws {
         let text = #"{"Version": "\#(version)", "Statement": \#(Self.allow(""))}"#

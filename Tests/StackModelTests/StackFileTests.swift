@@ -181,6 +181,16 @@ import Testing
                 expected: "lambdas.F.policies[0] has Resource and NotResource; allowed: one of them"
             ),
             Crossing(
+                testDescription: "a statement about what is no action",
+                function:
+                    #""policies": [{"Effect": "Deny", "Action": ["sqs:*", "SendMessage"], "Resource": "*"}]"#,
+                expected: "lambdas.F.policies[0].Action: 'SendMessage' is no action"),
+            Crossing(
+                testDescription: "a statement about all but what is no resource",
+                function:
+                    #""policies": [{"Effect": "Allow", "Action": "*", "NotResource": "Q"}]"#,
+                expected: "lambdas.F.policies[0].NotResource: 'Q' is no ARN"),
+            Crossing(
                 testDescription: "a dead-letter queue of the other type",
                 queues:
                     #""Q": {"redrive": {"deadLetterQueue": "D.fifo", "maxReceiveCount": 1}}, "D.fifo": {}"#,
