@@ -84,8 +84,8 @@ struct APIChecker {
 
     /// Paths that make no sense, that are the same, or that no REST API could have together.
     private mutating func checkPaths() {
-        var shapes: [ExactText: String] = [:]
-        var variables: [ExactText: String] = [:]
+        var shapes: [String: String] = [:]
+        var variables: [String: String] = [:]
         for (key, route) in routes where key.contains(" /") || key == RouteTable.defaultKey {
             guard key != RouteTable.defaultKey else {
                 if kind == .rest { report(route, "\(route.path) is for HTTP APIs (api.type)") }
@@ -98,7 +98,7 @@ struct APIChecker {
                 report(route, "\(route.path): \(error.message)")
                 continue
             }
-            let shape = ExactText("\(parsed.method) \(parsed.path.shape)")
+            let shape = "\(parsed.method) \(parsed.path.shape)"
             if let other = shapes[shape], other != key {
                 report(route, "\(route.path) takes the same requests as '\(other)'")
             }
@@ -107,14 +107,13 @@ struct APIChecker {
             var parent = ""
             for segment in parsed.path.segments {
                 if case .variable(let name) = segment {
-                    let place = ExactText(parent)
-                    if let other = variables[place], other != name {
+                    if let other = variables[parent], other != name {
                         report(
                             route,
                             "\(route.path): '{\(name)}' stands where another route has "
                                 + "'{\(other)}'; a REST API has one variable in a place")
                     }
-                    variables[place] = variables[place] ?? name
+                    variables[parent] = variables[parent] ?? name
                 }
                 switch segment {
                 case .text(let text): parent += "/\(text)"

@@ -43,6 +43,10 @@ import Testing
                 routes: #""GET /a/{x}": {"lambda": "F"}, "GET /a/{y}": {"lambda": "F"}"#,
                 "routes.GET /a/{y} takes the same requests as 'GET /a/{x}'"),
             Case(
+                routes: "\"GET /\u{E9}/{x}\": {\"lambda\": \"F\"}, "
+                    + "\"GET /e\u{301}/{y}\": {\"lambda\": \"F\"}",
+                "routes.GET /e\u{301}/{y} takes the same requests as 'GET /\u{E9}/{x}'"),
+            Case(
                 routes: #""GET /a/{x}": {"lambda": "F"}, "PUT /a/{y}/b": {"lambda": "F"}"#,
                 "routes.PUT /a/{y}/b: '{y}' stands where another route has '{x}'"),
             Case(

@@ -207,6 +207,12 @@ import Testing
                 testDescription: "fifo against the name", queues: #""Q": {"fifo": true}"#,
                 expected: "a FIFO queue's name ends in '.fifo'"),
             Crossing(
+                testDescription: "names that Unicode takes for the same",
+                rest:
+                    ", \"routes\": {\"GET /caf\u{E9}\": {\"lambda\": \"F\"}, "
+                    + "\"GET /cafe\u{301}\": {\"lambda\": \"F\"}}",
+                expected: "routes.GET /cafe\u{301} stands twice"),
+            Crossing(
                 testDescription: "a reserved variable",
                 function: #""environment": {"AWS_REGION": "x"}"#,
                 expected: "lambdas.F.environment.AWS_REGION is a name that Lambda reserves"),
