@@ -124,6 +124,8 @@ package struct FunctionDefinition: Equatable, Sendable {
     package let triggers: [Trigger]
     /// Of the deployed code; `nil` in a stack file.
     package let codeSHA256: String?
+    /// Texts that it gets to the byte: what Unicode takes for the same is another function.
+    private let spelling: [JSONValue]
 
     init(key: String, json: JSONValue) {
         self.key = key
@@ -144,6 +146,7 @@ package struct FunctionDefinition: Equatable, Sendable {
         onSuccess = json["onSuccess"]?.stringValue
         policies = json["policies"] ?? []
         codeSHA256 = json["codeSha256"]?.stringValue
+        spelling = [json["handler"] ?? "", json["environment"] ?? [:]]
         triggers = (json["triggers"]?.arrayValue ?? []).map(Trigger.init)
     }
 }

@@ -24,6 +24,17 @@ import Testing
     }
 
     @Test(
+        "a function is another where only the bytes of what it gets are",
+        arguments: [#""handler": "\#u{E9}.f""#, #""environment": {"FOLDER": "caf\#u{E9}"}"#])
+    func spelling(member: String) throws {
+        func functions(_ member: String) throws -> [FunctionDefinition] {
+            try Self.stack(#"{"lambdas": {"F": {\#(member)}}, "queues": {}}"#).functions
+        }
+        #expect(try functions(member) == functions(member))
+        #expect(try functions(member) != functions(member.replacing("\u{E9}", with: "e\u{301}")))
+    }
+
+    @Test(
         "what a deploy would do",
         arguments: [
             (#"{"lambdas":{},"queues":{"A":{}}}"#, #"{"lambdas":{},"queues":{"A":{}}}"#, []),
