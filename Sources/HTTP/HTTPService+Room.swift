@@ -60,7 +60,7 @@ extension HTTPService {
     }
 
     private func nextIdle(at time: UInt64) -> HTTPConnection? {
-        while let (identifier, since) = state.with({ $0.idle.next() }), since <= time {
+        while let (identifier, since) = state.with({ $0.idle.next(since: time) }) {
             let connection = state.with { $0.connections[identifier] }
             if let connection, connection.idleSince == since { return connection }
         }

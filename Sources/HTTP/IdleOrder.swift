@@ -12,5 +12,8 @@ struct IdleOrder: Sendable {
     }
 
     /// The longest idle of those who are left; something may have been asked on it by now.
-    mutating func next() -> (connection: CInt, since: UInt64)? { order.popLast() }
+    mutating func next(since time: UInt64) -> (connection: CInt, since: UInt64)? {
+        guard let next = order.last, next.since <= time else { return nil }
+        return order.removeLast()
+    }
 }

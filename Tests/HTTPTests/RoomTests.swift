@@ -1,7 +1,8 @@
-import HTTP
 import Posix
 import TestSupport
 import Testing
+
+@testable import HTTP
 
 /// A server that may have no more connections than a few.
 @Suite struct RoomTests {
@@ -119,6 +120,16 @@ import Testing
         isHeldUp.signal()
         for loop in loops.reversed() { try pass(loop) }
         #expect(ask(late))
+    }
+
+    @Test("who is idle for too short a time to give way is still the next")
+    func next() {
+        var order = IdleOrder([(connection: 2, since: 20), (connection: 1, since: 10)])
+        #expect(order.next(since: 9) == nil)
+        for (connection, time) in [(1, 10), (2, 30)] as [(CInt, UInt64)] {
+            #expect(order.next(since: time)?.connection == connection)
+        }
+        #expect(order.next(since: 30) == nil)
     }
 
     @Test("who has asked for something, or begun to, does not give way")
