@@ -17,10 +17,12 @@ extension UserKey {
 
     /// For `eval` in sh, bash, zsh and fish. Neither part has a character that a shell would take
     /// for its own. A session's token of another key would be sent along, and every call be
-    /// refused: a blank one is none to AWS's clients, and fish has no `unset`.
+    /// refused, and so where that key is past its time: what is blank is none to AWS's clients, and
+    /// fish has no `unset`.
     var exports: String {
         "export AWS_ACCESS_KEY_ID=\(credentials.accessKeyID)\n"
             + "export AWS_SECRET_ACCESS_KEY=\(credentials.secretAccessKey)\n"
-            + "export AWS_SESSION_TOKEN="
+            + "export AWS_SESSION_TOKEN=\nexport AWS_SECURITY_TOKEN=\n"
+            + "export AWS_CREDENTIAL_EXPIRATION="
     }
 }
