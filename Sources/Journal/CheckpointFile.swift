@@ -46,14 +46,19 @@ struct CheckpointFile {
         return (whole.start, UInt64(whole.length + 1))
     }
 
-    /// The state as a record that stands at `offset`, if it is that place's.
-    func line(at offset: UInt64, in segment: UInt64, _ file: any JournalFile) -> RecordLine? {
-        guard let whole, let place, place.segment == segment, place.offset == offset,
-            fits(file), let bytes = try? whole.whole()
-        else { return nil }
+    /// The state as a record that stands at its place, without a length there; `nil` if it is
+    /// harmed.
+    var line: RecordLine? {
+        guard let whole, let place, let bytes = try? whole.whole() else { return nil }
         return RecordLine(
             n: whole.start.n, time: whole.start.time,
-            location: RecordLocation(segment: segment, offset: offset, length: 0), bytes: bytes)
+            location: RecordLocation(segment: place.segment, offset: place.offset, length: 0),
+            bytes: bytes)
+    }
+
+    /// Whether a record is the one that it means, wherever that lies by now.
+    func stands(behind record: RecordFrame) -> Bool {
+        whole?.start.n == record.n && place?.checksum == record.checksum
     }
 
     /// Whether the line that it stands behind is the one that it means.

@@ -5,7 +5,7 @@ package enum Salvage {
     package enum Piece: Sendable {
         case record(RecordLine)
         /// Bytes that are no record any more, or a record that came before; up to the next newline.
-        case harmed(file: String, offset: UInt64, bytes: Int)
+        case harmed(bytes: Int)
     }
 
     /// Runs `body` while nobody else can use the journal in `folder`; then what `body` made at
@@ -69,27 +69,38 @@ package enum Salvage {
         }
     }
 
-    /// Every line of every segment, oldest first, good or not. Where the growing segment is harmed,
-    /// a checkpoint that fits comes as the record that it stands behind.
-    package static func read(
-        folder: String, storage: any JournalStorage = DiskStorage(),
-        _ visit: (Piece) throws -> Void
-    ) throws {
-        let checkpoint = CheckpointFile(folder: folder, storage: storage)
-        for name in try storage.list(folder).compactMap(SegmentName.parse) {
-            try read(SegmentName.file(name), name, folder: folder, storage, checkpoint, visit)
-        }
-    }
-
     /// Every line of a `torn-<n>.bin`, good or not. Its records lie in no segment.
     package static func read(
         torn fileName: String, in folder: String, storage: any JournalStorage = DiskStorage(),
         _ visit: (Piece) throws -> Void
     ) throws {
-        try read(fileName, 0, folder: folder, storage, nil, visit)
+        let file = try storage.open("\(folder)/\(fileName)", creating: false)
+        var lines = LineReader(file, at: 0)
+        var next: UInt64 = 0
+        while true {
+            switch try lines.peek() {
+            case .end: return
+            case .fragment(let bytes): return try visit(.harmed(bytes: bytes))
+            case .line([]): lines.advance(over: [])  // prepared room
+            case .line(let bytes):
+                if let frame = bytes.withUnsafeBytes({ RecordFrame(checking: $0) }), frame.n >= next
+                {
+                    next = frame.n + 1
+                    let location = RecordLocation(
+                        segment: 0, offset: lines.offset, length: UInt32(bytes.count + 1))
+                    try visit(
+                        .record(
+                            RecordLine(
+                                n: frame.n, time: frame.time, location: location, bytes: bytes)))
+                } else {
+                    try visit(.harmed(bytes: bytes.count + 1))
+                }
+                lines.advance(over: bytes)
+            }
+        }
     }
 
-    /// The record at a place that `read` told of; `nil` if it is no record any more.
+    /// The record at a place that `SalvagedLines` told of; `nil` if it is no record any more.
     package static func line(
         at location: RecordLocation, in folder: String, storage: any JournalStorage
     ) throws -> RecordLine? {
@@ -98,42 +109,5 @@ package enum Salvage {
             .bytes(at: location.offset, count: Int(location.length)).dropLast()
         guard let frame = bytes.withUnsafeBytes({ RecordFrame(checking: $0) }) else { return nil }
         return RecordLine(n: frame.n, time: frame.time, location: location, bytes: Array(bytes))
-    }
-
-    private static func read(
-        _ fileName: String, _ name: UInt64, folder: String, _ storage: any JournalStorage,
-        _ checkpoint: CheckpointFile?, _ visit: (Piece) throws -> Void
-    ) throws {
-        let file = try storage.open("\(folder)/\(fileName)", creating: false)
-        var lines = LineReader(file, at: 0)
-        var isHarmed = false
-        var next = name
-        while true {
-            if isHarmed, let line = checkpoint?.line(at: lines.offset, in: name, file) {
-                try visit(.record(line))
-                isHarmed = false
-            }
-            switch try lines.peek() {
-            case .end: return
-            case .fragment(let bytes):
-                return try visit(.harmed(file: fileName, offset: lines.offset, bytes: bytes))
-            case .line([]): lines.advance(over: [])  // prepared room
-            case .line(let bytes):
-                if let frame = bytes.withUnsafeBytes({ RecordFrame(checking: $0) }), frame.n >= next
-                {
-                    next = frame.n + 1
-                    let location = RecordLocation(
-                        segment: name, offset: lines.offset, length: UInt32(bytes.count + 1))
-                    try visit(
-                        .record(
-                            RecordLine(
-                                n: frame.n, time: frame.time, location: location, bytes: bytes)))
-                } else {
-                    isHarmed = true
-                    try visit(.harmed(file: fileName, offset: lines.offset, bytes: bytes.count + 1))
-                }
-                lines.advance(over: bytes)
-            }
-        }
     }
 }

@@ -14,10 +14,11 @@ import Testing
     init() throws { folder = try TemporaryFolder("displaced") }
 
     private static func directory(
-        _ folder: TemporaryFolder, segmentBytes: UInt64? = nil
+        _ folder: TemporaryFolder, segmentBytes: UInt64? = nil, checkpointBytes: UInt64? = nil
     ) -> QueueDirectory {
         var options = JournalOptions()
         if let segmentBytes { options.segmentBytes = segmentBytes }
+        if let checkpointBytes { options.checkpointBytes = checkpointBytes }
         return QueueDirectory(stateDirectory: folder.path, options: options)
     }
 
@@ -78,6 +79,8 @@ import Testing
         case part
         case insertion
         case copy
+        case exchange
+        case emptyLines
 
         var loses: Bool { self == .line || self == .part }
     }
@@ -88,6 +91,9 @@ import Testing
         case .part: lines[line].removeSubrange(10..<40)
         case .insertion: lines.insert(Array("no record".utf8), at: line)
         case .copy: lines.insert(contentsOf: lines[(line - 2)...line], at: line + 1)
+        case .exchange: lines.swapAt(line, line + 3)
+        case .emptyLines:
+            lines.insert(contentsOf: Array(repeating: [], count: 1000), at: line)
         }
     }
 
@@ -162,5 +168,58 @@ import Testing
             lines.remove(at: try Self.send(of: "lost", in: lines))
         }
         #expect(kept.count == 15 && kept.starts(with: Self.bodies))
+    }
+
+    @Test("so is what stands behind a checkpoint, where the line before that was received")
+    func checkpoint() throws {
+        let queues = Self.directory(folder, checkpointBytes: 4000)
+        try queues.create("Q", QueueSettings())
+        let queue = try queues.queue("Q")
+        try send(queue, ["harmed", String(repeating: "x", count: 5000)])
+        #expect(try FileSystem.list("\(folder.path)/queues/Q").contains("checkpoint.json"))
+        try send(queue, Self.bodies)
+        let done = try receive(queue, 3)
+        for outcome in try queue.delete(done.map(\.receiptHandle)) { try outcome.get() }
+        let kept = try repair(queue) { lines in
+            lines[try Self.send(of: "harmed", in: lines)][30] ^= 1
+        }
+        #expect(kept == Array(Self.bodies.dropFirst()))
+    }
+
+    @Test("so is what stands behind a later line's copy")
+    func copyOfLater() throws {
+        let queues = Self.directory(folder)
+        try queues.create("Q", QueueSettings())
+        let queue = try queues.queue("Q")
+        try send(queue, Self.bodies)
+        let kept = try repair(queue) { lines in
+            lines[try Self.send(of: "m2", in: lines)] = lines[try Self.send(of: "m8", in: lines)]
+        }
+        #expect(kept == Self.bodies.filter { $0 != "m2" })
+    }
+
+    @Test("what a later segment's head is past is gone, though nothing tells where it was")
+    func past() throws {
+        let queues = Self.directory(folder, segmentBytes: 3000)
+        try queues.create("Q", QueueSettings())
+        let queue = try queues.queue("Q")
+        func take(_ count: Int) throws {
+            let done = try receive(queue, count)
+            for outcome in try queue.delete(done.map(\.receiptHandle)) { try outcome.get() }
+        }
+        try send(queue, ["first", "second"])
+        try take(2)
+        let bodies = (10..<30).map { "m\($0)" }
+        try send(queue, bodies)
+        try take(10)
+        try take(9)
+        let files = try FileSystem.list("\(folder.path)/queues/Q")
+        #expect(files.compactMap(SegmentName.parse).count == 3)
+        let kept = try repair(queue) { lines in
+            // What sent the first, and what received and deleted both.
+            let first = try Self.send(of: "first", in: lines)
+            for line in [first, first + 2, first + 3] { lines[line][30] ^= 1 }
+        }
+        #expect(kept == ["m29"])
     }
 }

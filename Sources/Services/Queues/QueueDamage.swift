@@ -115,9 +115,8 @@ extension QueueDirectory {
 
     /// Adds messages that the missing records brought and whole ones speak of.
     private func addMentioned(_ damages: inout [QueueDamage], in folder: String) throws {
-        try Salvage.read(folder: folder, storage: storage) { piece in
-            guard case .record(let line) = piece,
-                let record = try? line.bytes.withUnsafeBytes({ try QueueRecord(line: $0) })
+        try SalvagedLines(folder: folder, storage: storage).forEach { line in
+            guard let record = try? line.bytes.withUnsafeBytes({ try QueueRecord(line: $0) })
             else { return }
             let entries: [StreamEntry]
             switch record {

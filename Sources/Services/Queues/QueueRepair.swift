@@ -47,7 +47,8 @@ extension QueueDirectory {
         let copy = unfinishedPath(of: name)
         let aside = hiddenPath("damaged-\(name)-\(environment.clock.now().milliseconds)")
         try Salvage.replace(folder: path, with: copy, aside: aside, storage: storage) {
-            let salvaged = try fold(path)
+            let lines = try SalvagedLines(folder: path, storage: storage)
+            let salvaged = try SalvagedState(of: lines)
             let state = salvaged.state
             let queue = try open(name, in: copy, creating: true)
             defer { queue.close() }
@@ -57,7 +58,7 @@ extension QueueDirectory {
             try queue.set(settings)
             crashPoint("during-repair")
             var messages = SalvagedMessages(
-                salvaged, of: path, storage, at: environment.clock.now())
+                salvaged, lines, of: path, storage, at: environment.clock.now())
             try messages.write(to: queue)
             report.kept = messages.kept
             try queue.commit { try $0.append(state.moved(into: $0.state.queue, at: $0.now)) }
@@ -68,12 +69,5 @@ extension QueueDirectory {
         }
         forget(name)
         report.original = aside
-    }
-
-    /// What the good records make; a segment's base record sets it right again.
-    private func fold(_ path: String) throws -> SalvagedState {
-        var salvaged = SalvagedState(try FormerPlaces(of: path, storage))
-        try Salvage.read(folder: path, storage: storage) { salvaged.apply($0) }
-        return salvaged
     }
 }

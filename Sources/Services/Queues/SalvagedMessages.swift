@@ -6,6 +6,7 @@ import QueueModel
 struct SalvagedMessages {
     private let salvaged: SalvagedState
     private var state: QueueState { salvaged.state }
+    private let lines: SalvagedLines
     private let folder: String
     private let storage: any JournalStorage
     private let now: Timestamp
@@ -27,12 +28,14 @@ struct SalvagedMessages {
 
     /// - Parameters:
     ///   - salvaged: what the good records make.
-    ///   - folder: the damaged journal's.
+    ///   - lines: the damaged journal's.
+    ///   - folder: where it is.
     init(
-        _ salvaged: SalvagedState, of folder: String, _ storage: any JournalStorage,
-        at now: Timestamp
+        _ salvaged: SalvagedState, _ lines: SalvagedLines, of folder: String,
+        _ storage: any JournalStorage, at now: Timestamp
     ) {
         self.salvaged = salvaged
+        self.lines = lines
         self.folder = folder
         self.storage = storage
         self.now = now
@@ -49,8 +52,7 @@ struct SalvagedMessages {
     mutating func write(to queue: Queue) throws {
         // What was carried on is older than all that was not.
         try writeCarried(to: queue)
-        try Salvage.read(folder: folder, storage: storage) { piece in
-            guard case .record(let line) = piece else { return }
+        try lines.forEach { line in
             let messages = Self.messages(in: line.bytes).enumerated().compactMap {
                 index, message -> Renewed? in
                 guard message.place == nil else { return nil }
@@ -78,8 +80,7 @@ struct SalvagedMessages {
 
     /// By place: what was carried on a second time lies behind what is younger.
     private mutating func writeCarried(to queue: Queue) throws {
-        try Salvage.read(folder: folder, storage: storage) { piece in
-            guard case .record(let line) = piece else { return }
+        try lines.forEach { line in
             for (index, message) in Self.messages(in: line.bytes).enumerated() {
                 guard let place = message.place, held[place] != nil else { continue }
                 carried[place] = Carried(location: line.location, index: index)
@@ -113,7 +114,7 @@ struct SalvagedMessages {
             if known.isDelayed(at: now) { copy.delaySeconds = seconds(until: known.visibleAt) }
         } else {
             let entry = salvaged.entry(message, at: place, in: line)
-            guard salvaged.isWaiting(entry, in: line, at: now) else { return nil }
+            guard salvaged.isWaiting(entry, at: now) else { return nil }
             copy.sent = entry.sent
             if let visibleAt = salvaged.state.visibleAt(entry) {
                 copy.due = visibleAt > now ? visibleAt : nil

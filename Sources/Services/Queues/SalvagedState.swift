@@ -26,14 +26,17 @@ struct SalvagedState {
         var leaving: [UInt64: [Place]] = [:]
     }
 
-    init(_ places: FormerPlaces) { self.places = places }
+    init(of lines: SalvagedLines) throws {
+        places = try FormerPlaces(of: lines)
+        try lines.forEach { apply($0) }
+    }
 
-    /// Every piece of the journal, oldest first.
-    mutating func apply(_ piece: Salvage.Piece) {
+    /// Every good record, oldest first.
+    private mutating func apply(_ line: RecordLine) {
         // What cannot be applied is a damage that the check has told of.
-        guard case .record(let line) = piece,
-            let record = try? line.bytes.withUnsafeBytes({ try QueueRecord(line: $0) })
-        else { return noteGap() }
+        guard let record = try? line.bytes.withUnsafeBytes({ try QueueRecord(line: $0) }) else {
+            return noteGap()
+        }
         if line.n != next { noteGap() }
         switch record {
         case .base:
@@ -44,13 +47,14 @@ struct SalvagedState {
             guard !keepsLeaving else { break }
             gap = nil
             ended = []
-        case .transferred(let number): ended.formUnion(gap?.leaving[number] ?? [])
+        case .transferred(let number):
+            ended.formUnion(gap?.leaving[number] ?? [])
         case .transfer(let number, _, _, let places):
             gap?.leaving[number] = places.filter { state.held[$0] == nil }
             end(by: record)
         default: end(by: record)
         }
-        state.apply(record, n: line.n, time: line.time, at: place(of: line))
+        state.apply(record, n: line.n, time: line.time, at: places[line])
         next = line.n + 1
     }
 
@@ -67,20 +71,14 @@ struct SalvagedState {
     func entry(
         _ message: QueueRecord.NewMessage, at place: Place, in line: RecordLine
     ) -> StreamEntry {
-        StreamEntry(message, place: place, time: line.time, record: self.place(of: line))
-    }
-
-    private func place(of line: RecordLine) -> RecordPlace {
-        places[line.location] ?? RecordPlace(line.location)
+        StreamEntry(message, place: place, time: line.time, record: places[line])
     }
 
     /// Whether a message that came, and is not held, is there to be received: a good record brought
     /// it, and none ended it.
-    func isWaiting(_ entry: StreamEntry, in line: RecordLine, at now: Timestamp) -> Bool {
+    func isWaiting(_ entry: StreamEntry, at now: Timestamp) -> Bool {
         guard !state.isExpired(entry, now), !ended.contains(entry.place) else { return false }
         guard entry.place.n > purge || hasLeft(entry.place) else { return false }
-        // Whether the head has passed it cannot be told.
-        if places[line.location] == nil { return true }
         guard let gap else { return state.isInStream(entry) }
         return entry.place.n >= gap.n || gap.before.isInStream(entry)
     }

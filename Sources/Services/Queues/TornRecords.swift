@@ -22,7 +22,7 @@ extension TornFile {
         var leaving: [UInt64: [Place]] = [:]
         try Salvage.read(torn: name, in: folder, storage: storage) { piece in
             switch piece {
-            case .harmed(_, _, let bytes): harmedBytes += UInt64(bytes)
+            case .harmed(let bytes): harmedBytes += UInt64(bytes)
             case .record(let line):
                 readableBytes += UInt64(line.location.length)
                 records += 1
