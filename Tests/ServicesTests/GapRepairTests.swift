@@ -193,4 +193,26 @@ import Testing
         let harmed = #""id":"\#(first.received.entry.messageID)","sent""#
         #expect(try repair(queue, harming: harmed) == (arrives ? ["c"] : ["a", "c"]))
     }
+
+    @Test("what was purged is not compared with each that left", .timeLimit(.minutes(1)))
+    func purgedAndLeft() throws {
+        let queues = QueueDirectory(stateDirectory: folder.path)
+        var settings = QueueSettings()
+        settings.durability = .os
+        try queues.create("Q", settings)
+        let queue = try queues.queue("Q")
+        for _ in 0..<2000 {
+            try send(queue, "0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
+        }
+        try queue.purge()
+        try send(queue, "harmed")
+        try queue.commit { session in
+            for number in 1...5000 as ClosedRange<UInt64> {
+                let place = Place(n: session.lastN, index: 0)
+                try session.append(.transfer(number: number, target: "D", [place]))
+                try session.append(.transferred(number: number))
+            }
+        }
+        #expect(try repair(queue, harming: "harmed") == [])
+    }
 }

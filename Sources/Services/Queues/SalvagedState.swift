@@ -21,8 +21,9 @@ struct SalvagedState {
         /// As it was before the first of them, which has the number `n` or a higher one.
         var before: QueueState
         var n: UInt64
-        /// What left by transfers, by their numbers, and the state did not hold: until it has
-        /// arrived, it is here.
+        /// What left by transfers and the state did not hold: until it has arrived, it is here.
+        var left: Set<Place> = []
+        /// The same, by their numbers, of what has not arrived.
         var leaving: [UInt64: [Place]] = [:]
     }
 
@@ -48,9 +49,13 @@ struct SalvagedState {
             gap = nil
             ended = []
         case .transferred(let number):
-            ended.formUnion(gap?.leaving[number] ?? [])
+            ended.formUnion(gap?.leaving.removeValue(forKey: number) ?? [])
         case .transfer(let number, _, _, let places):
-            gap?.leaving[number] = places.filter { state.held[$0] == nil }
+            let unheld = places.filter { state.held[$0] == nil }
+            if !unheld.isEmpty {
+                gap?.left.formUnion(unheld)
+                gap?.leaving[number] = unheld
+            }
             end(by: record)
         default: end(by: record)
         }
@@ -78,12 +83,10 @@ struct SalvagedState {
     /// it, and none ended it.
     func isWaiting(_ entry: StreamEntry, at now: Timestamp) -> Bool {
         guard !state.isExpired(entry, now), !ended.contains(entry.place) else { return false }
-        guard entry.place.n > purge || hasLeft(entry.place) else { return false }
+        guard entry.place.n > purge || gap?.left.contains(entry.place) ?? false else {
+            return false
+        }
         guard let gap else { return state.isInStream(entry) }
         return entry.place.n >= gap.n || gap.before.isInStream(entry)
-    }
-
-    private func hasLeft(_ place: Place) -> Bool {
-        gap?.leaving.values.joined().contains(place) ?? false
     }
 }
