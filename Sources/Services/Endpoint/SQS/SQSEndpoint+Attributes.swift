@@ -5,7 +5,7 @@ extension SQSEndpoint {
     func getQueueAttributes(_ call: SQSCall) throws -> SQSReply {
         let queue = try queue(call)
         let names = call.input.attributeNames
-        let isFIFO = try queue.settings.isFIFO
+        let isFIFO = queue.name.hasSuffix(".fifo")
         let unknown = names.first { $0 != "All" && !QueueAttributes.isKnown($0, isFIFO: isFIFO) }
         if let unknown { throw SQSError.unknownAttribute(unknown) }
         guard !names.isEmpty else { return .attributes([]) }
