@@ -53,11 +53,12 @@ extension Command {
                             wait: .seconds(wait), movingTo: directory,
                             isCancelled: { Signals.termination != nil })
                     }
-                    // Only the ARN of where a dead letter came from needs it.
+                    // Only the ARN of where a dead letter came from needs it; what was received is
+                    // written out all the same.
                     if output.format == .json, stack == nil,
                         deliveries.contains(where: { $0.message.source != nil })
                     {
-                        let deployment = try Deployment.load(invocation.stateDirectory)
+                        let deployment = try? Deployment.load(invocation.stateDirectory)
                         stack = deployment?.stack ?? Stack(json: [:])
                     }
                     try write(
