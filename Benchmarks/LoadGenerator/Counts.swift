@@ -4,7 +4,7 @@ import Telemetry
 /// What all clients of a run did, since its warm-up.
 struct Counts {
     /// How many messages end the run.
-    let limit: Int
+    var limit: Int
     /// Messages that were begun, and those that are done.
     var begun = 0
     var messages = 0

@@ -3,6 +3,9 @@ import Posix
 
 /// One run: every client on one event loop, until the time is up or the messages are done.
 final class Load: Sendable {
+    /// How long a run waits for what its clients have begun.
+    private static let patience = Duration.seconds(5)
+
     private struct Run {
         var start: UInt64
         var end: UInt64?
@@ -33,9 +36,14 @@ final class Load: Sendable {
         let result = ThreadCondition<JSONValue?>(nil)
         load.loop.execute {
             result.withLock { $0 = load.counted { $0.json(seconds: seconds) } }
+            load.counted { $0.limit = 0 }
             result.signal()
         }
-        return result.wait { $0 }
+        let json = result.wait { $0 }
+        if scripts.contains(where: \.isFinished) {
+            _ = load.run.wait(upTo: patience) { $0.working == 0 ? true : nil }
+        }
+        return json
     }
 
     /// On the loop.

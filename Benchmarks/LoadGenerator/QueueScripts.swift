@@ -31,6 +31,7 @@ struct SendScript: Script {
 struct ConsumeScript: Script {
     private enum Phase { case sending, receiving, deleting }
 
+    let isFinished = true
     private let requests: QueueRequests
     private let send: [UInt8]?
     private let receive: [UInt8]

@@ -2,6 +2,14 @@
 protocol Script: Sendable {
     /// - Parameter answer: to the request before; `nil` at the beginning, and after a pause.
     mutating func next(after answer: Answer?, _ counts: inout Counts) -> Step
+
+    /// Whether what it has begun is done to its end when the time is up, so that it leaves nothing
+    /// behind.
+    var isFinished: Bool { get }
+}
+
+extension Script {
+    var isFinished: Bool { false }
 }
 
 enum Step {
