@@ -39,7 +39,9 @@ extension JournalSession {
         guard isLoaded else { return nil }
         if end >= options.segmentBytes || isWorthLeaving { return .roll }
         let due = max(options.checkpointBytes, 4 * checkpointLength)
-        if state.isIndexDue || bytesSinceCheckpoint >= due { return .checkpoint }
+        if state.isIndexDue || bytesSinceCheckpoint >= due || hasPassedSegments {
+            return .checkpoint
+        }
         if isRoomDue { return .room }
         return state.isEmpty && segments.count > 1 ? .reclaim : nil
     }

@@ -6,9 +6,18 @@ import Posix
 extension JournalSession {
     /// Carrying must free this many times the bytes that it writes.
     private static var worth: UInt64 { 4 }
+    /// Parts that are carried on at once when no message waits in order any more.
+    private static var partsAtTheEnd: Int { 16 }
     /// An empty journal leaves a segment that has reached this part of the history: it is let go of
     /// in pieces of that size.
     private static var emptyShare: UInt64 { 8 }
+
+    /// The segment in which those messages begin that wait in order; the growing one if none does.
+    var backlogStart: UInt64 { min(state.backlogSegment ?? segment, segment) }
+
+    /// Whether the backlog has left segments behind since the last look. They may be all there is
+    /// to give back, and it can take long until a checkpoint is due.
+    var hasPassedSegments: Bool { segments.count > 1 && backlogStart > lookedUpTo }
 
     private var historyBytes: UInt64 { state.historyBytes ?? options.historyBytes }
 
@@ -21,15 +30,21 @@ extension JournalSession {
 
     /// A part of what there is to do: carries some records on, and deletes what is not needed.
     mutating func compact() throws(JournalError) {
+        lookedUpTo = backlogStart
         try listSegments()
-        if let limit = carryLimit() { try carry(before: limit) }
+        // While messages wait there are transactions to come, which go on with the rest.
+        let parts = state.backlogSegment == nil ? Self.partsAtTheEnd : 1
+        for _ in 0..<parts {
+            guard let limit = carryLimit(), try carry(before: limit) else { break }
+            lookedUpTo = 0
+        }
         try reclaim()
     }
 
     /// Up to which segment, excluded, carrying pays: the files that become free are several times
     /// as large as the records that are written again.
     private mutating func carryLimit() -> UInt64? {
-        let doomed = try? consumed(before: min(state.backlogSegment ?? segment, segment))
+        let doomed = try? consumed(before: backlogStart)
         guard let doomed, let last = doomed.last else { return nil }
         let straggling = state.straggling(before: last + 1)
         guard !straggling.isEmpty else { return nil }
@@ -44,7 +59,8 @@ extension JournalSession {
         return limit
     }
 
-    private mutating func carry(before limit: UInt64) throws(JournalError) {
+    /// - Returns: whether there was anything to carry.
+    private mutating func carry(before limit: UInt64) throws(JournalError) -> Bool {
         let members: [UInt8]?
         do {
             members = try state.carry(before: limit, upToBytes: options.carryBytes) {
@@ -58,10 +74,10 @@ extension JournalSession {
         now = max(now, lastTime)
         crashPoint("before-carry")
         // It gives room back, if not all of what is kept for that.
-        if let members {
-            try append(
-                members, usesReserve: members.count < options.reserveBytes / 2, mayRoll: false)
-        }
+        guard let members else { return false }
+        try append(
+            members, usesReserve: members.count < options.reserveBytes / 2, mayRoll: false)
+        return true
     }
 
     /// Sealed segments before `segment` that are no longer kept as history, oldest first.

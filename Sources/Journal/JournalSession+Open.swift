@@ -57,6 +57,8 @@ extension JournalSession {
         }
         generation = current
         mustList = false
+        // What could go before is left to the next checkpoint: opening costs the same at any depth.
+        lookedUpTo = backlogStart
     }
 
     /// Learns what other processes did since the last look: one small read and one `fstat` if

@@ -72,6 +72,8 @@ package struct JournalSession<State: JournaledState>: Sendable {
     /// checkpoint's size.
     var bytesSinceCheckpoint: UInt64 = 0
     var checkpointLength: UInt64 = 0
+    /// Up to which segment, excluded, it was last looked whether older ones can go.
+    var lookedUpTo: UInt64 = 0
     /// Our own records that no sync has covered yet: (n, checksum), to find them again after a
     /// repair.
     var unsynced: [(n: UInt64, checksum: UInt32)] = []

@@ -85,6 +85,30 @@ import Testing
         #expect(seen == (0..<20).map { "late \($0)" })
     }
 
+    @Test("once a backlog is used up the disk has its room back, though no checkpoint is due")
+    func usedUp() throws {
+        var options = Self.smallSegments
+        options.checkpointBytes = 10_000_000
+        let queue = try QueueDirectory(stateDirectory: folder.path, options: options).queue("Q")
+        // More than are carried on at once.
+        try send((0..<40).map { "long \($0) " + String(repeating: "x", count: 100) })
+        for _ in 0..<4 { _ = try queue.receive(upTo: 10, timeoutSeconds: 43_200, wait: .zero) }
+        for batch in 0..<200 {
+            try send((0..<10).map { "\(batch)-\($0) " + String(repeating: "x", count: 100) })
+        }
+        while true {
+            let received = try queue.receive(upTo: 10, wait: .zero)
+            guard !received.isEmpty else { break }
+            for outcome in try queue.delete(received.map(\.received.handle.text)) {
+                try outcome.get()
+            }
+        }
+        let statistics = try queue.statistics()
+        #expect(statistics.counts.inFlight == 40)
+        #expect(statistics.journalBytes < 80_000, "\(statistics.journalBytes)")
+        #expect(try directory.verify("Q").problems.isEmpty)
+    }
+
     @Test("messages that stay in flight for long pin no segment, and keep what they were")
     func stragglers() throws {
         let bodies = (0..<40).map { "long \($0)" }
