@@ -18,12 +18,13 @@ package struct MessageAttributes: Sendable {
 
     package init(_ json: JSONValue?) throws(SQSError) {
         self.json = json?.objectValue ?? JSONObject()
+        attributes = []
+        guard !self.json.isEmpty else { return }
         guard self.json.count <= QueueLimits.attributes else {
             throw .invalidParameter(
                 "Number of message attributes [\(self.json.count)] exceeds the allowed maximum "
                     + "[\(QueueLimits.attributes)].")
         }
-        attributes = []
         for (name, value) in self.json.members {
             attributes.append(try Self.attribute(name, value))
         }

@@ -6,49 +6,57 @@ import QueueModel
 
 extension SQSEndpoint {
     /// A message as a call describes it, and what its answer says of it.
-    private struct Draft: Sendable {
-        var entry: SendEntry
-        var digests: Digests
+    private typealias Draft = (entry: SendEntry, digests: Digests)
 
-        init(_ input: SQSInput.Entry, of exchange: SQSExchange) throws(SQSError) {
-            let call = exchange.call
-            guard let body = input.body, !body.decoded.isEmpty else {
-                throw .missingParameter("MessageBody")
-            }
-            let attributes = try MessageAttributes(
-                sending: input.attributes, by: call.operation.rawValue)
-            let system = try Self.systemAttributes(input.systemAttributes)
-            entry = SendEntry(
-                escaped: body.escaped, decoded: body.decoded, attributes: attributes,
-                group: input.group, deduplicationID: input.deduplicationID)
-            if body.hasLoneSurrogate { entry.hasInvalidCharacters = true }
-            entry.delaySeconds = input.delaySeconds
-            // X-Ray Developer Guide, *xray-services-sqs*: the call's own header serves as well.
-            entry.traceHeader =
-                system?.attributes.first.map { String(decoding: $0.value, as: UTF8.self) }
-                ?? call.request.headers["X-Amzn-Trace-Id"]
-            let sender = exchange.caller?.userID ?? Principal.developerID
-            if sender != Principal.developerID { entry.sender = sender }
-            digests = Digests(
-                body: Digest.md5Hex(body.decoded), attributes: attributes.md5,
-                systemAttributes: system?.md5)
+    private static func draft(
+        _ input: SQSInput.Entry, of exchange: SQSExchange
+    ) throws(SQSError) -> Draft {
+        let call = exchange.call
+        guard let body = input.body, !body.decoded.isEmpty else {
+            throw .missingParameter("MessageBody")
         }
+        let attributes = try MessageAttributes(
+            sending: input.attributes, by: call.operation.rawValue)
+        let system = try Self.systemAttributes(input.systemAttributes)
+        // X-Ray Developer Guide, *xray-services-sqs*: the call's own header serves as well.
+        let trace =
+            system?.attributes.first.map { String(decoding: $0.value, as: UTF8.self) }
+            ?? call.request.headers["X-Amzn-Trace-Id"]
+        let digests = Digests(
+            body: Digest.md5Hex(body.decoded), attributes: attributes.md5,
+            systemAttributes: system?.md5)
+        return (entry(input, body, attributes, trace, exchange.caller), digests)
+    }
 
-        /// AWSTraceHeader is the only one that a sender may set.
-        private static func systemAttributes(
-            _ json: JSONValue?
-        ) throws(SQSError) -> MessageAttributes? {
-            guard let json = json?.objectValue, !json.isEmpty else { return nil }
-            for (name, value) in json.members {
-                guard name == "AWSTraceHeader", value["DataType"]?.stringValue == "String" else {
-                    throw .invalidParameter(
-                        "Message system attribute name '\(name)' is invalid.")
-                }
+    private static func entry(
+        _ input: SQSInput.Entry, _ body: EscapedText, _ attributes: MessageAttributes,
+        _ trace: String?, _ caller: Caller?
+    ) -> SendEntry {
+        var entry = SendEntry(
+            escaped: body.escaped, decoded: body.decoded, attributes: attributes,
+            group: input.group, deduplicationID: input.deduplicationID)
+        if body.hasLoneSurrogate { entry.hasInvalidCharacters = true }
+        entry.delaySeconds = input.delaySeconds
+        entry.traceHeader = trace
+        let sender = caller?.userID ?? Principal.developerID
+        if sender != Principal.developerID { entry.sender = sender }
+        return entry
+    }
+
+    /// AWSTraceHeader is the only one that a sender may set.
+    private static func systemAttributes(
+        _ json: JSONValue?
+    ) throws(SQSError) -> MessageAttributes? {
+        guard let json = json?.objectValue, !json.isEmpty else { return nil }
+        for (name, value) in json.members {
+            guard name == "AWSTraceHeader", value["DataType"]?.stringValue == "String" else {
+                throw .invalidParameter(
+                    "Message system attribute name '\(name)' is invalid.")
             }
-            // Its name would be refused in a user's attribute, and its digest is made the same
-            // way.
-            return try MessageAttributes(.object(json))
         }
+        // Its name would be refused in a user's attribute, and its digest is made the same
+        // way.
+        return try MessageAttributes(.object(json))
     }
 
     private struct Digests: Sendable {
@@ -64,8 +72,8 @@ extension SQSEndpoint {
     }
 
     func sendMessage(_ exchange: SQSExchange, _ queue: Queue) throws(SQSError) {
-        let draft = try Draft(exchange.call.input.entry, of: exchange)
-        queue.submitSend([draft.entry]) { [self, digests = draft.digests] result in
+        let (entry, digests) = try Self.draft(exchange.call.input.entry, of: exchange)
+        queue.submitSend([entry]) { [self] result in
             finish(exchange, queue, result) { .sent(digests.reply(try $0[0].get())) }
         }
     }
@@ -75,7 +83,7 @@ extension SQSEndpoint {
         var drafts: [(id: String, draft: Outcome<Draft>)] = []
         for (id, input) in try exchange.call.input.batch(operation) {
             do throws(SQSError) {
-                drafts.append((id, .success(try Draft(input, of: exchange))))
+                drafts.append((id, .success(try Self.draft(input, of: exchange))))
             } catch {
                 drafts.append((id, .failure(error)))
             }
