@@ -1,24 +1,24 @@
 import Posix
 
-/// Answers one request: once, at any time, from any thread.
-package struct HTTPResponder: Sendable {
+/// Answers one request: once, at any time, from any thread. An object, since it goes through many
+/// hands.
+package final class HTTPResponder: Sendable {
+    package typealias Observer = @Sendable (HTTPResponse, _ isSent: Bool) -> Void
+
     let connection: HTTPConnection
     let number: UInt64
-    private var observe: (@Sendable (HTTPResponse, _ isSent: Bool) -> Void)?
+    private let observe: Observer?
 
-    init(connection: HTTPConnection, number: UInt64) {
+    init(connection: HTTPConnection, number: UInt64, observe: Observer? = nil) {
         self.connection = connection
         self.number = number
+        self.observe = observe
     }
 
     /// A responder whose answer comes to `body` as well, on the client's loop, as soon as it is
     /// under way, or cannot be sent because the client is gone.
-    package func observed(
-        by body: @escaping @Sendable (HTTPResponse, _ isSent: Bool) -> Void
-    ) -> HTTPResponder {
-        var responder = self
-        responder.observe = body
-        return responder
+    package func observed(by body: @escaping Observer) -> HTTPResponder {
+        HTTPResponder(connection: connection, number: number, observe: body)
     }
 
     /// Runs `work` where the answer is written: at once if the caller is there, else soon.

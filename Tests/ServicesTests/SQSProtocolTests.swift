@@ -45,10 +45,10 @@ import Testing
         var request = HTTPRequest(
             method: "POST", target: "/", headers: ["X-Amz-Target": "AmazonSQS.ListQueues"],
             body: Array("{}".utf8))
-        #expect(try SQSRequestHead(request, requestID: "r").operation == .listQueues)
+        #expect(try SQSCall(request, requestID: "r").operation == .listQueues)
         request.headers.append("x-amz-target", "AmazonSQS.PurgeQueue")
-        let refusal = #expect(throws: SQSRequestHead.Refusal.self) {
-            try SQSRequestHead(request, requestID: "r")
+        let refusal = #expect(throws: SQSCall.Refusal.self) {
+            try SQSCall(request, requestID: "r")
         }
         #expect(refusal?.error == .unknownOperation)
     }
@@ -199,9 +199,9 @@ import Testing
 
     @Test("nothing asked is no protocol; unknown and misplaced actions are told")
     func heads() throws {
-        func refusal(_ method: String, _ target: String) -> SQSRequestHead.Refusal? {
-            do throws(SQSRequestHead.Refusal) {
-                _ = try SQSRequestHead(HTTPRequest(method: method, target: target), requestID: "r")
+        func refusal(_ method: String, _ target: String) -> SQSCall.Refusal? {
+            do throws(SQSCall.Refusal) {
+                _ = try SQSCall(HTTPRequest(method: method, target: target), requestID: "r")
                 return nil
             } catch {
                 return error

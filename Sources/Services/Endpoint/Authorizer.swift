@@ -5,7 +5,7 @@ import StackModel
 
 /// Who calls a stack, and whether it may: signatures are checked and policies evaluated, as
 /// `security.iam` says. Services turn what it finds into their own protocol's errors.
-package struct Authorizer: Sendable {
+package final class Authorizer: Sendable {
     private let mode: IAMMode
     private let region: String
     private let skew: Duration

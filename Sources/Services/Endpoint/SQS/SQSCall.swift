@@ -13,8 +13,9 @@ final class SQSCall: Sendable {
     /// For the signature.
     let request: HTTPRequest
 
-    init(
-        operation: SQSOperation, input: SQSInput, wire: SQSWire, host: String, request: HTTPRequest
+    private init(
+        operation: SQSOperation, input: consuming SQSInput, wire: SQSWire, host: String,
+        request: HTTPRequest
     ) {
         self.operation = operation
         self.input = input
@@ -24,35 +25,52 @@ final class SQSCall: Sendable {
     }
 }
 
-/// A request whose operation is known, and whose parameters are not read yet.
-struct SQSRequestHead: Sendable {
+extension SQSCall {
     /// By what X-Amz-Target says.
     private static let operations = Dictionary(
         uniqueKeysWithValues: SQSOperation.allCases.map { ("AmazonSQS.\($0.rawValue)", $0) })
 
-    let wire: SQSWire
-    let operation: SQSOperation
-    private let request: HTTPRequest
-    private let form: QueryForm?
-
-    /// Why a request is none, and how to say so; without an error nothing was asked for.
+    /// Why a request is no call, and how to say so; without an error nothing was asked for.
     struct Refusal: Error {
         var wire: SQSWire
         var error: SQSError?
     }
 
-    init(_ request: HTTPRequest, requestID: String) throws(Refusal) {
-        self.request = request
-        guard let target = request.headers["X-Amz-Target"] else {
+    /// Reads a request. Without a QueueUrl, its path may be one.
+    convenience init(_ request: HTTPRequest, requestID: String) throws(Refusal) {
+        let wire: SQSWire
+        let operation: SQSOperation
+        var input: SQSInput
+        if let target = request.headers["X-Amz-Target"] {
+            wire = SQSWire(format: .json, requestID: requestID)
+            guard request.method == "POST", !request.headers.isRepeated("X-Amz-Target"),
+                let asked = Self.operations[target]
+            else { throw Refusal(wire: wire, error: .unknownOperation) }
+            operation = asked
+            input = try Self.read(wire) { () throws(SQSError) in
+                try SQSInput(json: request.body)
+            }
+        } else {
+            let form: QueryForm
             (wire, operation, form) = try Self.query(request, requestID)
-            return
+            input = try Self.read(wire) { () throws(SQSError) in try SQSInput(form, operation) }
         }
-        wire = SQSWire(format: .json, requestID: requestID)
-        form = nil
-        guard request.method == "POST", !request.headers.isRepeated("X-Amz-Target"),
-            let operation = Self.operations[target]
-        else { throw Refusal(wire: wire, error: .unknownOperation) }
-        self.operation = operation
+        if operation.hasQueueURL, input.queueURL == nil, QueueAddress(request.path) != nil {
+            input.queueURL = String(request.path)
+        }
+        self.init(
+            operation: operation, input: input, wire: wire,
+            host: request.headers["Host"] ?? "localhost", request: request)
+    }
+
+    private static func read(
+        _ wire: SQSWire, _ body: () throws(SQSError) -> SQSInput
+    ) throws(Refusal) -> SQSInput {
+        do throws(SQSError) {
+            return try body()
+        } catch {
+            throw Refusal(wire: wire, error: error)
+        }
     }
 
     private static func query(
@@ -72,24 +90,6 @@ struct SQSRequestHead: Sendable {
             operation.isValidOnQueuePath || QueueAddress(request.path) == nil
         else { throw Refusal(wire: wire, error: .invalidAction(action)) }
         return (wire, operation, form)
-    }
-
-    /// Reads the parameters. Without a QueueUrl, the path may be one.
-    func call() throws(SQSError) -> SQSCall {
-        let input =
-            if let form { try SQSInput(form, operation) } else { try SQSInput(json: request.body) }
-        guard operation.hasQueueURL, input.queueURL == nil, QueueAddress(request.path) != nil else {
-            return call(input)
-        }
-        var addressed = input
-        addressed.queueURL = String(request.path)
-        return call(addressed)
-    }
-
-    private func call(_ input: consuming SQSInput) -> SQSCall {
-        SQSCall(
-            operation: operation, input: input, wire: wire,
-            host: request.headers["Host"] ?? "localhost", request: request)
     }
 }
 

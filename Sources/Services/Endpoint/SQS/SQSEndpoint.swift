@@ -51,13 +51,8 @@ package final class SQSEndpoint: Sendable {
     }
 
     private func begin(_ request: HTTPRequest, _ client: any SQSClient) {
-        do throws(SQSRequestHead.Refusal) {
-            let head = try SQSRequestHead(request, requestID: RandomBytes.uuid())
-            do throws(SQSError) {
-                begin(SQSExchange(call: try head.call(), client: client, failures: failures))
-            } catch {
-                client.respond(head.wire.failure(error))
-            }
+        do throws(SQSCall.Refusal) {
+            begin(try SQSCall(request, requestID: RandomBytes.uuid()), client)
         } catch {
             client.respond(
                 error.error.map { error.wire.failure($0) } ?? error.wire.nothingAsked())
@@ -65,11 +60,11 @@ package final class SQSEndpoint: Sendable {
     }
 
     /// Finds out who calls, and the queue.
-    private func begin(_ exchange: SQSExchange) {
-        var exchange = exchange
+    private func begin(_ call: SQSCall, _ client: any SQSClient) {
+        let caller = Result { () throws(SQSError) in try self.caller(of: call) }
+        let exchange = SQSExchange(call, client, failures, try? caller.get())
         do throws(SQSError) {
-            let call = exchange.call
-            exchange.caller = try caller(of: call)
+            _ = try caller.get()
             if call.operation.isAboutMessages, let name = try queueName(of: call),
                 let queue = queues.opened(name), isAllowed(exchange, queue)
             {
@@ -78,7 +73,7 @@ package final class SQSEndpoint: Sendable {
         } catch {
             return exchange.fail(error)
         }
-        workers.execute { [exchange] in self.performOnWorker(exchange) }
+        workers.execute { [self] in performOnWorker(exchange) }
     }
 
     /// Opening a queue reads its journal; most other operations look at files as well.
@@ -108,9 +103,7 @@ package final class SQSEndpoint: Sendable {
             return exchange.fail(error)
         }
         queues.forget(queue.name)
-        var again = exchange
-        again.isRepeated = true
-        workers.execute { [again] in self.performOnWorker(again) }
+        workers.execute { [self] in performOnWorker(exchange.again) }
     }
 
     private func perform(_ exchange: SQSExchange, _ queue: Queue) {

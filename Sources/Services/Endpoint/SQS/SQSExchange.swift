@@ -15,15 +15,29 @@ protocol SQSClient: Sendable {
 
 extension HTTPResponder: SQSClient {}
 
-/// A call and the client that waits for its answer.
-struct SQSExchange: Sendable {
+/// A call and the client that waits for its answer. An object, as a call is.
+final class SQSExchange: Sendable {
     let call: SQSCall
     let client: any SQSClient
     let failures: FailureLog
     /// Who calls; `nil` where everybody is the developer.
-    var caller: Caller?
+    let caller: Caller?
     /// Whether the queue was removed under it once already.
-    var isRepeated = false
+    let isRepeated: Bool
+
+    init(
+        _ call: SQSCall, _ client: any SQSClient, _ failures: FailureLog, _ caller: Caller?,
+        isRepeated: Bool = false
+    ) {
+        self.call = call
+        self.client = client
+        self.failures = failures
+        self.caller = caller
+        self.isRepeated = isRepeated
+    }
+
+    /// The same for the second time.
+    var again: SQSExchange { SQSExchange(call, client, failures, caller, isRepeated: true) }
 
     func succeed(_ reply: SQSReply) { respond(call.wire.success(reply, call.operation)) }
 
@@ -42,8 +56,7 @@ struct SQSExchange: Sendable {
         return QueueDirectory.isValid(name) ? " of \(name)" : ""
     }
 
-    private func respond(_ response: HTTPResponse) {
-        var response = response
+    private func respond(_ response: consuming HTTPResponse) {
         response.operation = call.operation.rawValue
         response.principal = caller?.arn
         client.respond(response)
