@@ -5,6 +5,7 @@ import Synchronization
 ///
 /// What callbacks share needs no lock: there is one thread (`LoopConfined`). A callback that blocks
 /// stops everybody; blocking work belongs to a `WorkerPool`.
+@usableFromInline
 package final class EventLoop: Sendable {
     /// What a descriptor is watched for.
     package struct Interest: OptionSet, Sendable {
@@ -63,6 +64,7 @@ package final class EventLoop: Sendable {
     deinit { poller.close() }
 
     /// Whether the caller runs on the loop's thread.
+    @usableFromInline
     package var isOnLoop: Bool { Thread.current == threadIdentifier.load(ordering: .acquiring) }
 
     /// The loop whose thread asks; `nil` on every other thread.

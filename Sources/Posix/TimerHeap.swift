@@ -54,17 +54,20 @@ struct TimerHeap {
 }
 
 /// State that only the loop's thread may touch; anything else is a mistake and stops the process.
-package final class LoopConfined<State>: @unchecked Sendable {
+///
+/// Public, as `with` is: the compiler inlines nothing of package access into other modules.
+public final class LoopConfined<State>: @unchecked Sendable {
     // Safe to share: `with` refuses every other thread.
-    private var state: State
-    private let loop: EventLoop
+    @usableFromInline var state: State
+    @usableFromInline let loop: EventLoop
 
     package init(_ state: State, loop: EventLoop) {
         self.state = state
         self.loop = loop
     }
 
-    package func with<R>(_ body: (inout State) throws -> R) rethrows -> R {
+    @inlinable
+    public func with<R>(_ body: (inout State) throws -> R) rethrows -> R {
         precondition(loop.isOnLoop, "only on the event loop")
         return try body(&state)
     }
