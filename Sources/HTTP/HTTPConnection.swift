@@ -112,19 +112,20 @@ final class HTTPConnection: Sendable {
     /// Hands requests over until one waits for its answer, and writes what answers there are, all
     /// at once. A handler that answers at once comes back into this object: it runs outside.
     func run() {
-        let isBusy = state.with { state in
-            defer { state.isRunning = true }
-            return state.isRunning || state.isClosed
+        guard !state.with({ $0.isRunning }) else { return }
+        while let (request, number) = state.with({ goOn(&$0) }) {
+            service.handler(request, HTTPResponder(connection: self, number: number))
         }
-        guard !isBusy else { return }
-        var isHeldBack = true
-        while isHeldBack {
-            while let (request, number) = state.with({ take(&$0) }) {
-                service.handler(request, HTTPResponder(connection: self, number: number))
-            }
-            isHeldBack = state.with { settle(&$0) }
-        }
-        state.with { $0.isRunning = false }
+    }
+
+    /// The next request; without one, what there is is written, and `run` is over.
+    private func goOn(_ state: inout State) -> (HTTPRequest, UInt64)? {
+        state.isRunning = true
+        repeat {
+            if let next = take(&state) { return next }
+        } while settle(&state)
+        state.isRunning = false
+        return nil
     }
 
     /// The next request; `nil` while there is none, and while its turn has not come.
