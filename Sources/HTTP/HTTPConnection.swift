@@ -178,6 +178,7 @@ final class HTTPConnection: Sendable {
     }
 
     func respond(_ response: HTTPResponse, to number: UInt64) -> Outcome {
+        guard response.isSendable else { return respond(HTTPResponse(500), to: number) }
         let outcome: Outcome = state.with { state in
             guard let current = state.current, current.number == number else { return .isSecond }
             state.current = nil
@@ -186,7 +187,6 @@ final class HTTPConnection: Sendable {
             state.isClosing =
                 !current.isKeptAlive || state.finishingSince != nil
                 || service.totals.isCrowded.load(ordering: .acquiring)
-            let response = response.isSendable ? response : HTTPResponse(500)
             response.write(
                 to: &state.output, isHead: current.isHead,
                 state.isClosing ? .closes : current.isOld ? .staysForOldClient : .stays,

@@ -28,12 +28,16 @@ package final class HTTPResponder: Sendable {
 
     /// A second answer, and one to a client that is gone, go nowhere.
     package func respond(_ response: HTTPResponse) {
-        connection.service.loop.perform { [self] in
-            switch connection.respond(response, to: number) {
-            case .isUnderWay: observe?(response, true)
-            case .clientIsGone: observe?(response, false)
-            case .isSecond: break
-            }
+        let loop = connection.service.loop
+        // On the loop, where most answers come from, it needs no closure.
+        if loop.isOnLoop { send(response) } else { loop.execute { self.send(response) } }
+    }
+
+    private func send(_ response: HTTPResponse) {
+        switch connection.respond(response, to: number) {
+        case .isUnderWay: observe?(response, true)
+        case .clientIsGone: observe?(response, false)
+        case .isSecond: break
         }
     }
 
