@@ -39,7 +39,7 @@ extension HTTPConnection {
                 return false
             }
             refuse(HTTPError(503, "too many bytes of requests are on their way"), &state)
-            state.parser = HTTPRequestParser(limits: service.limits)
+            state.parser.reset()
             return true
         }
         if isRefused { run() }

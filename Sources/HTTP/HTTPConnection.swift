@@ -62,16 +62,15 @@ final class HTTPConnection: Sendable {
     let identifier: CInt
     let service: HTTPService
     let state: LoopConfined<State>
-    private let remoteAddress: String
 
     init(_ socket: consuming FileDescriptor, _ service: HTTPService) {
-        remoteAddress = Sockets.remoteAddress(of: socket)
+        let parser = HTTPRequestParser(
+            limits: service.limits, remoteAddress: Sockets.remoteAddress(of: socket),
+            localPort: service.port)
         identifier = socket.rawValue
         self.service = service
         state = LoopConfined(
-            State(
-                socket: Socket(socket), parser: HTTPRequestParser(limits: service.limits)),
-            loop: service.loop)
+            State(socket: Socket(socket), parser: parser), loop: service.loop)
     }
 
     func start() throws(SystemError) {
@@ -136,9 +135,7 @@ final class HTTPConnection: Sendable {
             do throws(HTTPError) {
                 switch try state.parser.next() {
                 case .continueExpected: state.output += HTTPResponse.continued
-                case .request(var request):
-                    request.remoteAddress = remoteAddress
-                    request.localPort = service.port
+                case .request(let request):
                     let number = state.nextNumber
                     state.nextNumber += 1
                     state.readingSince = nil
@@ -160,10 +157,7 @@ final class HTTPConnection: Sendable {
     }
 
     func refuse(_ error: HTTPError, _ state: inout State) {
-        var request = state.parser.begun
-        request.remoteAddress = remoteAddress
-        request.localPort = service.port
-        var response = service.refusal(error, request)
+        var response = service.refusal(error, state.parser.begun)
         if error.status == 503 { response.headers["Retry-After"] = "1" }
         response.write(to: &state.output, isHead: false, .closes, date: service.dateLine())
         state.isClosing = true

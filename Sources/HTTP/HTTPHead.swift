@@ -7,7 +7,7 @@ struct HTTPHead: Sendable {
         case chunked
     }
 
-    var request = HTTPRequest(method: "", target: "")
+    var request: HTTPRequest
     /// All fields with their line ends.
     private(set) var fieldBytes = 0
     var expectsContinue = false
@@ -20,6 +20,8 @@ struct HTTPHead: Sendable {
     private var isExpectationKnown = true
     /// The host that an absolute target names.
     private var authority: String?
+
+    init(request: HTTPRequest) { self.request = request }
 
     // MARK: request line
 

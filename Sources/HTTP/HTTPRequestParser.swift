@@ -21,18 +21,39 @@ package struct HTTPRequestParser: Sendable {
     }
 
     private let limits: HTTPLimits
+    /// What a head is before anything of it has come.
+    private let blank: HTTPHead
     private var buffer: [UInt8] = []
     /// Where the unread bytes begin.
     private var start = 0
     /// How far the end of the line has been looked for.
     private var scanned = 0
     private var stage = Stage.requestLine
-    private var head = HTTPHead()
+    private var head: HTTPHead
     private var chunks = ChunkedBody()
     /// One empty line before a request is forgiven (RFC 9112 section 2.2).
     private var isEmptyLineForgiven = false
 
-    package init(limits: HTTPLimits = HTTPLimits()) { self.limits = limits }
+    /// - Parameters:
+    ///   - remoteAddress: of the client, and `localPort` where it came: every request says so.
+    package init(
+        limits: HTTPLimits = HTTPLimits(), remoteAddress: String = "127.0.0.1",
+        localPort: UInt16 = 0
+    ) {
+        var request = HTTPRequest(method: "", target: "")
+        request.remoteAddress = remoteAddress
+        request.localPort = localPort
+        self.init(limits, blank: HTTPHead(request: request))
+    }
+
+    private init(_ limits: HTTPLimits, blank: HTTPHead) {
+        self.limits = limits
+        self.blank = blank
+        head = blank
+    }
+
+    /// Forgets what has come: the next byte begins a request.
+    mutating func reset() { self = HTTPRequestParser(limits, blank: blank) }
 
     /// How many bytes wait to be understood.
     package var bufferedBytes: Int { buffer.count - start }
@@ -115,8 +136,10 @@ package struct HTTPRequestParser: Sendable {
     }
 
     private mutating func take() -> Event {
-        let request = head.request
-        head = HTTPHead()
+        // Handed over, not copied.
+        var request = blank.request
+        swap(&request, &head.request)
+        head = blank
         stage = .requestLine
         isEmptyLineForgiven = false
         return .request(request)
