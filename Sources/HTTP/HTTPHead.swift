@@ -88,7 +88,9 @@ struct HTTPHead: Sendable {
         }
         if count == 0 { request.headers.reserveCapacity(12) }
         fieldBytes += line.count + 2
-        let (name, value) = try HTTPHeaders.field(line)
+        let place = try HTTPHeaders.field(line)
+        let name = UnsafeRawBufferPointer(rebasing: line[place.name])
+        let value = UnsafeRawBufferPointer(rebasing: line[place.value])
         // Fields that say where a request ends, and whom it is for, by their names' lengths.
         switch name.count {
         case 4 where name.isSame("Host"):
@@ -111,7 +113,7 @@ struct HTTPHead: Sendable {
             codings.append(String(decoding: value, as: UTF8.self))
         default: break
         }
-        request.headers.append(name, value)
+        request.headers.append(line, place)
     }
 
     // MARK: end

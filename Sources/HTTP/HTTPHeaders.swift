@@ -2,14 +2,10 @@
 ///
 /// All of them lie in one run of bytes: texts are made of those only that somebody asks for.
 package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
-    /// A field's name, and right behind it its value.
-    private struct Place: Sendable {
-        var start: Int
-        var nameCount: Int
-        var valueCount: Int
-
-        var name: Range<Int> { start..<start + nameCount }
-        var value: Range<Int> { start + nameCount..<start + nameCount + valueCount }
+    /// Where a field's name stands, and behind it its value.
+    struct Place: Sendable {
+        var name: Range<Int>
+        var value: Range<Int>
     }
 
     private var bytes: [UInt8] = []
@@ -48,18 +44,19 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
     package mutating func append(_ name: String, _ value: String) {
         let start = bytes.count
         bytes.append(contentsOf: name.utf8)
-        let nameCount = bytes.count - start
+        let middle = bytes.count
         bytes.append(contentsOf: value.utf8)
-        places.append(
-            Place(
-                start: start, nameCount: nameCount, valueCount: bytes.count - start - nameCount))
+        places.append(Place(name: start..<middle, value: middle..<bytes.count))
     }
 
-    mutating func append(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+    /// - Parameter place: of the field in `line`.
+    mutating func append(_ line: UnsafeRawBufferPointer, _ place: Place) {
+        let start = bytes.count
+        bytes.append(contentsOf: line)
         places.append(
-            Place(start: bytes.count, nameCount: name.count, valueCount: value.count))
-        bytes.append(contentsOf: name)
-        bytes.append(contentsOf: value)
+            Place(
+                name: start + place.name.lowerBound..<start + place.name.upperBound,
+                value: start + place.value.lowerBound..<start + place.value.upperBound))
     }
 
     /// For so many fields of usual length.
@@ -89,11 +86,11 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
     }
 
     private func isNamed(_ place: Place, _ name: String) -> Bool {
-        guard place.nameCount == name.utf8.count else { return false }
+        guard place.name.count == name.utf8.count else { return false }
         var name = name
         return name.withUTF8 { name in
             bytes.withUnsafeBytes { bytes in
-                for at in name.indices where !bytes[place.start + at].isSame(name[at]) {
+                for at in name.indices where !bytes[place.name.lowerBound + at].isSame(name[at]) {
                     return false
                 }
                 return true
@@ -101,10 +98,8 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
         }
     }
 
-    /// One `Name: value` line (RFC 9112 section 5).
-    static func field(
-        _ line: UnsafeRawBufferPointer
-    ) throws(HTTPError) -> (name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+    /// Checks one `Name: value` line (RFC 9112 section 5).
+    static func field(_ line: UnsafeRawBufferPointer) throws(HTTPError) -> Place {
         var colon = 0
         while colon < line.count, line[colon].isTokenCharacter { colon += 1 }
         guard colon > 0, colon < line.count, line[colon] == UInt8(ascii: ":") else {
@@ -127,10 +122,7 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
             }
             place += 1
         }
-        return (
-            UnsafeRawBufferPointer(rebasing: line[..<colon]),
-            UnsafeRawBufferPointer(rebasing: line[start..<end])
-        )
+        return Place(name: 0..<colon, value: start..<end)
     }
 
     /// Whether none of eight characters is a control character.

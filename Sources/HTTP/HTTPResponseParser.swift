@@ -95,8 +95,7 @@ package struct HTTPResponseParser: Sendable {
             // The last line's end is the head's.
             let line = line.last == 0x0D ? line.dropLast() : line
             try Array(line).withBytes { (bytes) throws(HTTPError) in
-                let (name, value) = try HTTPHeaders.field(bytes)
-                headers.append(name, value)
+                headers.append(bytes, try HTTPHeaders.field(bytes))
             }
         }
         return headers
