@@ -33,7 +33,7 @@ struct HTTPHead: Sendable {
             line.firstIndex(of: 0x20, from: second + 1) == nil
         else { throw Self.badRequestLine }
         let version = UnsafeRawBufferPointer(rebasing: line[(second + 1)...])
-        if !version.elementsEqual("HTTP/1.1".utf8) {
+        if !version.isExactly("HTTP/1.1") {
             try readVersion(String(decoding: version, as: UTF8.self))
         }
         request.method = String(decoding: line[..<first], as: UTF8.self)

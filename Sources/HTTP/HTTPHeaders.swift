@@ -140,6 +140,13 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
 }
 
 extension UnsafeRawBufferPointer {
+    /// Whether these bytes are an ASCII text.
+    func isExactly(_ text: StaticString) -> Bool {
+        guard count == text.utf8CodeUnitCount else { return false }
+        for index in 0..<count where self[index] != text.utf8Start[index] { return false }
+        return true
+    }
+
     /// Whether these bytes are an ASCII text, whatever the letters' case.
     func isSame(_ text: StaticString) -> Bool {
         guard count == text.utf8CodeUnitCount else { return false }
