@@ -13,7 +13,6 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
 
     package init() {}
     package init(dictionaryLiteral elements: (String, String)...) {
-        reserveCapacity(elements.count)
         for (name, value) in elements { append(name, value) }
     }
 
@@ -42,6 +41,8 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
     package func isRepeated(_ name: String) -> Bool { places.count { isNamed($0, name) } > 1 }
 
     package mutating func append(_ name: String, _ value: String) {
+        // Few fields are added one by one: an answer's.
+        if places.isEmpty { reserveCapacity(4) }
         let start = bytes.count
         bytes.append(contentsOf: name.utf8)
         let middle = bytes.count
