@@ -93,7 +93,7 @@ struct ChunkedBody: Sendable {
         let digits = line.prefix { $0 != UInt8(ascii: ";") && !$0.isBlank }
         let tail = line.dropFirst(digits.count).drop(while: \.isBlank)
         guard (1...8).contains(digits.count), tail.isEmpty || tail.first == UInt8(ascii: ";"),
-            tail.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }),
+            tail.allSatisfy(\.isTextCharacter),
             digits.allSatisfy({ (48...57).contains($0) || (97...102).contains($0.asciiLowercase) }),
             let size = Int(String(decoding: digits, as: UTF8.self), radix: 16)
         else { throw HTTPError(400, "a chunk's size is not a hexadecimal number") }

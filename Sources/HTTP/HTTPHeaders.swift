@@ -110,20 +110,21 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
         var end = line.count
         while start < end, line[start].isBlank { start += 1 }
         while end > start, line[end - 1].isBlank { end -= 1 }
-        var place = start
-        while place < end {
-            if place + 8 <= end, isPlain(line.loadUnaligned(fromByteOffset: place, as: UInt64.self))
-            {
-                place += 8
-                continue
-            }
-            let byte = line[place]
-            guard byte >= 0x20 && byte != 0x7F || byte == 0x09 else {
-                throw HTTPError(400, "a header field holds a control character")
-            }
-            place += 1
+        guard isText(UnsafeRawBufferPointer(rebasing: line[start..<end])) else {
+            throw HTTPError(400, "a header field holds a control character")
         }
         return Place(name: 0..<colon, value: start..<end)
+    }
+
+    /// Whether a value holds no control character but tabs.
+    static func isText(_ value: UnsafeRawBufferPointer) -> Bool {
+        var plain = 0
+        while plain + 8 <= value.count,
+            isPlain(value.loadUnaligned(fromByteOffset: plain, as: UInt64.self))
+        {
+            plain += 8
+        }
+        return value[plain...].allSatisfy(\.isTextCharacter)
     }
 
     /// Whether none of eight characters is a control character.
@@ -173,6 +174,9 @@ extension UInt8 {
     /// A bit for each letter, each digit, and each of ``!#$%&'*+-.^_`|~``, from 0 and from 64 on.
     private static let lowTokens: UInt64 = 0x03FF_6CFA_0000_0000
     private static let highTokens: UInt64 = 0x57FF_FFFF_C7FF_FFFE
+
+    /// No control character but the tab.
+    var isTextCharacter: Bool { self >= 0x20 && self != 0x7F || self == 0x09 }
 
     var isBlank: Bool { self == 0x20 || self == 0x09 }
 }

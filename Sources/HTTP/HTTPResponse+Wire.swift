@@ -30,12 +30,11 @@ extension HTTPResponse {
             guard Self.isForHandlers(name) else { return }
             output.append(contentsOf: name)
             Self.append(": ", to: &output)
-            // A line break in a value would end the field, and begin another.
-            let start = output.count
-            output.append(contentsOf: value)
-            for index in start..<output.count
-            where output[index] < 0x20 && output[index] != 0x09 || output[index] == 0x7F {
-                output[index] = 0x20
+            if HTTPHeaders.isText(value) {
+                output.append(contentsOf: value)
+            } else {
+                // A line break in a value would end the field, and begin another.
+                output.append(contentsOf: value.map { $0.isTextCharacter ? $0 : 0x20 })
             }
             Self.append("\r\n", to: &output)
         }

@@ -182,6 +182,22 @@ import Testing
         for first in 0...bytes.count { #expect(events(bytes, [first, bytes.count]) == expected) }
     }
 
+    /// Values are looked at eight bytes at a time.
+    @Test("a control character in a value, wherever it stands", arguments: 0..<20)
+    func control(place: Int) {
+        for (byte, isFine) in [
+            (0x09, true), (0x80, true), (0xFF, true), (0x00, false), (0x1F, false), (0x7F, false),
+        ] as [(UInt8, Bool)] {
+            var value = [UInt8](repeating: 0x61, count: 22)
+            value[1] = 0x09
+            value[place + 1] = byte
+            let bytes = Array("GET / HTTP/1.0\r\nX: ".utf8) + value + [13, 10, 13, 10]
+            let text = String(decoding: value, as: UTF8.self)
+            #expect(
+                events(bytes, [bytes.count]) == [isFine ? "GET / X=\(text)  close" : "400"])
+        }
+    }
+
     @Test(
         "bad chunks",
         arguments: [
