@@ -91,10 +91,8 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
         var name = name
         return name.withUTF8 { name in
             bytes.withUnsafeBytes { bytes in
-                for at in name.indices where !bytes[place.name.lowerBound + at].isSame(name[at]) {
-                    return false
-                }
-                return true
+                UnsafeRawBufferPointer(rebasing: bytes[place.name])
+                    .isSame(UnsafeRawBufferPointer(name))
             }
         }
     }
@@ -144,16 +142,27 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
 extension UnsafeRawBufferPointer {
     /// Whether these bytes are an ASCII text.
     func isExactly(_ text: StaticString) -> Bool {
-        guard count == text.utf8CodeUnitCount else { return false }
-        for index in 0..<count where self[index] != text.utf8Start[index] { return false }
-        return true
+        elementsEqual(Self(text))
     }
 
     /// Whether these bytes are an ASCII text, whatever the letters' case.
-    func isSame(_ text: StaticString) -> Bool {
-        guard count == text.utf8CodeUnitCount else { return false }
-        for index in 0..<count where !self[index].isSame(text.utf8Start[index]) { return false }
-        return true
+    func isSame(_ text: StaticString) -> Bool { isSame(Self(text)) }
+
+    func isSame(_ text: UnsafeRawBufferPointer) -> Bool {
+        guard count == text.count else { return false }
+        var same = 0
+        // Most names come in the case that everybody writes them in.
+        while same + 8 <= count,
+            loadUnaligned(fromByteOffset: same, as: UInt64.self)
+                == text.loadUnaligned(fromByteOffset: same, as: UInt64.self)
+        {
+            same += 8
+        }
+        return (same..<count).allSatisfy { self[$0].isSame(text[$0]) }
+    }
+
+    private init(_ text: StaticString) {
+        self.init(start: text.utf8Start, count: text.utf8CodeUnitCount)
     }
 }
 
