@@ -79,12 +79,11 @@ struct HTTPHead: Sendable {
 
     // MARK: fields
 
-    mutating func readField(
-        _ line: UnsafeRawBufferPointer, _ limits: HTTPLimits
-    ) throws(HTTPError) {
+    /// - Parameter limit: so many fields there may be.
+    mutating func readField(_ line: UnsafeRawBufferPointer, _ limit: Int) throws(HTTPError) {
         let count = request.headers.count
-        guard count < limits.headerFields else {
-            throw HTTPError(431, "there are more than \(limits.headerFields) header fields")
+        guard count < limit else {
+            throw HTTPError(431, "there are more than \(limit) header fields")
         }
         if count == 0 { request.headers.reserveCapacity(12) }
         fieldBytes += line.count + 2

@@ -104,8 +104,9 @@ package struct HTTPRequestParser: Sendable {
                 if line.isEmpty {
                     stage = try firstStageOfBody()
                 } else {
-                    try read(line) { [limits] (head, bytes) throws(HTTPError) in
-                        try head.readField(bytes, limits)
+                    let limit = limits.headerFields
+                    try read(line) { (head, bytes) throws(HTTPError) in
+                        try head.readField(bytes, limit)
                     }
                 }
                 consumeLine(line)
