@@ -23,9 +23,5 @@ package enum SystemClock {
 
 extension Duration {
     /// Whole nanoseconds; none if it is negative.
-    package var nanoseconds: UInt64 {
-        let (seconds, attoseconds) = components
-        guard seconds >= 0, attoseconds >= 0 else { return 0 }
-        return UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
-    }
+    package var nanoseconds: UInt64 { UInt64(max(0, attoseconds) / 1_000_000_000) }
 }
