@@ -13,7 +13,8 @@ struct HTTPHead: Sendable {
     var expectsContinue = false
     private var isNew = true
     private var length: Int?
-    private var codings: [String] = []
+    /// Whether the only transfer coding is `chunked`; `nil` if there is none.
+    private var isChunked: Bool?
     private var hasHost = false
     private var saysClose = false
     private var saysKeepAlive = false
@@ -109,7 +110,7 @@ struct HTTPHead: Sendable {
             else { throw HTTPError(400, "Content-Length is not one decimal number") }
             length = value.reduce(0) { $0 * 10 + Int($1 - 48) }
         case 17 where name.isSame("Transfer-Encoding"):
-            codings.append(String(decoding: value, as: UTF8.self))
+            isChunked = isChunked == nil && value.isSame("chunked")
         default: break
         }
         request.headers.append(line, place)
@@ -144,11 +145,11 @@ struct HTTPHead: Sendable {
     }
 
     private func body(_ limits: HTTPLimits) throws(HTTPError) -> Body {
-        guard codings.isEmpty else {
+        if let isChunked {
             guard length == nil, isNew else {
                 throw HTTPError(400, "Transfer-Encoding does not go with this request")
             }
-            guard codings.count == 1, HTTPHeaders.isSame(codings[0], "chunked") else {
+            guard isChunked else {
                 throw HTTPError(501, "the only transfer coding known is chunked")
             }
             return .chunked
