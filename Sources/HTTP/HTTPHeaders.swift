@@ -86,6 +86,8 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
         places.firstIndex { isNamed($0, name) }
     }
 
+    /// Inlined, so that looking through all fields costs no call for those of another length.
+    @inline(__always)
     private func isNamed(_ place: Place, _ name: String) -> Bool {
         guard place.name.count == name.utf8.count else { return false }
         var name = name
