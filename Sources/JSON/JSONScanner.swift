@@ -243,9 +243,9 @@ package struct JSONScanner {
     /// The decoded text of a string's range.
     package func text(_ range: Range<Int>) -> String {
         let inside = slice(range)
-        return inside.contains(UInt8(ascii: "\\"))
-            ? String(decoding: JSONText.unescape(inside), as: UTF8.self)
-            : String(decoding: inside, as: UTF8.self)
+        return JSONText.endOfUnescaped(inside, from: 0) == inside.count
+            ? String(decoding: inside, as: UTF8.self)
+            : String(decoding: JSONText.unescape(inside), as: UTF8.self)
     }
 
     private var peek: UInt8? { at < bytes.count ? bytes[at] : nil }

@@ -52,12 +52,13 @@ package enum JSONText {
     }
 
     /// Steps over characters that mean themselves, eight at a time: no quote, backslash, control
-    /// character or part of a longer one. May stop early.
+    /// character or part of a longer one. May stop early, within the last eight bytes.
     private static func endOfPlain(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
         var at = start
         while at + 8 <= bytes.count {
-            let word = bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-            guard (special(word) | word) & tops == 0 else { break }
+            let eight = word(bytes, at)
+            let found = (special(eight) | eight) & tops
+            guard found == 0 else { return at + found.trailingZeroBitCount / 8 }
             at += 8
         }
         return at
@@ -66,13 +67,12 @@ package enum JSONText {
     /// The first byte from `start` on that JSON demands to be escaped; the end if there is none.
     static func endOfUnescaped(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
         var at = start
+        while at + 8 <= bytes.count {
+            let found = special(word(bytes, at)) & tops
+            guard found == 0 else { return at + found.trailingZeroBitCount / 8 }
+            at += 8
+        }
         while at < bytes.count {
-            if at + 8 <= bytes.count,
-                special(bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)) & tops == 0
-            {
-                at += 8
-                continue
-            }
             switch bytes[at] {
             case 0..<0x20, UInt8(ascii: "\""), UInt8(ascii: "\\"): return at
             default: at += 1
@@ -81,11 +81,16 @@ package enum JSONText {
         return at
     }
 
+    /// Eight bytes, the first in the lowest place.
+    private static func word(_ bytes: UnsafeRawBufferPointer, _ at: Int) -> UInt64 {
+        UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+    }
+
     private static let ones: UInt64 = 0x0101_0101_0101_0101
     private static let tops = ones << 7
 
-    /// Eight characters at once: none of them is a quote, a backslash or a control character where
-    /// no byte's top bit is set.
+    /// Eight characters at once: the lowest byte whose top bit is set is the first quote, backslash
+    /// or control character; there is none where no byte's is.
     private static func special(_ word: UInt64) -> UInt64 {
         // A byte's top bit stays set where it was less than what is taken away.
         let isControl = (word &- ones &* 0x20) & ~word

@@ -136,6 +136,31 @@ import Testing
         #expect(String(decoding: output, as: UTF8.self) == String(value))
     }
 
+    @Test("every byte is looked at, wherever it stands among eight", arguments: 0..<20)
+    func everyPlace(place: Int) throws {
+        for byte in UInt8.min..<0x80 {
+            var text = [UInt8](repeating: UInt8(ascii: "a"), count: 20)
+            text[place] = byte
+            // Next to it, what is less by one than what is looked for, or is that itself.
+            if place < 19 { text[place + 1] = byte ^ 1 }
+            var written: [UInt8] = []
+            JSONWriter.appendString(String(decoding: text, as: UTF8.self), to: &written)
+            let wanted = text.map(escaped).joined()
+            #expect(String(decoding: written, as: UTF8.self) == "\"\(wanted)\"")
+            let back = try scan("\"\(wanted)\"") { (scanner) throws(JSONError) in
+                scanner.text(try scanner.string())
+            }
+            #expect(Array(back.utf8) == text)
+        }
+    }
+
+    private func escaped(_ byte: UInt8) -> String {
+        let short: [UInt8: String] = [9: "\\t", 10: "\\n", 13: "\\r", 34: "\\\"", 92: "\\\\"]
+        if let escape = short[byte] { return escape }
+        guard byte < 0x20 else { return String(Unicode.Scalar(byte)) }
+        return "\\u00" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+    }
+
     @Test("every control character is escaped, and comes back")
     func controlCharacters() throws {
         let text = String(String.UnicodeScalarView((0..<0x80).compactMap(Unicode.Scalar.init)))
