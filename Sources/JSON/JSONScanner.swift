@@ -81,22 +81,9 @@ package struct JSONScanner {
 
     /// Steps over exactly these bytes, if they stand next.
     package mutating func steps(over literal: StaticString) -> Bool {
-        let count = literal.utf8CodeUnitCount
-        guard at + count <= bytes.count else { return false }
-        let wanted = UnsafeRawBufferPointer(start: literal.utf8Start, count: count)
-        var index = 0
-        while index + 8 <= count {
-            guard
-                bytes.loadUnaligned(fromByteOffset: at + index, as: UInt64.self)
-                    == wanted.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-            else { return false }
-            index += 8
-        }
-        while index < count {
-            guard bytes[at + index] == wanted[index] else { return false }
-            index += 1
-        }
-        at += count
+        let end = at + literal.utf8CodeUnitCount
+        guard end <= bytes.count, matches(at..<end, literal) else { return false }
+        at = end
         return true
     }
 
@@ -228,10 +215,20 @@ package struct JSONScanner {
     /// Whether the bytes of `range` are exactly `literal`.
     @inline(__always)
     package func matches(_ range: Range<Int>, _ literal: StaticString) -> Bool {
-        guard range.count == literal.utf8CodeUnitCount else { return false }
-        for index in 0..<range.count
-        where bytes[range.lowerBound + index] != literal.utf8Start[index] {
-            return false
+        let count = literal.utf8CodeUnitCount
+        guard range.count == count else { return false }
+        let wanted = UnsafeRawBufferPointer(start: literal.utf8Start, count: count)
+        var index = 0
+        while index + 8 <= count {
+            guard
+                bytes.loadUnaligned(fromByteOffset: range.lowerBound + index, as: UInt64.self)
+                    == wanted.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            else { return false }
+            index += 8
+        }
+        while index < count {
+            guard bytes[range.lowerBound + index] == wanted[index] else { return false }
+            index += 1
         }
         return true
     }
@@ -250,12 +247,14 @@ package struct JSONScanner {
 
     private var peek: UInt8? { at < bytes.count ? bytes[at] : nil }
 
+    @inline(__always)
     private mutating func accept(_ character: Unicode.Scalar) -> Bool {
         guard nextByte == UInt8(ascii: character) else { return false }
         at += 1
         return true
     }
 
+    @inline(__always)
     private mutating func expect(
         _ character: Unicode.Scalar, _ message: StaticString
     ) throws(JSONError) {
