@@ -6,6 +6,10 @@ extension SQSInput {
     /// refused; a member that nobody knows is passed over.
     init(json: [UInt8]) throws(SQSError) {
         self.init()
+        try read(json)
+    }
+
+    private mutating func read(_ json: [UInt8]) throws(SQSError) {
         var reader = ValueReader()
         do {
             try json.withUnsafeBytes { bytes in
