@@ -6,20 +6,26 @@ package enum Digest {
     package static func md5(_ bytes: [UInt8]) -> [UInt8] {
         digest(bytes, fetchedMD5, length: 16)
     }
-    package static func md5Hex(_ bytes: [UInt8]) -> String { hex(md5(bytes)) }
+    package static func md5Hex(_ bytes: [UInt8]) -> String {
+        hexDigest(bytes, fetchedMD5, length: 16)
+    }
 
     package static func sha256(_ bytes: [UInt8]) -> [UInt8] {
         digest(bytes, fetchedSHA256, length: 32)
     }
     package static func sha256(_ bytes: some Collection<UInt8>) -> [UInt8] { sha256(Array(bytes)) }
-    package static func sha256Hex(_ bytes: [UInt8]) -> String { hex(sha256(bytes)) }
+    package static func sha256Hex(_ bytes: [UInt8]) -> String {
+        hexDigest(bytes, fetchedSHA256, length: 32)
+    }
 
     // libcrypto looks an algorithm up by its name for each digest, unless it is fetched once.
     nonisolated(unsafe) private static let fetchedMD5 = EVP_MD_fetch(nil, "MD5", nil)
     nonisolated(unsafe) private static let fetchedSHA256 = EVP_MD_fetch(nil, "SHA256", nil)
 
     /// Lower-case hexadecimal.
-    package static func hex(_ bytes: [UInt8]) -> String {
+    package static func hex(_ bytes: [UInt8]) -> String { bytes.withUnsafeBufferPointer(hex) }
+
+    private static func hex(_ bytes: UnsafeBufferPointer<UInt8>) -> String {
         func digit(_ value: UInt8) -> UInt8 { value < 10 ? 48 + value : 87 + value }
         return String(unsafeUninitializedCapacity: 2 * bytes.count) { text in
             for (index, byte) in bytes.enumerated() {
@@ -34,11 +40,26 @@ package enum Digest {
         _ bytes: [UInt8], _ algorithm: OpaquePointer?, length: Int
     ) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: length) { output, count in
-            let status = bytes.withUnsafeBufferPointer {
-                EVP_Digest($0.baseAddress, $0.count, output.baseAddress, nil, algorithm, nil)
-            }
-            precondition(status == 1, "libcrypto knows MD5 and SHA-256")
+            digest(bytes, algorithm, to: output)
             count = length
         }
+    }
+
+    private static func hexDigest(
+        _ bytes: [UInt8], _ algorithm: OpaquePointer?, length: Int
+    ) -> String {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: length) { output in
+            digest(bytes, algorithm, to: output)
+            return hex(UnsafeBufferPointer(output))
+        }
+    }
+
+    private static func digest(
+        _ bytes: [UInt8], _ algorithm: OpaquePointer?, to output: UnsafeMutableBufferPointer<UInt8>
+    ) {
+        let status = bytes.withUnsafeBufferPointer {
+            EVP_Digest($0.baseAddress, $0.count, output.baseAddress, nil, algorithm, nil)
+        }
+        precondition(status == 1, "libcrypto knows MD5 and SHA-256")
     }
 }
