@@ -65,10 +65,13 @@ struct SQSWire: Sendable {
     }
 
     private func response(_ status: Int, _ body: [UInt8]) -> HTTPResponse {
-        var response = HTTPResponse(status, body: body)
-        response.headers.append("x-amzn-RequestId", requestID)
-        response.headers.append("Content-Type", format == .json ? Self.jsonType : "text/xml")
-        return response
+        HTTPResponse(
+            status,
+            headers: [
+                "x-amzn-RequestId": requestID,
+                "Content-Type": format == .json ? Self.jsonType : "text/xml",
+            ],
+            body: body)
     }
 }
 
