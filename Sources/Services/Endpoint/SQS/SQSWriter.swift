@@ -15,6 +15,8 @@ struct SQSWriter {
 
     /// Bytes that most answers about one message fit into.
     private static let usualLength = 192
+    /// No member's name has so many, with what stands around it.
+    private static let nameLength = 64
 
     init(_ format: Format) {
         self.format = format
@@ -137,10 +139,12 @@ struct SQSWriter {
     private mutating func member(_ name: StaticString, _ value: (inout SQSWriter) -> Void) {
         switch format {
         case .json:
-            separate()
-            bytes.append(UInt8(ascii: "\""))
-            JSONWriter.append(name, &bytes)
-            JSONWriter.append("\":", &bytes)
+            let start: StaticString = needsComma ? ",\"" : "\""
+            JSONWriter.gather(upTo: Self.nameLength, to: &bytes) { pieces in
+                pieces.append(start)
+                pieces.append(name)
+                pieces.append("\":")
+            }
             value(&self)
             needsComma = true
         case .xml:
