@@ -14,6 +14,15 @@ public struct JSONPieces {
         UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(room)[..<count])
     }
 
+    /// The text that `write` makes of at most `limit` bytes.
+    static func text(upTo limit: Int, _ write: (inout JSONPieces) -> Void) -> String {
+        String(unsafeUninitializedCapacity: limit) { room in
+            var pieces = JSONPieces(UnsafeMutableRawBufferPointer(room))
+            write(&pieces)
+            return pieces.count
+        }
+    }
+
     /// ASCII text that needs no escaping, such as `,"id":`.
     @inlinable @inline(__always)
     public mutating func append(_ literal: StaticString) {
@@ -36,6 +45,11 @@ public struct JSONPieces {
         }
     }
 
+    /// The lowest `digits` decimal digits, up to 8.
+    package mutating func append(_ value: UInt64, digits: Int) {
+        append(Decimal.digits(of: value % Decimal.limit), last: digits)
+    }
+
     package mutating func append(_ value: Int64) {
         if value < 0 { append("-") }
         append(value.magnitude)
@@ -52,6 +66,7 @@ public struct JSONPieces {
     }
 
     /// - Parameter length: 1 to 8.
+    @inline(__always)
     private mutating func append(_ digits: UInt64, last length: Int) {
         precondition(count + 8 <= room.count, "there is room for eight digits")
         // What comes next overwrites the zeros.

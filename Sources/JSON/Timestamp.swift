@@ -21,22 +21,21 @@ package struct Timestamp: Hashable, Comparable, Sendable {
     }
 
     /// `2026-11-24T10:00:00.123Z`.
-    package var iso8601: String {
-        let (day, hour, minute, second) = clock
-        let fraction = milliseconds - seconds * 1000
-        return "\(day)T\(two(hour)):\(two(minute)):\(two(second)).\(padded(fraction, 3))Z"
-    }
+    package var iso8601: String { JSONPieces.text(upTo: Self.isoLength) { $0.append(self) } }
 
     /// `2026-11-24`.
-    package var date: String { clock.day }
+    package var date: String {
+        JSONPieces.text(upTo: Self.isoLength) { $0.append(dateOfDay: days.whole) }
+    }
 
-    private var clock: (day: String, hour: Int64, minute: Int64, second: Int64) {
-        let days = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
-        let rest = seconds - days * 86_400
-        let (year, month, day) = Self.civil(fromDays: days)
-        return (
-            "\(padded(year, 4))-\(two(month))-\(two(day))", rest / 3600, rest % 3600 / 60, rest % 60
-        )
+    /// For years of ten digits, too.
+    private static let isoLength = 40
+
+    /// Days since the epoch, rounded down, and the milliseconds of the day that has begun.
+    fileprivate var days: (whole: Int64, rest: UInt64) {
+        let (quotient, remainder) = milliseconds.quotientAndRemainder(dividingBy: 86_400_000)
+        return remainder < 0
+            ? (quotient - 1, UInt64(remainder + 86_400_000)) : (quotient, UInt64(remainder))
     }
 
     /// Reads `2026-11-24`, `2026-11-24T10:00Z`, `…:00:00Z`, `…:00:00.123Z` and offsets as `+01:00`
@@ -90,13 +89,6 @@ package struct Timestamp: Hashable, Comparable, Sendable {
         milliseconds = result
     }
 
-    private func two(_ value: Int64) -> String { padded(value, 2) }
-
-    private func padded(_ value: Int64, _ width: Int) -> String {
-        let digits = String(value)
-        return String(repeating: "0", count: Swift.max(0, width - digits.utf8.count)) + digits
-    }
-
     // The proleptic Gregorian calendar in integer arithmetic, eras of 400 years from 1 March.
     private static func days(fromCivil year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
         let shifted = month <= 2 ? year - 1 : year
@@ -107,7 +99,7 @@ package struct Timestamp: Hashable, Comparable, Sendable {
         return era * 146_097 + dayOfEra - 719_468
     }
 
-    private static func civil(fromDays days: Int64) -> (year: Int64, month: Int64, day: Int64) {
+    fileprivate static func civil(fromDays days: Int64) -> (year: Int64, month: Int64, day: Int64) {
         let shifted = days + 719_468
         let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
         let dayOfEra = shifted - era * 146_097
@@ -120,6 +112,33 @@ package struct Timestamp: Hashable, Comparable, Sendable {
             yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month,
             dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
         )
+    }
+}
+
+extension JSONPieces {
+    /// `2026-11-24T10:00:00.123Z`.
+    package mutating func append(_ time: Timestamp) {
+        let (day, rest) = time.days
+        append(dateOfDay: day)
+        append("T")
+        append(rest / 3_600_000, digits: 2)
+        append(":")
+        append(rest / 60_000 % 60, digits: 2)
+        append(":")
+        append(rest / 1000 % 60, digits: 2)
+        append(".")
+        append(rest % 1000, digits: 3)
+        append("Z")
+    }
+
+    /// `2026-11-24`.
+    fileprivate mutating func append(dateOfDay days: Int64) {
+        let (year, month, day) = Timestamp.civil(fromDays: days)
+        if (0...9999).contains(year) { append(UInt64(year), digits: 4) } else { append(year) }
+        append("-")
+        append(UInt64(month), digits: 2)
+        append("-")
+        append(UInt64(day), digits: 2)
     }
 }
 

@@ -22,6 +22,13 @@ import Testing
         }
     }
 
+    @Test("decimal digits, with zeros in front, the lowest so many")
+    func decimal() {
+        #expect(written { $0.append(7, digits: 3) } == "007")
+        #expect(written { $0.append(1234, digits: 2) } == "34")
+        #expect(written { $0.append(.max, digits: 8) } == "09551615")
+    }
+
     @Test("hexadecimal digits, the lowest so many")
     func hexadecimal() {
         #expect(

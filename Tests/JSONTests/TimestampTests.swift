@@ -7,6 +7,8 @@ import Testing
             (0, "1970-01-01T00:00:00.000Z"), (1_764_000_000_123, "2025-11-24T16:00:00.123Z"),
             (951_782_400_000, "2000-02-29T00:00:00.000Z"), (-1, "1969-12-31T23:59:59.999Z"),
             (4_107_542_399_999, "2100-02-28T23:59:59.999Z"),
+            (-62_135_596_800_000, "0001-01-01T00:00:00.000Z"),
+            (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
         ] as [(Int64, String)])
     func iso8601(milliseconds: Int64, text: String) {
         #expect(Timestamp(milliseconds: milliseconds).iso8601 == text)
@@ -31,6 +33,14 @@ import Testing
     ])
     func refused(text: String) {
         #expect(Timestamp(iso8601: text) == nil)
+    }
+
+    @Test("no moment is too far away to be written")
+    func farAway() {
+        let end = Timestamp(milliseconds: .max)
+        #expect(end.iso8601 == "292278994-08-17T07:12:55.807Z" && end.date == "292278994-08-17")
+        #expect(Timestamp(milliseconds: .min).iso8601 == "-292275055-05-16T16:47:04.192Z")
+        #expect(Timestamp(milliseconds: -1).date == "1969-12-31")
     }
 
     @Test func arithmetic() {
