@@ -26,11 +26,33 @@ public struct JSONPieces {
     /// ASCII text that needs no escaping, such as `,"id":`.
     @inlinable @inline(__always)
     public mutating func append(_ literal: StaticString) {
-        let length = literal.utf8CodeUnitCount
-        precondition(count + length <= room.count, "there is room for every piece")
-        UnsafeMutableRawBufferPointer(rebasing: room[count..<count + length]).copyMemory(
-            from: UnsafeRawBufferPointer(start: literal.utf8Start, count: length))
-        count += length
+        append(UnsafeRawBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
+    }
+
+    @inlinable @inline(__always)
+    mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        precondition(count + bytes.count <= room.count, "there is room for every piece")
+        UnsafeMutableRawBufferPointer(rebasing: room[count..<count + bytes.count])
+            .copyMemory(from: bytes)
+        count += bytes.count
+    }
+
+    /// A quoted string; only what JSON demands is escaped. Up to six bytes for each of its own, and
+    /// two.
+    package mutating func append(quoted text: String) {
+        var text = text
+        append("\"")
+        text.withUTF8 { utf8 in
+            let bytes = UnsafeRawBufferPointer(utf8)
+            if JSONText.endOfUnescaped(bytes, from: 0) == bytes.count {
+                append(bytes)
+            } else {
+                var escaped: [UInt8] = []
+                JSONWriter.appendEscaped(utf8, to: &escaped)
+                escaped.withUnsafeBytes { append($0) }
+            }
+        }
+        append("\"")
     }
 
     /// A decimal integer: up to 20 bytes.

@@ -29,6 +29,14 @@ import Testing
         #expect(written { $0.append(.max, digits: 8) } == "09551615")
     }
 
+    @Test("texts stand in quotes, and what they hold may take six times its room")
+    func texts() {
+        #expect(written { $0.append(quoted: "") } == #""""#)
+        #expect(written { $0.append(quoted: "ein Gruß, plain") } == #""ein Gruß, plain""#)
+        #expect(written { $0.append(quoted: "a\"b\u{1}\n") } == #""a\"b\u0001\n""#)
+        #expect(written { $0.append(quoted: "\u{1}\u{1f}\u{0}") } == #""\u0001\u001f\u0000""#)
+    }
+
     @Test("hexadecimal digits, the lowest so many")
     func hexadecimal() {
         #expect(

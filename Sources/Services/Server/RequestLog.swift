@@ -34,8 +34,6 @@ final class RequestLog: Sendable {
         /// The one timer that there is at most.
         var isScheduled = false
         var isHurried = false
-        /// How the last line's time is written: many lines have the same.
-        var clock: (time: Timestamp, text: String)?
     }
 
     private let folder: String
@@ -83,9 +81,7 @@ final class RequestLog: Sendable {
             if state.days.last?.first.day != time.day {
                 state.days.append((time, state.lines.count))
             }
-            let text = state.clock.flatMap { $0.time == time ? $0.text : nil } ?? time.iso8601
-            state.clock = (time, text)
-            Self.append(response, to: request, text, nanoseconds, isSent, to: &state.lines)
+            Self.append(response, to: request, time, nanoseconds, isSent, to: &state.lines)
             if state.lines.count >= limits.flushBytes, !state.isHurried {
                 state.isHurried = true
                 return .zero
@@ -150,43 +146,55 @@ final class RequestLog: Sendable {
 }
 
 extension RequestLog {
+    /// Bytes of a line without its texts.
+    private static let lineLength = 320
+
     /// Appends a request's line.
     private static func append(
-        _ response: HTTPResponse, to request: HTTPRequest, _ time: String, _ nanoseconds: UInt64,
+        _ response: HTTPResponse, to request: HTTPRequest, _ time: Timestamp, _ nanoseconds: UInt64,
         _ isSent: Bool, to bytes: inout [UInt8]
     ) {
-        func member(_ name: StaticString, _ text: String?) {
-            guard let text else { return }
-            JSONWriter.append(name, &bytes)
-            JSONWriter.appendString(text, to: &bytes)
-        }
-        func member(_ name: StaticString, _ value: Int) {
-            JSONWriter.append(name, &bytes)
-            JSONWriter.appendInteger(value, to: &bytes)
-        }
-        member("{\"time\":", time)
-        member(",\"port\":", Int(request.localPort))
-        member(",\"from\":", request.remoteAddress)
-        member(",\"method\":", request.method)
-        member(",\"path\":", String(request.path))
-        if let operation = response.operation {
-            member(",\"operation\":", operation)
-        } else if let target = request.headers["X-Amz-Target"]?.split(separator: ".").last {
-            member(",\"operation\":", String(target.prefix(operationLength)))
-        }
-        member(",\"status\":", response.status)
-        member(",\"bytes\":", response.body.count)
-        let microseconds = Int(clamping: nanoseconds / 1000)
-        member(",\"ms\":", microseconds / 1000)
-        bytes.append(UInt8(ascii: "."))
-        for unit in [100, 10, 1] {
-            bytes.append(UInt8(ascii: "0") + UInt8(microseconds / unit % 10))
-        }
-        member(",\"principal\":", response.principal)
+        let path = String(request.path)
+        let operation =
+            response.operation
+            ?? request.headers["X-Amz-Target"]?.split(separator: ".").last.map {
+                String($0.prefix(operationLength))
+            }
         let id = response.headers["x-amzn-RequestId"] ?? response.headers["Apigw-Requestid"]
-        member(",\"requestId\":", id)
-        if !isSent { JSONWriter.append(",\"gone\":true", &bytes) }
-        JSONWriter.append("}\n", &bytes)
+        // Escaped, a byte may become six.
+        func longest(_ text: String?) -> Int { 6 * (text?.utf8.count ?? 0) }
+        let length =
+            lineLength + longest(request.remoteAddress) + longest(request.method) + longest(path)
+            + longest(operation) + longest(response.principal) + longest(id)
+        JSONWriter.gather(upTo: length, to: &bytes) { line in
+            func member(_ name: StaticString, _ text: String?) {
+                guard let text else { return }
+                line.append(name)
+                line.append(quoted: text)
+            }
+            func member(_ name: StaticString, _ value: Int) {
+                line.append(name)
+                line.append(Int64(value))
+            }
+            line.append("{\"time\":\"")
+            line.append(time)
+            line.append("\"")
+            member(",\"port\":", Int(request.localPort))
+            member(",\"from\":", request.remoteAddress)
+            member(",\"method\":", request.method)
+            member(",\"path\":", path)
+            member(",\"operation\":", operation)
+            member(",\"status\":", response.status)
+            member(",\"bytes\":", response.body.count)
+            let microseconds = nanoseconds / 1000
+            member(",\"ms\":", Int(microseconds / 1000))
+            line.append(".")
+            line.append(microseconds % 1000, digits: 3)
+            member(",\"principal\":", response.principal)
+            member(",\"requestId\":", id)
+            if !isSent { line.append(",\"gone\":true") }
+            line.append("}\n")
+        }
     }
 }
 
