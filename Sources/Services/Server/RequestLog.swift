@@ -54,14 +54,37 @@ final class RequestLog: Sendable {
         self.schedule = schedule
     }
 
+    /// What a line says of its request: all that is kept of it until it is answered.
+    private struct Question: Sendable {
+        let port: UInt16
+        let address: String
+        let method: String
+        let path: String
+        /// For the operation, which is looked for only if the answer does not name it.
+        private let headers: HTTPHeaders
+
+        init(_ request: HTTPRequest) {
+            port = request.localPort
+            address = request.remoteAddress
+            method = request.method
+            path = String(request.path)
+            headers = request.headers
+        }
+
+        /// What the client says.
+        var operation: String? {
+            headers["X-Amz-Target"]?.split(separator: ".").last.map {
+                String($0.prefix(RequestLog.operationLength))
+            }
+        }
+    }
+
     /// A responder whose answer is written down.
     func following(_ request: HTTPRequest, _ responder: HTTPResponder) -> HTTPResponder {
         let start = SystemClock.monotonicNanoseconds()
-        var head = request
-        head.body = []
-        return responder.observed { [self, head] response, isSent in
+        return responder.observed { [self, question = Question(request)] response, isSent in
             let time = SystemClock.monotonicNanoseconds() - start
-            record(response, to: head, after: time, isSent: isSent)
+            record(response, to: question, after: time, isSent: isSent)
         }
     }
 
@@ -72,6 +95,12 @@ final class RequestLog: Sendable {
         _ response: HTTPResponse, to request: HTTPRequest, after nanoseconds: UInt64,
         isSent: Bool = true
     ) {
+        record(response, to: Question(request), after: nanoseconds, isSent: isSent)
+    }
+
+    private func record(
+        _ response: HTTPResponse, to question: Question, after nanoseconds: UInt64, isSent: Bool
+    ) {
         let time = clock.now()
         let wait = state.withLock { state -> Duration? in
             guard state.lines.count < limits.waitingBytes else {
@@ -81,7 +110,7 @@ final class RequestLog: Sendable {
             if state.days.last?.first.day != time.day {
                 state.days.append((time, state.lines.count))
             }
-            Self.append(response, to: request, time, nanoseconds, isSent, to: &state.lines)
+            Self.append(response, to: question, time, nanoseconds, isSent, to: &state.lines)
             if state.lines.count >= limits.flushBytes, !state.isHurried {
                 state.isHurried = true
                 return .zero
@@ -151,21 +180,17 @@ extension RequestLog {
 
     /// Appends a request's line.
     private static func append(
-        _ response: HTTPResponse, to request: HTTPRequest, _ time: Timestamp, _ nanoseconds: UInt64,
+        _ response: HTTPResponse, to question: Question, _ time: Timestamp, _ nanoseconds: UInt64,
         _ isSent: Bool, to bytes: inout [UInt8]
     ) {
-        let path = String(request.path)
-        let operation =
-            response.operation
-            ?? request.headers["X-Amz-Target"]?.split(separator: ".").last.map {
-                String($0.prefix(operationLength))
-            }
+        let operation = response.operation ?? question.operation
         let id = response.headers["x-amzn-RequestId"] ?? response.headers["Apigw-Requestid"]
         // Escaped, a byte may become six.
         func longest(_ text: String?) -> Int { 6 * (text?.utf8.count ?? 0) }
         let length =
-            lineLength + longest(request.remoteAddress) + longest(request.method) + longest(path)
-            + longest(operation) + longest(response.principal) + longest(id)
+            lineLength + longest(question.address) + longest(question.method)
+            + longest(question.path) + longest(operation) + longest(response.principal)
+            + longest(id)
         JSONWriter.gather(upTo: length, to: &bytes) { line in
             func member(_ name: StaticString, _ text: String?) {
                 guard let text else { return }
@@ -179,10 +204,10 @@ extension RequestLog {
             line.append("{\"time\":\"")
             line.append(time)
             line.append("\"")
-            member(",\"port\":", Int(request.localPort))
-            member(",\"from\":", request.remoteAddress)
-            member(",\"method\":", request.method)
-            member(",\"path\":", path)
+            member(",\"port\":", Int(question.port))
+            member(",\"from\":", question.address)
+            member(",\"method\":", question.method)
+            member(",\"path\":", question.path)
             member(",\"operation\":", operation)
             member(",\"status\":", response.status)
             member(",\"bytes\":", response.body.count)
