@@ -19,10 +19,10 @@ struct SQSWire: Sendable {
         case .json:
             // What has nothing to say says nothing, not even `{}`.
             guard operation.hasResult else { return response(200, []) }
-            writer.structure { reply.write(to: &$0) }
+            writer.answer(reply)
             return response(200, writer.bytes)
         case .xml:
-            reply.write(to: &writer)
+            writer.answer(reply)
             let name = operation.rawValue
             var bytes = Array(
                 "\(Self.xmlHead)<\(name)Response xmlns=\"\(Self.namespace)\">".utf8)

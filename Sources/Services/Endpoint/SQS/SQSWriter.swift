@@ -121,6 +121,13 @@ struct SQSWriter {
         map(name, element: element, key: key, pairs) { $1.string($0) }
     }
 
+    /// The whole of an answer. No closure: it would hold a copy.
+    mutating func answer(_ reply: SQSReply) {
+        if format == .json { open("{") }
+        reply.write(to: &self)
+        if format == .json { close("}") }
+    }
+
     /// The members that `write` gives, as one value.
     mutating func structure(_ write: (inout SQSWriter) -> Void) {
         switch format {
@@ -166,10 +173,18 @@ struct SQSWriter {
     private mutating func enclose(
         _ open: Unicode.Scalar, _ close: Unicode.Scalar, _ write: (inout SQSWriter) -> Void
     ) {
-        bytes.append(UInt8(ascii: open))
-        needsComma = false
+        self.open(open)
         write(&self)
-        bytes.append(UInt8(ascii: close))
+        self.close(close)
+    }
+
+    private mutating func open(_ bracket: Unicode.Scalar) {
+        bytes.append(UInt8(ascii: bracket))
+        needsComma = false
+    }
+
+    private mutating func close(_ bracket: Unicode.Scalar) {
+        bytes.append(UInt8(ascii: bracket))
         needsComma = true
     }
 }
