@@ -23,31 +23,33 @@ extension HTTPResponse {
             Self.append(status, to: &output)
             output.append(0x20)
             output.append(contentsOf: (Self.reasons[status] ?? "Status").utf8)
-            Self.append("\r\n", to: &output)
+            Self.endLine(&output)
         }
         output.append(contentsOf: date)
         headers.forEach { name, value in
             guard Self.isForHandlers(name) else { return }
             output.append(contentsOf: name)
-            Self.append(": ", to: &output)
+            output.append(UInt8(ascii: ":"))
+            output.append(0x20)
             if HTTPHeaders.isText(value) {
                 output.append(contentsOf: value)
             } else {
                 // A line break in a value would end the field, and begin another.
                 output.append(contentsOf: value.map { $0.isTextCharacter ? $0 : 0x20 })
             }
-            Self.append("\r\n", to: &output)
+            Self.endLine(&output)
         }
         if mayHaveBody {
             Self.append("Content-Length: ", to: &output)
             Self.append(body.count, to: &output)
-            Self.append("\r\n", to: &output)
+            Self.endLine(&output)
         }
         switch ending {
-        case .stays: Self.append("\r\n", to: &output)
-        case .staysForOldClient: Self.append("Connection: keep-alive\r\n\r\n", to: &output)
-        case .closes: Self.append("Connection: close\r\n\r\n", to: &output)
+        case .stays: break
+        case .staysForOldClient: Self.append("Connection: keep-alive\r\n", to: &output)
+        case .closes: Self.append("Connection: close\r\n", to: &output)
         }
+        Self.endLine(&output)
         if mayHaveBody, !isHead { output.append(contentsOf: body) }
     }
 
@@ -57,6 +59,12 @@ extension HTTPResponse {
     private static func append(_ text: StaticString, to output: inout [UInt8]) {
         output.append(
             contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    /// Two bytes one by one cost less than a text of two.
+    private static func endLine(_ output: inout [UInt8]) {
+        output.append(0x0D)
+        output.append(0x0A)
     }
 
     private static func append(_ number: Int, to output: inout [UInt8]) {
