@@ -26,7 +26,7 @@ import Testing
         ].joined(separator: "&")
         let form = try QueryForm(query: nil, body: Array(query.utf8))
         for input in [
-            try SQSInput(json: Array(json.utf8)), try SQSInput(form, .sendMessageBatch),
+            try SQSInput.read(json), try SQSInput.read(form, .sendMessageBatch),
         ] {
             #expect(input.queueURL == "http://h/123456789012/Q")
             let entries = try input.batch(.sendMessageBatch)
@@ -82,7 +82,7 @@ import Testing
     func malformedQuery(_ query: QueryCase) throws {
         let error = #expect(throws: SQSError.self) {
             let form = try QueryForm(query: nil, body: Array(query.query.utf8))
-            _ = try SQSInput(form, query.operation)
+            _ = try SQSInput.read(form, query.operation)
         }
         #expect(error?.queryCode == query.code)
     }
@@ -100,10 +100,10 @@ import Testing
             ),
         ])
     func malformedJSON(json: String, code: String) throws {
-        let error = #expect(throws: SQSError.self) { try SQSInput(json: Array(json.utf8)) }
+        let error = #expect(throws: SQSError.self) { try SQSInput.read(json) }
         #expect(error?.queryCode == code)
-        let nulls = Array(#"{"QueueUrl":null,"Entries":null,"DelaySeconds":null}"#.utf8)
-        #expect(try SQSInput(json: nulls).queueURL == nil)
+        let nulls = #"{"QueueUrl":null,"Entries":null,"DelaySeconds":null}"#
+        #expect(try SQSInput.read(nulls).queueURL == nil)
     }
 
     struct AddressCase: Sendable, CustomTestStringConvertible {
@@ -217,5 +217,19 @@ import Testing
             #expect(error?.message == "The action \(action) is not valid for this endpoint.")
         }
         #expect(refusal("DELETE", "/?Action=ListQueues")?.error != nil)
+    }
+}
+
+extension SQSInput {
+    static func read(_ json: String) throws -> SQSInput {
+        var input = SQSInput()
+        try input.read(json: Array(json.utf8))
+        return input
+    }
+
+    static func read(_ form: QueryForm, _ operation: SQSOperation) throws -> SQSInput {
+        var input = SQSInput()
+        try input.read(form, operation)
+        return input
     }
 }

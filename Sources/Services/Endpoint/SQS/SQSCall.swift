@@ -13,19 +13,6 @@ final class SQSCall: Sendable {
     /// For the signature.
     let request: HTTPRequest
 
-    private init(
-        operation: SQSOperation, input: consuming SQSInput, wire: SQSWire, host: String,
-        request: HTTPRequest
-    ) {
-        self.operation = operation
-        self.input = input
-        self.wire = wire
-        self.host = host
-        self.request = request
-    }
-}
-
-extension SQSCall {
     /// By what X-Amz-Target says.
     private static let operations = Dictionary(
         uniqueKeysWithValues: SQSOperation.allCases.map { ("AmazonSQS.\($0.rawValue)", $0) })
@@ -37,40 +24,35 @@ extension SQSCall {
     }
 
     /// Reads a request. Without a QueueUrl, its path may be one.
-    convenience init(_ request: HTTPRequest, requestID: String) throws(Refusal) {
-        let wire: SQSWire
-        let operation: SQSOperation
-        var input: SQSInput
+    init(_ request: HTTPRequest, requestID: String) throws(Refusal) {
+        self.request = request
+        host = request.headers["Host"] ?? "localhost"
+        var form: QueryForm?
         if let target = request.headers["X-Amz-Target"] {
             wire = SQSWire(format: .json, requestID: requestID)
             guard request.method == "POST", !request.headers.isRepeated("X-Amz-Target"),
                 let asked = Self.operations[target]
             else { throw Refusal(wire: wire, error: .unknownOperation) }
             operation = asked
-            input = try Self.read(wire) { () throws(SQSError) in
-                try SQSInput(json: request.body)
-            }
         } else {
-            let form: QueryForm
             (wire, operation, form) = try Self.query(request, requestID)
-            input = try Self.read(wire) { () throws(SQSError) in try SQSInput(form, operation) }
         }
-        if operation.hasQueueURL, input.queueURL == nil, QueueAddress(request.path) != nil {
-            input.queueURL = String(request.path)
-        }
-        self.init(
-            operation: operation, input: input, wire: wire,
-            host: request.headers["Host"] ?? "localhost", request: request)
-    }
-
-    private static func read(
-        _ wire: SQSWire, _ body: () throws(SQSError) -> SQSInput
-    ) throws(Refusal) -> SQSInput {
         do throws(SQSError) {
-            return try body()
+            input = try Self.input(request, form, operation)
         } catch {
             throw Refusal(wire: wire, error: error)
         }
+    }
+
+    private static func input(
+        _ request: HTTPRequest, _ form: QueryForm?, _ operation: SQSOperation
+    ) throws(SQSError) -> SQSInput {
+        var input = SQSInput()
+        if let form { try input.read(form, operation) } else { try input.read(json: request.body) }
+        if operation.hasQueueURL, input.queueURL == nil, QueueAddress(request.path) != nil {
+            input.queueURL = String(request.path)
+        }
+        return input
     }
 
     private static func query(

@@ -4,12 +4,7 @@ import QueueModel
 extension SQSInput {
     /// Reads the parameters of a call in one pass over its bytes. A value of a wrong kind is
     /// refused; a member that nobody knows is passed over.
-    init(json: [UInt8]) throws(SQSError) {
-        self.init()
-        try read(json)
-    }
-
-    private mutating func read(_ json: [UInt8]) throws(SQSError) {
+    mutating func read(json: [UInt8]) throws(SQSError) {
         var reader = ValueReader()
         do {
             try json.withUnsafeBytes { bytes in

@@ -6,15 +6,14 @@ import QueueModel
 ///
 /// Names: botocore before 1.31.80, `sqs/2012-11-05`.
 extension SQSInput {
-    init(_ form: QueryForm, _ operation: SQSOperation) throws(SQSError) {
+    mutating func read(_ form: QueryForm, _ operation: SQSOperation) throws(SQSError) {
         var root = Node()
         for (name, value) in form.parameters {
             let path = name.split(separator: ".", omittingEmptySubsequences: false)
             guard path.count <= Self.depthLimit else { throw .malformedQuery }
             root.set(path[...], value)
         }
-        self = try SQSInput(
-            json: Array(try Self.members(root, operation).serialized().utf8))
+        try read(json: Array(try Self.members(root, operation).serialized().utf8))
     }
 
     /// `SendMessageBatchRequestEntry.1.MessageAttribute.1.Value.StringValue` has six names.
