@@ -32,6 +32,11 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
         }
     }
 
+    /// The first field of that name, for who needs no text of it.
+    package func bytes(of name: String) -> ArraySlice<UInt8>? {
+        first(name).map { bytes[places[$0].value] }
+    }
+
     /// Every field of that name.
     package func all(_ name: String) -> [String] {
         places.filter { isNamed($0, name) }.map { text($0.value) }

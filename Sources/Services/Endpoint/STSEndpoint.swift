@@ -18,7 +18,9 @@ struct STSEndpoint: Sendable {
 
     /// Whether a request is meant for STS: by its target, its signature's scope, or its action.
     static func takes(_ request: HTTPRequest) -> Bool {
-        if let target = request.headers["X-Amz-Target"] { return target.hasPrefix(Self.target) }
+        if let target = request.headers.bytes(of: "X-Amz-Target") {
+            return target.starts(with: Self.target.utf8)
+        }
         if let authorization = request.headers["Authorization"] {
             return authorization.contains(scope)
         }
@@ -67,7 +69,7 @@ struct STSEndpoint: Sendable {
 
     private func action(_ request: HTTPRequest) throws(SQSError) -> String? {
         if let target = request.headers["X-Amz-Target"] {
-            return String(target.dropFirst(Self.target.count))
+            return String(Substring(target.utf8.dropFirst(Self.target.utf8.count)))
         }
         return try QueryForm(query: request.query, body: request.body)["Action"]
     }

@@ -35,7 +35,7 @@ package final class UserPoolEndpoint: Sendable {
 
     /// Whether a request is for it.
     package func takes(_ request: HTTPRequest) -> Bool {
-        request.headers["X-Amz-Target"]?.hasPrefix(Self.target) ?? false
+        request.headers.bytes(of: "X-Amz-Target")?.starts(with: Self.target.utf8) ?? false
             || request.path.hasPrefix("/\(pool.definition.id)/.well-known/")
     }
 

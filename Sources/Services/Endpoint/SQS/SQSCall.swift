@@ -14,8 +14,9 @@ final class SQSCall: Sendable {
     let request: HTTPRequest
 
     /// By what X-Amz-Target says.
-    private static let operations = Dictionary(
-        uniqueKeysWithValues: SQSOperation.allCases.map { ("AmazonSQS.\($0.rawValue)", $0) })
+    private static let operations = SQSOperation.allCases.map {
+        (target: Array("AmazonSQS.\($0.rawValue)".utf8), operation: $0)
+    }
 
     /// Why a request is no call, and how to say so; without an error nothing was asked for.
     struct Refusal: Error {
@@ -28,10 +29,10 @@ final class SQSCall: Sendable {
         self.request = request
         host = request.headers["Host"] ?? "localhost"
         var form: QueryForm?
-        if let target = request.headers["X-Amz-Target"] {
+        if let target = request.headers.bytes(of: "X-Amz-Target") {
             wire = SQSWire(format: .json, requestID: requestID)
             guard request.method == "POST", !request.headers.isRepeated("X-Amz-Target"),
-                let asked = Self.operations[target]
+                let asked = Self.operation(target)
             else { throw Refusal(wire: wire, error: .unknownOperation) }
             operation = asked
         } else {
@@ -42,6 +43,12 @@ final class SQSCall: Sendable {
         } catch {
             throw Refusal(wire: wire, error: error)
         }
+    }
+
+    /// All are looked through, since most are of another length: that costs less than a hash.
+    private static func operation(_ target: ArraySlice<UInt8>) -> SQSOperation? {
+        operations.first { $0.target.count == target.count && target.elementsEqual($0.target) }?
+            .operation
     }
 
     private static func input(
