@@ -60,24 +60,18 @@ struct RequestSignature: Equatable {
     }
 
     /// As above, of a header that is spelled as clients do: the credential first, and only there.
-    static func keyID(plain header: String) -> String? {
-        var header = header
-        return header.withUTF8 { header in
-            guard header.starts(with: plainStart) else { return nil }
-            let start = plainStart.count
-            var end = start
-            while end < header.count, header[end] != UInt8(ascii: "/") {
-                guard !header[end].isSpace, header[end] != UInt8(ascii: ",") else { return nil }
-                end += 1
-            }
-            guard start < end, end < header.count else { return nil }
+    static func keyID(plain header: ArraySlice<UInt8>) -> String? {
+        guard header.prefix(plainStart.count) == plainStart else { return nil }
+        let rest = header.dropFirst(plainStart.count)
+        guard let end = rest.firstIndex(of: UInt8(ascii: "/")), end > rest.startIndex,
+            !rest[..<end].contains(where: { $0.isSpace || $0 == UInt8(ascii: ",") }),
             // Another one would count instead.
-            for byte in header[end...] where byte == UInt8(ascii: "C") { return nil }
-            return String(decoding: header[start..<end], as: UTF8.self)
-        }
+            !rest[end...].has(UInt8(ascii: "C"))
+        else { return nil }
+        return String(decoding: rest[..<end], as: UTF8.self)
     }
 
-    private static let plainStart = Array("\(SignatureV4.algorithm) Credential=".utf8)
+    private static let plainStart = ArraySlice("\(SignatureV4.algorithm) Credential=".utf8)
 
     /// `Name=value` between commas, without blanks. By bytes: this is read for every request.
     private struct Parts {
@@ -156,6 +150,14 @@ struct RequestSignature: Equatable {
         self.signedHeaders = signedHeaders.split(separator: UInt8(ascii: ";"))
             .map { String(decoding: $0, as: UTF8.self).lowercased() }
         self.signature = String(decoding: signature, as: UTF8.self)
+    }
+}
+
+extension ArraySlice<UInt8> {
+    /// Whether a byte is among them. There is no way out of the loop before its end, so the
+    /// compiler makes it one that looks at many at a time.
+    fileprivate func has(_ byte: UInt8) -> Bool {
+        withUnsafeBytes { $0.reduce(0) { $0 | ($1 == byte ? 1 : 0) } != UInt8(0) }
     }
 }
 

@@ -98,7 +98,7 @@ package struct SignatureVerifier: Sendable {
 
     /// The access key that an `Authorization` header names, at little cost; `nil` where it is not
     /// spelled as clients do: it may name one all the same.
-    package static func keyID(authorization header: String) -> String? {
+    package static func keyID(authorization header: ArraySlice<UInt8>) -> String? {
         RequestSignature.keyID(plain: header)
     }
 

@@ -266,7 +266,7 @@ import Testing
             method: "GET", path: "/", query: "X-Amz-Credential=query/1",
             headers: [(name: "aUTHORIZATION", value: header)], body: [])
         #expect(SignatureVerifier.keyID(of: request) == id)
-        let quick = SignatureVerifier.keyID(authorization: header)
+        let quick = SignatureVerifier.keyID(authorization: ArraySlice(header.utf8))
         #expect(quick == nil || quick == id)
         #expect(quick != nil || !header.hasSuffix("aws4_request, Signature=0"))
     }

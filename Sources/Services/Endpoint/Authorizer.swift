@@ -69,7 +69,8 @@ package final class Authorizer: Sendable {
 
     /// The access key that a request names; nothing is checked.
     static func keyID(of request: HTTPRequest) -> String? {
-        request.headers["Authorization"].flatMap { SignatureVerifier.keyID(authorization: $0) }
+        request.headers.bytes(of: "Authorization")
+            .flatMap { SignatureVerifier.keyID(authorization: $0) }
             ?? SignatureVerifier.keyID(of: SignedRequest(request))
     }
 
