@@ -26,7 +26,6 @@ final class SQSCall: Sendable {
 
     /// Reads a request. Without a QueueUrl, its path may be one.
     init(_ request: HTTPRequest, requestID: String) throws(Refusal) {
-        self.request = request
         host = request.headers["Host"] ?? "localhost"
         var form: QueryForm?
         if let target = request.headers.bytes(of: "X-Amz-Target") {
@@ -43,6 +42,8 @@ final class SQSCall: Sendable {
         } catch {
             throw Refusal(wire: wire, error: error)
         }
+        // Last, so that it is handed over, not copied.
+        self.request = request
     }
 
     /// All are looked through, since most are of another length: that costs less than a hash.
