@@ -61,10 +61,13 @@ package final class SQSEndpoint: Sendable {
 
     /// Finds out who calls, and the queue.
     private func begin(_ call: SQSCall, _ client: any SQSClient) {
-        let caller = Result { () throws(SQSError) in try self.caller(of: call) }
-        let exchange = SQSExchange(call, client, failures, try? caller.get())
+        let exchange: SQSExchange
         do throws(SQSError) {
-            _ = try caller.get()
+            exchange = SQSExchange(call, client, failures, try caller(of: call))
+        } catch {
+            return SQSExchange(call, client, failures, nil).fail(error)
+        }
+        do throws(SQSError) {
             if call.operation.isAboutMessages, let name = try queueName(of: call),
                 let queue = queues.opened(name), isAllowed(exchange, queue)
             {
