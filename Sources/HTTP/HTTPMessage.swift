@@ -38,9 +38,10 @@ package struct HTTPResponse: Sendable {
     package var status: Int
     package var headers: HTTPHeaders
     package var body: [UInt8]
-    /// What the log of requests says was asked for, and by whom; not sent.
+    /// What the log of requests says was asked for, by whom, and which request it was; not sent.
     package var operation: String?
     package var principal: String?
+    package var requestID: String?
 
     package init(_ status: Int, headers: HTTPHeaders = [:], body: [UInt8] = []) {
         self.status = status

@@ -30,7 +30,8 @@ import Testing
             method: "POST", target: "/a\"b?X-Amz-Signature=secret",
             headers: ["X-Amz-Target": "AmazonSQS.SendMessage", "Authorization": "secret"])
         request.localPort = 4566
-        var response = HTTPResponse(200, headers: ["x-amzn-RequestId": "id-1"], body: [1, 2, 3])
+        var response = HTTPResponse(200, body: [1, 2, 3])
+        response.requestID = "id-1"
         response.principal = "arn:aws:iam::1:user/a"
         log.record(response, to: request, after: 1_234_567)
         log.record(response, to: request, after: 1_234_567, isSent: false)

@@ -10,4 +10,15 @@ extension HTTPResponse {
         headers["Content-Type"] = "application/json"
         return HTTPResponse(status, headers: headers, body: Array(json.serialized().utf8))
     }
+
+    /// One that says which request it is for, as AWS's services do.
+    static func reply(
+        _ status: Int, to requestID: String, type: String? = nil, _ body: [UInt8] = []
+    ) -> HTTPResponse {
+        var response = HTTPResponse(status, body: body)
+        response.requestID = requestID
+        response.headers.append("x-amzn-RequestId", requestID)
+        if let type { response.headers.append("Content-Type", type) }
+        return response
+    }
 }

@@ -109,11 +109,11 @@ final class LambdaEndpoint: Sendable {
     ) {
         switch call.kind {
         // No version has run: none is named.
-        case .dryRun: answer(HTTPResponse(204, headers: ["x-amzn-RequestId": id]))
+        case .dryRun: answer(.reply(204, to: id))
         case .event:
             do {
                 let id = try events.accept(call.payload, for: call.function)
-                answer(HTTPResponse(202, headers: ["x-amzn-RequestId": id]))
+                answer(.reply(202, to: id))
             } catch {
                 answer(LambdaError.service("\(error)").response(id))
             }
@@ -136,16 +136,15 @@ final class LambdaEndpoint: Sendable {
     private static func response(
         to result: InvocationResult, _ id: String, wantsLog: Bool
     ) -> HTTPResponse {
-        var headers: HTTPHeaders = [
-            "x-amzn-RequestId": id, "X-Amz-Executed-Version": version,
-            "Content-Type": "application/json",
-        ]
-        if result.failure != nil { headers["X-Amz-Function-Error"] = "Unhandled" }
+        var response = HTTPResponse.reply(200, to: id, result.payload)
+        response.headers["X-Amz-Executed-Version"] = version
+        response.headers["Content-Type"] = "application/json"
+        if result.failure != nil { response.headers["X-Amz-Function-Error"] = "Unhandled" }
         if wantsLog {
             let log = Array(result.log.map { $0.text + "\n" }.joined().utf8)
-            headers["X-Amz-Log-Result"] = Base64.encode(Array(log.suffix(logTailBytes)))
+            response.headers["X-Amz-Log-Result"] = Base64.encode(Array(log.suffix(logTailBytes)))
         }
-        return HTTPResponse(200, headers: headers, body: result.payload)
+        return response
     }
 }
 

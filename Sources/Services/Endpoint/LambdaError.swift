@@ -21,9 +21,12 @@ struct LambdaError: Error, Equatable {
     var message: String? { (body["Message"] ?? body["message"])?.stringValue }
 
     func response(_ requestID: String) -> HTTPResponse {
-        var headers: HTTPHeaders = ["x-amzn-RequestId": requestID, "x-amzn-ErrorType": exception]
-        headers["Retry-After"] = retryAfterSeconds.map(String.init)
-        return .json(status, .object(body), headers: headers)
+        let json = Array(JSONValue.object(body).serialized().utf8)
+        var response = HTTPResponse.reply(status, to: requestID, json)
+        response.headers["x-amzn-ErrorType"] = exception
+        response.headers["Retry-After"] = retryAfterSeconds.map(String.init)
+        response.headers["Content-Type"] = "application/json"
+        return response
     }
 
     static func notFound(_ arn: String) -> LambdaError {

@@ -92,15 +92,10 @@ struct STSEndpoint: Sendable {
     }
 
     private func response(_ status: Int, _ id: String, _ xml: String) -> HTTPResponse {
-        HTTPResponse(
-            status, headers: ["x-amzn-RequestId": id, "Content-Type": "text/xml"],
-            body: Array(xml.utf8))
+        .reply(status, to: id, type: "text/xml", Array(xml.utf8))
     }
 
     private func response(_ status: Int, _ json: JSONValue, _ id: String) -> HTTPResponse {
-        HTTPResponse(
-            status,
-            headers: ["x-amzn-RequestId": id, "Content-Type": "application/x-amz-json-1.1"],
-            body: Array(json.serialized().utf8))
+        .reply(status, to: id, type: "application/x-amz-json-1.1", Array(json.serialized().utf8))
     }
 }

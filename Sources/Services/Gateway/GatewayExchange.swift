@@ -84,6 +84,8 @@ final class GatewayExchange: Sendable {
             }
         case .http: answer.headers.append("Apigw-Requestid", request.requestID)
         }
+        // A function may have named another one.
+        answer.requestID = answer.headers["x-amzn-RequestId"] ?? answer.headers["Apigw-Requestid"]
         answer.operation = notes.route?.key
         answer.principal = notes.caller.name
         return answer

@@ -184,13 +184,12 @@ extension RequestLog {
         _ isSent: Bool, to bytes: inout [UInt8]
     ) {
         let operation = response.operation ?? question.operation
-        let id = response.headers["x-amzn-RequestId"] ?? response.headers["Apigw-Requestid"]
         // Escaped, a byte may become six.
         func longest(_ text: String?) -> Int { 6 * (text?.utf8.count ?? 0) }
         let length =
             lineLength + longest(question.address) + longest(question.method)
             + longest(question.path) + longest(operation) + longest(response.principal)
-            + longest(id)
+            + longest(response.requestID)
         JSONWriter.gather(upTo: length, to: &bytes) { line in
             func member(_ name: StaticString, _ text: String?) {
                 guard let text else { return }
@@ -216,7 +215,7 @@ extension RequestLog {
             line.append(".")
             line.append(microseconds % 1000, digits: 3)
             member(",\"principal\":", response.principal)
-            member(",\"requestId\":", id)
+            member(",\"requestId\":", response.requestID)
             if !isSent { line.append(",\"gone\":true") }
             line.append("}\n")
         }

@@ -140,9 +140,7 @@ package final class UserPoolEndpoint: Sendable {
     }
 
     private func response(_ status: Int, _ json: JSONValue, _ id: String) -> HTTPResponse {
-        HTTPResponse(
-            status, headers: ["x-amzn-RequestId": id, "Content-Type": Self.contentType],
-            body: Array(json.serialized().utf8))
+        .reply(status, to: id, type: Self.contentType, Array(json.serialized().utf8))
     }
 
     private func refusal(_ error: UserPoolError, _ id: String, _ status: Int = 400) -> HTTPResponse

@@ -65,13 +65,7 @@ struct SQSWire: Sendable {
     }
 
     private func response(_ status: Int, _ body: [UInt8]) -> HTTPResponse {
-        HTTPResponse(
-            status,
-            headers: [
-                "x-amzn-RequestId": requestID,
-                "Content-Type": format == .json ? Self.jsonType : "text/xml",
-            ],
-            body: body)
+        .reply(status, to: requestID, type: format == .json ? Self.jsonType : "text/xml", body)
     }
 }
 
