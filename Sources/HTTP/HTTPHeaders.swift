@@ -25,25 +25,27 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
 
     /// The first field of that name. Setting replaces every one of them.
     package subscript(name: String) -> String? {
-        get { first(name).map { text(places[$0].value) } }
+        get { first(name).map { text($0.value) } }
         set {
-            places = places.filter { !isNamed($0, name) }
+            places = look(for: name) { isNamed in places.filter { !isNamed($0) } }
             if let newValue { append(name, newValue) }
         }
     }
 
     /// The first field of that name, for who needs no text of it.
     package func bytes(of name: String) -> ArraySlice<UInt8>? {
-        first(name).map { bytes[places[$0].value] }
+        first(name).map { bytes[$0.value] }
     }
 
     /// Every field of that name.
     package func all(_ name: String) -> [String] {
-        places.filter { isNamed($0, name) }.map { text($0.value) }
+        look(for: name) { isNamed in places.filter(isNamed) }.map { text($0.value) }
     }
 
     /// Whether there is more than one field of that name.
-    package func isRepeated(_ name: String) -> Bool { places.count { isNamed($0, name) } > 1 }
+    package func isRepeated(_ name: String) -> Bool {
+        look(for: name) { isNamed in places.count(where: isNamed) } > 1
+    }
 
     package mutating func append(_ name: String, _ value: String) {
         // Few fields are added one by one: an answer's.
@@ -87,19 +89,22 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
         String(decoding: bytes[range], as: UTF8.self)
     }
 
-    private func first(_ name: String) -> Int? {
-        places.firstIndex { isNamed($0, name) }
+    private func first(_ name: String) -> Place? {
+        look(for: name) { isNamed in places.first(where: isNamed) }
     }
 
-    /// Inlined, so that looking through all fields costs no call for those of another length.
+    /// Hands `body` the question whether a field is of that name. Inlined, so that looking through
+    /// all fields costs no call for those of another length.
     @inline(__always)
-    private func isNamed(_ place: Place, _ name: String) -> Bool {
-        guard place.name.count == name.utf8.count else { return false }
+    private func look<R>(for name: String, _ body: ((Place) -> Bool) -> R) -> R {
         var name = name
         return name.withUTF8 { name in
             bytes.withUnsafeBytes { bytes in
-                UnsafeRawBufferPointer(rebasing: bytes[place.name])
-                    .isSame(UnsafeRawBufferPointer(name))
+                body { place in
+                    place.name.count == name.count
+                        && UnsafeRawBufferPointer(rebasing: bytes[place.name])
+                            .isSame(UnsafeRawBufferPointer(name))
+                }
             }
         }
     }
