@@ -342,7 +342,7 @@ extension JournalSession {
     }
 
     /// - Throws: `removed` if the journal was, whatever stands in its place now.
-    private func checkPlace() throws(JournalError) {
+    private mutating func checkPlace() throws(JournalError) {
         let isOurs = try storing { () throws(SystemError) in
             switch try readLock().generation {
             case LockWords.ended: return false
@@ -414,8 +414,10 @@ extension JournalSession {
         return words.generation ?? Self.unknown
     }
 
-    private func readLock() throws(SystemError) -> LockWords {
-        LockWords(try lockFile.bytes(at: 0, count: LockWords.length))
+    private mutating func readLock() throws(SystemError) -> LockWords {
+        let bytes = try lockFile.bytes(at: 0, count: LockWords.length)
+        if bytes != lockBytes { (lockBytes, lockWords) = (bytes, LockWords(bytes)) }
+        return lockWords
     }
 
     private static var unknown: UInt64 { LockWords.replaced - 1 }

@@ -60,6 +60,9 @@ package struct JournalSession<State: JournaledState>: Sendable {
     /// How often segments were deleted, as far as is known, and whether that has changed.
     var deletions: UInt64 = 0
     var mustList = false
+    /// What the lock file held when it was last read: mostly nobody has changed it since.
+    var lockBytes: [UInt8] = []
+    var lockWords = LockWords([])
     /// Whether this speaks of what is in the files: not after a load that failed.
     var isLoaded: Bool { generation != LockWords.ended }
     /// Whether it speaks of the files of that generation. One that is not loaded speaks of none,
