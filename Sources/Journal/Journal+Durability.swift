@@ -15,44 +15,44 @@ enum Claim: Sendable {
     }
 }
 
+/// How far the records are.
+struct Reach {
+    var appended: UInt64 = 0
+    var durable: UInt64 = 0
+    var file: (any JournalFile)?
+    var identity: UInt64 = 0
+    var unproven: Range<UInt64>?
+    /// A sync of it failed: it must be replaced.
+    var isSuspect = false
+    var losses = Losses()
+
+    /// Whether it is known what became of the ticket's record.
+    func settles(_ ticket: DurabilityTicket) -> Bool { ticket.n <= durable || losses.cover(ticket) }
+}
+
+/// Who syncs, and who waits for it.
+struct Commit {
+    var reach = Reach()
+    var isSyncing = false
+    var claims: [Claim] = []
+    /// The highest that was ever waited for.
+    var lastAwaited: UInt64 = 0
+
+    mutating func add(_ claim: Claim) {
+        claims.append(claim)
+        lastAwaited = max(lastAwaited, claim.ticket.n)
+    }
+
+    /// Whether who asks is the one to sync, for the others too.
+    mutating func takeLead() -> Bool {
+        defer { isSyncing = true }
+        return !isSyncing
+    }
+}
+
 /// Group commit: one `fdatasync` for everybody who waits. Whoever leads syncs all that is appended
 /// by then; those who come meanwhile are served by the next sync.
 extension Journal {
-    /// How far the records are.
-    struct Reach {
-        var appended: UInt64 = 0
-        var durable: UInt64 = 0
-        var file: (any JournalFile)?
-        var identity: UInt64 = 0
-        var unproven: Range<UInt64>?
-        /// A sync of it failed: it must be replaced.
-        var isSuspect = false
-        var losses = Losses()
-
-        /// Whether it is known what became of the ticket's record.
-        func settles(_ ticket: Ticket) -> Bool { ticket.n <= durable || losses.cover(ticket) }
-    }
-
-    /// Who syncs, and who waits for it.
-    struct Commit {
-        var reach = Reach()
-        var isSyncing = false
-        var claims: [Claim] = []
-        /// The highest that was ever waited for.
-        var lastAwaited: UInt64 = 0
-
-        mutating func add(_ claim: Claim) {
-            claims.append(claim)
-            lastAwaited = max(lastAwaited, claim.ticket.n)
-        }
-
-        /// Whether who asks is the one to sync, for the others too.
-        mutating func takeLead() -> Bool {
-            defer { isSyncing = true }
-            return !isSyncing
-        }
-    }
-
     /// Blocks until the ticket's record is on the disk.
     ///
     /// - Throws: `storage` if the disk refuses, `notDurable` if the record was lost with a failed

@@ -3,13 +3,6 @@ import Synchronization
 /// Who waits for something to happen to the journal is told by this process's own transactions; of
 /// what others do it hears once somebody here has caught up with them.
 extension Journal {
-    struct Followers {
-        var bodies: [UInt64: @Sendable () -> Void] = [:]
-        var nextNumber: UInt64 = 1
-        /// The news of which they were told.
-        var told: UInt64 = 0
-    }
-
     /// Names a follower.
     package struct FollowerID: Sendable {
         fileprivate let number: UInt64
@@ -43,4 +36,13 @@ extension Journal {
     package var mayBeBehind: Bool {
         session.withLockIfAvailable { session in (try? session.isBehind()) ?? true } ?? true
     }
+}
+
+/// Not within `Journal`, like all that needs not know of its state: a generic type's parts are
+/// generic types too, and the runtime looks up for each use which one is meant.
+struct Followers {
+    var bodies: [UInt64: @Sendable () -> Void] = [:]
+    var nextNumber: UInt64 = 1
+    /// The news of which they were told.
+    var told: UInt64 = 0
 }

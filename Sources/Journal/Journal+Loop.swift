@@ -19,15 +19,6 @@ extension Journal {
     /// Nanoseconds between two looks whether old segments may go.
     private static var reclaimPause: UInt64 { 1_000_000_000 }
 
-    /// Times are on the monotonic clock.
-    struct LoopLead {
-        /// No loop leads before.
-        var next: UInt64 = 0
-        var nextReclaim: UInt64 = 0
-        /// A worker sees to what the journal owes.
-        var isTidying = false
-    }
-
     /// - Returns: `false` if the loop cannot.
     func leadLater(on loop: any JournalLoop) -> Bool {
         let now = nanoseconds()
@@ -91,4 +82,13 @@ extension Journal {
             note(session)
         }
     }
+}
+
+/// Times are on the monotonic clock.
+struct LoopLead {
+    /// No loop leads before.
+    var next: UInt64 = 0
+    var nextReclaim: UInt64 = 0
+    /// A worker sees to what the journal owes.
+    var isTidying = false
 }
