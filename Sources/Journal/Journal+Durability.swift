@@ -38,6 +38,12 @@ struct Commit {
     /// The highest that was ever waited for.
     var lastAwaited: UInt64 = 0
 
+    mutating func advance(to new: Reach) {
+        let durable = max(reach.durable, new.durable)
+        reach = new
+        reach.durable = durable
+    }
+
     mutating func add(_ claim: Claim) {
         claims.append(claim)
         lastAwaited = max(lastAwaited, claim.ticket.n)

@@ -51,7 +51,7 @@ extension Journal {
             guard (try? session.catchUp(upTo: Self.catchUpLimit)) == true,
                 session.hasReserve
             else { return 0 }
-            let written = runTogether(batch, &session)
+            let written = session.runTogether(batch)
             if written.count < batch.count { session.abandonPending() }
             note(session)
             chore = session.chore

@@ -201,23 +201,8 @@ package final class Journal<State: JournaledState>: Sendable {
 
     /// The lock is taken, and the newest state known.
     private func run(_ batch: [Lined], _ session: inout JournalSession<State>) {
-        let written = runTogether(batch, &session)
+        let written = session.runTogether(batch)
         if written.count < batch.count { runSingly(batch.dropFirst(written.count), &session) }
-    }
-
-    /// Runs all, with few writes.
-    ///
-    /// - Returns: those whose records could be written. If these are not all, the state is ahead of
-    /// the file: `forgetPending` or `abandonPending` must follow.
-    func runTogether(
-        _ batch: [Lined], _ session: inout JournalSession<State>
-    ) -> ArraySlice<Lined> {
-        let isWritten = session.gather { $0.run(batch[...]) }
-        guard !isWritten else { return batch[...] }
-        let written = batch.prefix { $0.ticket.n <= session.writtenN }
-        // One that is there in part goes: it will run again.
-        if written.count < batch.count { session.takeBack(to: batch[written.count].start) }
-        return written
     }
 
     /// From the first that could not be written with the others on each runs again, with its own
@@ -276,17 +261,11 @@ package final class Journal<State: JournaledState>: Sendable {
     }
 
     /// Tells those who wait for durability how far the session got.
+    // Inlined: what a session on this state is its callers have looked up.
+    @inline(__always)
     func note(_ session: JournalSession<State>) {
         tellFollowers(session.news)
-        guard session.isLoaded else { return }
-        commit.withLock { commit in
-            commit.reach.appended = session.lastN
-            commit.reach.durable = max(commit.reach.durable, session.durable)
-            commit.reach.file = session.file
-            commit.reach.identity = session.identity
-            commit.reach.unproven = session.unproven
-            commit.reach.isSuspect = session.isSuspect
-            commit.reach.losses = session.losses
-        }
+        guard let reach = session.reach else { return }
+        commit.withLock { $0.advance(to: reach) }
     }
 }

@@ -69,12 +69,14 @@ extension JournalSession {
     @discardableResult
     mutating func catchUp(upTo limit: UInt64 = .max) throws(JournalError) -> Bool {
         isReserveKept = false
-        var current: UInt64 = 0
-        var links: UInt64 = 1
-        try storing { () throws(SystemError) in
+        let current: UInt64
+        let links: UInt64
+        do throws(SystemError) {
             current = try readGeneration()
             let status = try file.status()
             (fileSize, links) = (status.size, status.links)
+        } catch {
+            throw .storage(error)
         }
         guard current != LockWords.ended else { throw .removed }
         guard isUp(to: current) else {

@@ -96,6 +96,14 @@ package struct JournalSession<State: JournaledState>: Sendable {
     /// The last record that is in the file.
     var writtenN: UInt64 { lastN - pendingRecords }
 
+    /// How far it got; `nil` if it is not loaded.
+    var reach: Reach? {
+        guard isLoaded else { return nil }
+        return Reach(
+            appended: lastN, durable: durable, file: file, identity: identity,
+            unproven: unproven, isSuspect: isSuspect, losses: losses)
+    }
+
     /// For all that is here now.
     var ticket: DurabilityTicket { DurabilityTicket(n: lastN, epoch: losses.epoch) }
 
@@ -197,7 +205,7 @@ package struct JournalSession<State: JournaledState>: Sendable {
 
     /// What a transaction that began there has brought into the file goes: it will run again, as
     /// all behind it.
-    mutating func takeBack(to start: (end: UInt64, n: UInt64)) {
+    private mutating func takeBack(to start: (end: UInt64, n: UInt64)) {
         guard writtenN > start.n, (try? file.truncate(to: start.end)) != nil else { return }
         fileSize = start.end
         pendingRecords = lastN - start.n
@@ -233,16 +241,20 @@ package struct JournalSession<State: JournaledState>: Sendable {
         }
     }
 
-    /// Runs `body` with its appends gathered into few writes.
+    /// Runs all, with few writes.
     ///
-    /// - Returns: whether all of it is in the file. If not, the state is ahead of the file, and
-    /// only `forgetPending` helps.
-    mutating func gather(_ body: (inout JournalSession) -> Void) -> Bool {
+    /// - Returns: those whose records could be written. If these are not all, the state is ahead of
+    /// the file: `forgetPending` or `abandonPending` must follow.
+    mutating func runTogether(_ batch: [Lined]) -> ArraySlice<Lined> {
         isGathering = true
-        body(&self)
+        run(batch[...])
         try? flush()
         isGathering = false
-        return failure == nil
+        guard failure != nil else { return batch[...] }
+        let written = batch.prefix { $0.ticket.n <= writtenN }
+        // One that is there in part goes: it will run again.
+        if written.count < batch.count { takeBack(to: batch[written.count].start) }
+        return written
     }
 
     /// After a write that failed: back to what is in the file.
