@@ -18,10 +18,21 @@ package struct SendEntry: Sendable {
     package var sender: String?
     /// Characters that SQS refuses, or half a surrogate pair.
     package var hasInvalidCharacters = false
+}
 
-    package init(escapedBody: [UInt8], size: Int) {
-        self.escapedBody = escapedBody
-        self.size = size
+extension SendEntry {
+    // All at once: a value that is changed after it was made is copied.
+    package init(
+        escapedBody: [UInt8], size: Int, delaySeconds: Int64? = nil, group: String? = nil,
+        deduplicationID: String? = nil, contentDigest: String? = nil,
+        attributes: [UInt8]? = nil, traceHeader: String? = nil, sender: String? = nil,
+        hasInvalidCharacters: Bool = false
+    ) {
+        self.init(
+            escapedBody: escapedBody, packed: nil, size: size, delaySeconds: delaySeconds,
+            group: group, deduplicationID: deduplicationID, contentDigest: contentDigest,
+            attributes: attributes, traceHeader: traceHeader, sender: sender,
+            hasInvalidCharacters: hasInvalidCharacters)
     }
 }
 

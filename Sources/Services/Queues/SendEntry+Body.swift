@@ -20,17 +20,19 @@ extension SendEntry {
     /// - Parameters:
     ///   - escaped: the body as the inside of a JSON string.
     ///   - body: the same, decoded.
+    ///   - hasLoneSurrogate: whether that is not what was sent.
     package init(
         escaped: [UInt8], decoded body: [UInt8], attributes: MessageAttributes, group: String?,
-        deduplicationID: String?
+        deduplicationID: String?, delaySeconds: Int64? = nil, traceHeader: String? = nil,
+        sender: String? = nil, hasLoneSurrogate: Bool = false
     ) {
-        self.init(escapedBody: escaped, size: body.count + attributes.size)
-        hasInvalidCharacters = !MessageCharacters.areValid(body)
-        self.group = group
-        self.deduplicationID = deduplicationID
-        if group != nil, deduplicationID == nil { contentDigest = Digest.sha256Hex(body) }
-        if !attributes.json.isEmpty {
-            self.attributes = Array(JSONValue.object(attributes.json).serialized().utf8)
-        }
+        self.init(
+            escapedBody: escaped, size: body.count + attributes.size,
+            delaySeconds: delaySeconds, group: group, deduplicationID: deduplicationID,
+            contentDigest: group != nil && deduplicationID == nil ? Digest.sha256Hex(body) : nil,
+            attributes: attributes.json.isEmpty
+                ? nil : Array(JSONValue.object(attributes.json).serialized().utf8),
+            traceHeader: traceHeader, sender: sender,
+            hasInvalidCharacters: hasLoneSurrogate || !MessageCharacters.areValid(body))
     }
 }

@@ -25,22 +25,16 @@ extension SQSEndpoint {
         let digests = Digests(
             body: Digest.md5Hex(body.decoded), attributes: attributes.md5,
             systemAttributes: system?.md5)
-        return (entry(input, body, attributes, trace, exchange.caller), digests)
-    }
-
-    private static func entry(
-        _ input: SQSInput.Entry, _ body: EscapedText, _ attributes: MessageAttributes,
-        _ trace: String?, _ caller: Caller?
-    ) -> SendEntry {
-        var entry = SendEntry(
-            escaped: body.escaped, decoded: body.decoded, attributes: attributes,
-            group: input.group, deduplicationID: input.deduplicationID)
-        if body.hasLoneSurrogate { entry.hasInvalidCharacters = true }
-        entry.delaySeconds = input.delaySeconds
-        entry.traceHeader = trace
-        let sender = caller?.userID ?? Principal.developerID
-        if sender != Principal.developerID { entry.sender = sender }
-        return entry
+        let sender = exchange.caller?.userID ?? Principal.developerID
+        return (
+            SendEntry(
+                escaped: body.escaped, decoded: body.decoded, attributes: attributes,
+                group: input.group, deduplicationID: input.deduplicationID,
+                delaySeconds: input.delaySeconds, traceHeader: trace,
+                sender: sender == Principal.developerID ? nil : sender,
+                hasLoneSurrogate: body.hasLoneSurrogate),
+            digests
+        )
     }
 
     /// AWSTraceHeader is the only one that a sender may set.
