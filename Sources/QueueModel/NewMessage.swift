@@ -15,15 +15,6 @@ extension QueueRecord {
         package var attributes: [UInt8]?
         private var rarities: Rarities?
 
-        package init(id: MessageID, escapedBody: [UInt8]) {
-            self.id = id
-            self.escapedBody = escapedBody
-        }
-
-        package init(messageID: String, escapedBody: [UInt8]) {
-            self.init(id: MessageID(messageID), escapedBody: escapedBody)
-        }
-
         package var messageID: String { id.text }
 
         private mutating func change(_ change: (inout Rare) -> Void) {
@@ -53,6 +44,32 @@ extension QueueRecord {
         init(_ rare: Rare) { self.rare = rare }
 
         static func == (lhs: Rarities, rhs: Rarities) -> Bool { lhs.rare == rhs.rare }
+    }
+}
+
+extension QueueRecord.NewMessage {
+    package init(id: MessageID, escapedBody: [UInt8]) {
+        self.init(id: id, escapedBody: escapedBody, rarities: nil)
+    }
+
+    package init(messageID: String, escapedBody: [UInt8]) {
+        self.init(id: MessageID(messageID), escapedBody: escapedBody)
+    }
+
+    /// As a client's send makes it, all at once: a value that is changed after it was made is
+    /// copied.
+    init(
+        id: MessageID, escapedBody: [UInt8], packed: PackedBody?, delaySeconds: Int64,
+        due: Timestamp?, group: String?, deduplicationID: String?, attributes: [UInt8]?,
+        traceHeader: String?, sender: String?
+    ) {
+        let isPlain = packed == nil && due == nil && traceHeader == nil && sender == nil
+        let rare = QueueRecord.Rare(
+            packed: packed, due: due, traceHeader: traceHeader, sender: sender)
+        self.init(
+            id: id, escapedBody: escapedBody, delaySeconds: delaySeconds, group: group,
+            deduplicationID: deduplicationID, attributes: attributes,
+            rarities: isPlain ? nil : QueueRecord.Rarities(rare))
     }
 }
 

@@ -7,20 +7,22 @@ extension QueueState {
     /// Such a delay ends with a second, and so may be up to a second longer than asked for. While
     /// there are such messages all delayed ones become some; in a FIFO queue, all that come.
     ///
-    /// - Parameter others: those before it in the same record.
+    /// - Parameters:
+    ///   - seconds: its delay.
+    ///   - others: those before it in the same record.
     func due(
-        of message: QueueRecord.NewMessage, behind others: [QueueRecord.NewMessage],
+        delaySeconds seconds: Int64, behind others: [QueueRecord.NewMessage],
         at now: Timestamp, _ heldWaiting: Int
     ) -> Timestamp? {
         let previous = others.last?.due ?? delayed.last
-        guard message.delaySeconds > 0 || (settings.isFIFO && previous != nil) else { return nil }
+        guard seconds > 0 || (settings.isFIFO && previous != nil) else { return nil }
         // In a FIFO queue one that the state held would overtake what waits in the stream.
         let mayBeHeld = !settings.isFIFO || streamed == 0
         if previous == nil, mayBeHeld, held.count + others.count < heldWaiting { return nil }
         let last = settings.isFIFO ? previous : nil
-        guard message.delaySeconds > 0 else { return last.map { max($0, unshifted(now)) } }
-        let seconds = (now.milliseconds + message.delaySeconds * 1000 + 999) / 1000
-        let due = unshifted(Timestamp(milliseconds: seconds * 1000))
+        guard seconds > 0 else { return last.map { max($0, unshifted(now)) } }
+        let second = (now.milliseconds + seconds * 1000 + 999) / 1000
+        let due = unshifted(Timestamp(milliseconds: second * 1000))
         return last.map { max($0, due) } ?? due
     }
 

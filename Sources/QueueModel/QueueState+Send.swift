@@ -72,30 +72,38 @@ extension QueueState {
         var known: [String: SentMessage] = [:]
         new.reserveCapacity(entries.count)
         outcomes.reserveCapacity(entries.count)
+        // An entry's parts are read where they are: to hand the whole on would copy it.
         for index in entries.indices {
             let id = messageIDs[index]
-            var message: QueueRecord.NewMessage
+            let delay: Int64
+            let deduplicationID: String?
             do throws(SQSError) {
-                message = try check(entries[index], id)
+                try checkContents(entries, index)
+                delay = try delaySeconds(of: entries[index].delaySeconds)
+                deduplicationID = try self.deduplicationID(of: entries, index)
             } catch {
                 outcomes.append(.failure(error))
                 continue
             }
-            message.due = due(of: message, behind: new, at: now, heldWaiting)
-            guard settings.isFIFO, let deduplicationID = message.deduplicationID else {
-                new.append(consume message)
-                outcomes.append(.success(SentMessage(id: id)))
-                continue
+            var sent = SentMessage(id: id)
+            if let deduplicationID {
+                let key = deduplicationKey(deduplicationID, group: entries[index].group)
+                if let duplicate = try known[key] ?? recent(key, at: now) ?? earlier(key) {
+                    outcomes.append(.success(duplicate))
+                    continue
+                }
+                sent.sequenceNumber = Place(n: n, index: UInt8(new.count)).sequenceNumber
+                known[key] = sent
             }
-            let key = deduplicationKey(deduplicationID, group: message.group)
-            if let duplicate = try known[key] ?? recent(key, at: now) ?? earlier(key) {
-                outcomes.append(.success(duplicate))
-                continue
-            }
-            let place = Place(n: n, index: UInt8(new.count))
-            let sent = SentMessage(id: id, sequenceNumber: place.sequenceNumber)
-            known[key] = sent
-            new.append(consume message)
+            let packed = entries[index].packed
+            new.append(
+                QueueRecord.NewMessage(
+                    id: id, escapedBody: packed == nil ? entries[index].escapedBody : [],
+                    packed: packed, delaySeconds: delay,
+                    due: due(delaySeconds: delay, behind: new, at: now, heldWaiting),
+                    group: entries[index].group, deduplicationID: deduplicationID,
+                    attributes: entries[index].attributes,
+                    traceHeader: entries[index].traceHeader, sender: entries[index].sender))
             outcomes.append(.success(sent))
         }
         return (new, outcomes)
@@ -109,59 +117,54 @@ extension QueueState {
         send(entries, at: now, n: n, messageIDs: messageIDs, heldWaiting: heldWaiting) { _ in nil }
     }
 
-    // Inlined: an entry in a list need not be copied then.
-    @inline(__always)
-    private func check(
-        _ entry: SendEntry, _ id: MessageID
-    ) throws(SQSError) -> QueueRecord.NewMessage {
-        guard !entry.escapedBody.isEmpty else { throw .missingParameter("MessageBody") }
-        guard !entry.hasInvalidCharacters else { throw .invalidMessageContents }
-        guard entry.size <= settings.maximumMessageSize else {
+    private func checkContents(_ entries: [SendEntry], _ index: Int) throws(SQSError) {
+        guard !entries[index].escapedBody.isEmpty else { throw .missingParameter("MessageBody") }
+        guard !entries[index].hasInvalidCharacters else { throw .invalidMessageContents }
+        guard entries[index].size <= settings.maximumMessageSize else {
             throw .invalidParameter(
                 "One or more parameters are invalid. Reason: Message must be shorter than "
                     + "\(settings.maximumMessageSize) bytes.")
         }
-        if let group = entry.group { try Self.check(identifier: group, "MessageGroupId") }
-        if let id = entry.deduplicationID {
+        if let group = entries[index].group { try Self.check(identifier: group, "MessageGroupId") }
+        if let id = entries[index].deduplicationID {
             try Self.check(identifier: id, "MessageDeduplicationId")
         }
-        var message = QueueRecord.NewMessage(
-            id: id, escapedBody: entry.packed == nil ? entry.escapedBody : [])
-        message.packed = entry.packed
-        message.group = entry.group
-        message.attributes = entry.attributes
-        message.traceHeader = entry.traceHeader
-        message.sender = entry.sender
-        if let delay = entry.delaySeconds {
-            guard QueueLimits.delaySeconds.contains(delay) else {
-                throw .invalidValue(
-                    String(delay), of: "DelaySeconds",
-                    reason: "DelaySeconds must be >= 0 and <= 900.")
-            }
-            guard !settings.isFIFO || delay == 0 else {
-                throw .invalidValue(
-                    String(delay), of: "DelaySeconds",
-                    reason: "The request include parameter that is not valid for this queue type.")
-            }
+    }
+
+    /// A message's delay, of the one that its sender asks for.
+    private func delaySeconds(of asked: Int64?) throws(SQSError) -> Int64 {
+        guard let asked else { return settings.delaySeconds }
+        guard QueueLimits.delaySeconds.contains(asked) else {
+            throw .invalidValue(
+                String(asked), of: "DelaySeconds",
+                reason: "DelaySeconds must be >= 0 and <= 900.")
         }
-        let own = settings.isFIFO ? nil : entry.delaySeconds
-        message.delaySeconds = own ?? settings.delaySeconds
+        guard settings.isFIFO else { return asked }
+        guard asked == 0 else {
+            throw .invalidValue(
+                String(asked), of: "DelaySeconds",
+                reason: "The request include parameter that is not valid for this queue type.")
+        }
+        return settings.delaySeconds
+    }
+
+    /// FIFO, and there alone: the id that a message is deduplicated by.
+    private func deduplicationID(
+        of entries: [SendEntry], _ index: Int
+    ) throws(SQSError) -> String? {
+        let given = entries[index].deduplicationID
         guard settings.isFIFO else {
-            guard entry.deduplicationID == nil else {
-                throw .invalidValue(
-                    entry.deduplicationID ?? "", of: "MessageDeduplicationId",
-                    reason: "The request include parameter that is not valid for this queue type.")
-            }
-            return message
+            guard let given else { return nil }
+            throw .invalidValue(
+                given, of: "MessageDeduplicationId",
+                reason: "The request include parameter that is not valid for this queue type.")
         }
-        guard entry.group != nil else { throw .missingParameter("MessageGroupId") }
-        message.deduplicationID =
-            entry.deduplicationID
-            ?? (settings.isContentBasedDeduplication ? entry.contentDigest : nil)
-        guard message.deduplicationID != nil else {
-            throw .noDeduplicationID
-        }
-        return message
+        guard entries[index].group != nil else { throw .missingParameter("MessageGroupId") }
+        guard
+            let id = given
+                ?? (settings.isContentBasedDeduplication ? entries[index].contentDigest : nil)
+        else { throw .noDeduplicationID }
+        return id
     }
 
     /// Group and deduplication ids: 1 to 128 printable ASCII characters without spaces.
