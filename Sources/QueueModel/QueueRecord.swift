@@ -192,17 +192,18 @@ package enum QueueRecord: Equatable, Sendable {
         _ messages: [NewMessage], isCarried: Bool = false, to output: inout [UInt8]
     ) {
         JSONWriter.append("\"m\":[", &output)
-        for (index, message) in messages.enumerated() {
+        // A message's parts are read where they are: it would be copied else.
+        for index in messages.indices {
             JSONWriter.append(index == 0 ? "{\"id\":\"" : ",{\"id\":\"", &output)
-            message.id.append(to: &output)
-            if let packed = message.packed {
+            messages[index].id.append(to: &output)
+            if let packed = messages[index].packed {
                 JSONWriter.append("\",\"z\":\"", &output)
                 output.append(contentsOf: packed.base64)
                 JSONWriter.append("\",\"size\":", &output)
                 JSONWriter.appendInteger(packed.size, to: &output)
             } else {
                 JSONWriter.append("\",\"body\":\"", &output)
-                output.append(contentsOf: message.escapedBody)
+                output.append(contentsOf: messages[index].escapedBody)
                 JSONWriter.append("\"", &output)
             }
             func number(_ name: StaticString, _ value: Int64?) {
@@ -215,25 +216,25 @@ package enum QueueRecord: Equatable, Sendable {
                 JSONWriter.append(name, &output)
                 JSONWriter.appendString(value, to: &output)
             }
-            number(",\"delay\":", message.delaySeconds)
-            number(",\"due\":", message.due?.milliseconds)
-            text(",\"group\":", message.group)
-            text(",\"dedup\":", message.deduplicationID)
-            if let attributes = message.attributes {
+            number(",\"delay\":", messages[index].delaySeconds)
+            number(",\"due\":", messages[index].due?.milliseconds)
+            text(",\"group\":", messages[index].group)
+            text(",\"dedup\":", messages[index].deduplicationID)
+            if let attributes = messages[index].attributes {
                 JSONWriter.append(",\"attributes\":", &output)
                 output.append(contentsOf: attributes)
             }
-            text(",\"trace\":", message.traceHeader)
-            text(",\"sender\":", message.sender)
-            number(",\"sent\":", message.sent?.milliseconds)
-            number(",\"receives\":", message.receiveCount)
-            number(",\"first\":", message.firstReceived?.milliseconds)
-            text(",\"source\":", message.source)
-            if let was = message.was {
+            text(",\"trace\":", messages[index].traceHeader)
+            text(",\"sender\":", messages[index].sender)
+            number(",\"sent\":", messages[index].sent?.milliseconds)
+            number(",\"receives\":", messages[index].receiveCount)
+            number(",\"first\":", messages[index].firstReceived?.milliseconds)
+            text(",\"source\":", messages[index].source)
+            if let was = messages[index].was {
                 JSONWriter.append(",\"was\":", &output)
                 was.json.append(to: &output)
             }
-            if isCarried, let place = message.place {
+            if isCarried, let place = messages[index].place {
                 JSONWriter.append(",\"m\":", &output)
                 place.json.append(to: &output)
             }

@@ -131,32 +131,35 @@ extension QueueState {
         _ messages: [QueueRecord.NewMessage], _ n: UInt64, _ time: Timestamp, _ record: RecordPlace
     ) {
         for index in messages.indices {
-            arrive(messages[index], Place(n: n, index: UInt8(index)), time, record)
+            arrive(messages, index, Place(n: n, index: UInt8(index)), time, record)
         }
     }
 
-    // Inlined: a message in a list need not be copied then.
+    // Of a list, whose message is copied only where it is held.
     @inline(__always)
     private mutating func arrive(
-        _ message: QueueRecord.NewMessage, _ place: Place, _ time: Timestamp, _ record: RecordPlace
+        _ messages: [QueueRecord.NewMessage], _ index: Int, _ place: Place, _ time: Timestamp,
+        _ record: RecordPlace
     ) {
-        if !settings.isFIFO { fair.sent(message.group, at: time) }
-        if let packed = message.packed { counters.compression.count(packed) }
-        if let id = message.deduplicationID, settings.isFIFO {
-            let key = deduplicationKey(id, group: message.group)
-            remember(key, message.id, place, at: time)
+        if !settings.isFIFO { fair.sent(messages[index].group, at: time) }
+        if let packed = messages[index].packed { counters.compression.count(packed) }
+        if let id = messages[index].deduplicationID, settings.isFIFO {
+            let key = deduplicationKey(id, group: messages[index].group)
+            remember(key, messages[index].id, place, at: time)
         }
-        if let due = message.due {
-            enterStream(message.sent ?? time, delayedUntil: due, at: record, place.index)
-        } else if message.delaySeconds > 0 {
+        let sent = messages[index].sent ?? time
+        let delay = messages[index].delaySeconds
+        if let due = messages[index].due {
+            enterStream(sent, delayedUntil: due, at: record, place.index)
+        } else if delay > 0 {
             hold(
                 HeldMessage(
-                    entry: StreamEntry(message, place: place, time: time, record: record),
-                    receiveCount: message.receiveCount,
-                    visibleAt: time + .seconds(message.delaySeconds), firstReceived: nil,
-                    lastReceived: nil, bits: 0))
+                    entry: StreamEntry(messages[index], place: place, time: time, record: record),
+                    receiveCount: messages[index].receiveCount,
+                    visibleAt: time + .seconds(delay), firstReceived: nil, lastReceived: nil,
+                    bits: 0))
         } else {
-            enterStream(message.sent ?? time, at: record, place.index)
+            enterStream(sent, at: record, place.index)
         }
     }
 
