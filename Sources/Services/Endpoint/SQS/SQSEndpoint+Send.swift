@@ -68,7 +68,9 @@ extension SQSEndpoint {
     func sendMessage(_ exchange: SQSExchange, _ queue: Queue) throws(SQSError) {
         let (entry, digests) = try Self.draft(exchange.call.input.entry, of: exchange)
         queue.submitSend([entry]) { [self] result in
-            finish(exchange, queue, result) { .sent(digests.reply(try $0[0].get())) }
+            exchange.client.perform { [self] in
+                answer(exchange, queue) { .sent(digests.reply(try result.get()[0].get())) }
+            }
         }
     }
 
@@ -119,14 +121,20 @@ extension SQSEndpoint {
         _ exchange: SQSExchange, _ queue: Queue, _ result: Result<R, any Error>,
         bytes: Int = 0, _ reply: @escaping @Sendable (R) throws -> SQSReply
     ) {
-        let answer: @Sendable () -> Void = { [self] in
-            do {
-                exchange.succeed(try reply(try result.get()))
-            } catch {
-                failed(exchange, queue, error)
-            }
+        let work: @Sendable () -> Void = { [self] in
+            answer(exchange, queue) { try reply(try result.get()) }
         }
-        guard bytes <= Self.largeBody else { return workers.execute(answer) }
-        exchange.client.perform(answer)
+        guard bytes <= Self.largeBody else { return workers.execute(work) }
+        exchange.client.perform(work)
+    }
+
+    private func answer(
+        _ exchange: SQSExchange, _ queue: Queue, _ reply: () throws -> SQSReply
+    ) {
+        do {
+            exchange.succeed(try reply())
+        } catch {
+            failed(exchange, queue, error)
+        }
     }
 }
