@@ -56,17 +56,16 @@ extension QueueState {
     ///
     /// - Parameters:
     ///   - n: the sequence number that the record will get.
-    ///   - messageIDs: one fresh UUID an entry.
+    ///   - newID: gives a fresh UUID; called once an entry.
     ///   - heldWaiting: how many messages the state may hold that wait.
     ///   - earlier: the message that was sent with a deduplication key, should the state have
     ///     forgotten it.
     package func send(
-        _ entries: [SendEntry], at now: Timestamp, n: UInt64, messageIDs: [MessageID],
+        _ entries: [SendEntry], at now: Timestamp, n: UInt64, newID: () -> MessageID,
         heldWaiting: Int = QueueLimits.heldWaiting,
         earlier: (_ key: String) throws -> SentMessage?
     ) rethrows -> (new: [QueueRecord.NewMessage], outcomes: [Outcome<SentMessage>]) {
         precondition(entries.count <= QueueLimits.batchEntries, "checked by the caller")
-        precondition(messageIDs.count == entries.count, "an identifier for each")
         var new: [QueueRecord.NewMessage] = []
         var outcomes: [Outcome<SentMessage>] = []
         var known: [String: SentMessage] = [:]
@@ -74,7 +73,7 @@ extension QueueState {
         outcomes.reserveCapacity(entries.count)
         // An entry's parts are read where they are: to hand the whole on would copy it.
         for index in entries.indices {
-            let id = messageIDs[index]
+            let id = newID()
             let delay: Int64
             let deduplicationID: String?
             do throws(SQSError) {
@@ -111,10 +110,10 @@ extension QueueState {
 
     /// As above, with what the state itself knows.
     package func send(
-        _ entries: [SendEntry], at now: Timestamp, n: UInt64, messageIDs: [MessageID],
+        _ entries: [SendEntry], at now: Timestamp, n: UInt64, newID: () -> MessageID,
         heldWaiting: Int = QueueLimits.heldWaiting
     ) -> (new: [QueueRecord.NewMessage], outcomes: [Outcome<SentMessage>]) {
-        send(entries, at: now, n: n, messageIDs: messageIDs, heldWaiting: heldWaiting) { _ in nil }
+        send(entries, at: now, n: n, newID: newID, heldWaiting: heldWaiting) { _ in nil }
     }
 
     private func checkContents(_ entries: [SendEntry], _ index: Int) throws(SQSError) {

@@ -253,7 +253,7 @@ import Testing
         entry.group = "g"
         entry.deduplicationID = "t"
         var (taken, _) = bench.state.send(
-            [entry], at: bench.now, n: UInt64(bench.log.count), messageIDs: [MessageID("taken")],
+            [entry], at: bench.now, n: UInt64(bench.log.count), newID: { MessageID("taken") },
             heldWaiting: 2)
         taken[0].delaySeconds = 0
         taken[0].due = nil

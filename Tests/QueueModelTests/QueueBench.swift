@@ -109,9 +109,10 @@ struct QueueBench {
     }
 
     mutating func send(_ entries: [SendEntry]) -> [Outcome<SentMessage>] {
-        let ids = entries.map { _ in MessageID("m\(fresh())") }
+        var ids = entries.map { _ in MessageID("m\(fresh())") }
         let (new, outcomes) = state.send(
-            entries, at: now, n: UInt64(log.count), messageIDs: ids, heldWaiting: heldWaiting)
+            entries, at: now, n: UInt64(log.count), newID: { ids.removeFirst() },
+            heldWaiting: heldWaiting)
         if !new.isEmpty { append(.send(new)) }
         return outcomes
     }

@@ -187,14 +187,12 @@ package final class Queue: Sendable {
         _ entries: [SendEntry], _ session: inout JournalSession<QueueJournalState>
     ) throws -> [Outcome<SentMessage>] {
         try session.sweepExpired()
-        var ids: [MessageID] = []
-        ids.reserveCapacity(entries.count)
-        for _ in entries { ids.append(environment.messageID()) }
         let (new, outcomes) =
             session.state.queue.settings.isFIFO
-            ? try session.decideSend(entries, ids, heldWaiting: environment.heldWaiting)
+            ? try session.decideSend(
+                entries, newID: environment.messageID, heldWaiting: environment.heldWaiting)
             : session.state.queue.send(
-                entries, at: session.now, n: session.nextN, messageIDs: ids,
+                entries, at: session.now, n: session.nextN, newID: environment.messageID,
                 heldWaiting: environment.heldWaiting)
         if !new.isEmpty { try session.append(send: new) }
         return outcomes

@@ -5,11 +5,11 @@ import QueueModel
 extension JournalSession where State == QueueJournalState {
     /// What a send to a FIFO queue would do.
     mutating func decideSend(
-        _ entries: [SendEntry], _ messageIDs: [MessageID], heldWaiting: Int
+        _ entries: [SendEntry], newID: () -> MessageID, heldWaiting: Int
     ) throws -> (new: [QueueRecord.NewMessage], outcomes: [Outcome<SentMessage>]) {
         let queue = state.queue
         return try queue.send(
-            entries, at: now, n: nextN, messageIDs: messageIDs, heldWaiting: heldWaiting
+            entries, at: now, n: nextN, newID: newID, heldWaiting: heldWaiting
         ) {
             try earlierSend($0)
         }
