@@ -124,6 +124,7 @@ import Testing
     func finish() throws {
         let loop = try EventLoop(name: "test")
         let waiting = ThreadCondition<HTTPResponder?>(nil)
+        defer { waiting.withLock { $0 = nil } }  // it holds the server, and that holds it
         let server = try HTTPServer(loop: loop) { _, responder in
             waiting.withLock { $0 = responder }
             waiting.signal()

@@ -11,6 +11,7 @@ import Testing
     @Test("a client that is gone has no descriptor any more, though its answer is still to come")
     func descriptor() throws {
         let held = ThreadCondition<[HTTPResponder]>([])
+        defer { held.withLock { $0 = [] } }  // they hold the server, and that holds them
         let server = try TestServer { _, responder in
             responder.onDisconnect {}  // so that it is asked whether it is still there
             held.withLock { $0.append(responder) }
@@ -35,6 +36,7 @@ import Testing
     @Test("whoever observes an answer hears of one that nobody is there to take, and of one only")
     func observed() throws {
         let held = ThreadCondition<[HTTPResponder]>([])
+        defer { held.withLock { $0 = [] } }  // they hold the server, and that holds them
         let seen = ThreadCondition<[String]>([])
         let server = try TestServer { request, responder in
             let responder = responder.observed { response, isSent in

@@ -91,6 +91,7 @@ import Testing
     @Test("it is finished when the last connection of every loop is gone")
     func finish() throws {
         let held = ThreadCondition<[HTTPResponder]>([])
+        defer { held.withLock { $0 = [] } }  // they hold the server, and that holds them
         let loops = try (0..<2).map { try EventLoop(name: "test-\($0)") }
         defer { for loop in loops { loop.shutdown() } }
         let server = try HTTPServer(loop: loops[0], helpers: [loops[1]]) { _, responder in

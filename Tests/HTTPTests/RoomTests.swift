@@ -79,6 +79,7 @@ import Testing
         let loops = try [EventLoop(name: "near"), EventLoop(name: "far")]
         defer { for loop in loops { loop.shutdown() } }
         let held = ThreadCondition<[HTTPResponder]>([])
+        defer { held.withLock { $0 = [] } }  // they hold the server, and that holds them
         // As many on either loop.
         let server = try HTTPServer(
             loop: loops[0], helpers: [loops[1]], limits: Self.limits(32)
@@ -135,6 +136,7 @@ import Testing
     @Test("who has asked for something, or begun to, does not give way")
     func busy() throws {
         let held = ThreadCondition<[HTTPResponder]>([])
+        defer { held.withLock { $0 = [] } }  // they hold the server, and that holds them
         let server = try TestServer(limits: Self.limits(3)) { request, responder in
             guard request.target == "/wait" else { return Self.echo(request, responder) }
             held.withLock { $0.append(responder) }
