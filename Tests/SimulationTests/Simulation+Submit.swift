@@ -172,9 +172,11 @@ extension Simulation {
         endPending(of: process)
     }
 
-    /// Nothing is left to do: everybody has been answered.
+    /// Nothing is left to do: everybody has been answered, unless a thread that was interrupted
+    /// syncs for them.
     private func endPending(of process: SimulatedProcess) {
-        guard violation == nil, process.isAlive, !world.hasLostPower else { return }
+        guard violation == nil, process.isAlive, !process.isWaiting, !world.hasLostPower
+        else { return }
         if pending.contains(where: { $0.frame.process === process }) {
             fail("a call of process \(process.id) is never answered")
         }
