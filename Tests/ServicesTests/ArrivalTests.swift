@@ -100,6 +100,30 @@ import Testing
         for name in ["D", "Q"] { #expect(try later.examine(name).damages.isEmpty) }
     }
 
+    @Test("it arrives before the queue that it has left is removed", arguments: [false, true])
+    func removalOfTheOther(force: Bool) throws {
+        let folder = try TemporaryFolder("arrivals")
+        try leave(folder)
+        #expect(try queues(folder).remove("Q", force: force) == 0)
+        let later = queues(folder)
+        #expect(try later.queue("D").receive(upTo: 1, wait: .zero, movingTo: later).count == 1)
+    }
+
+    @Test("what cannot arrive keeps its queue from being removed, or goes with it")
+    func removalWithoutTaker() throws {
+        let folder = try TemporaryFolder("arrivals")
+        try leave(folder)
+        let later = queues(folder)
+        try later.remove("D", force: true)
+        #expect {
+            try later.remove("Q", force: false)
+        } throws: {
+            guard case QueueError.holdsMessages("Q", 1) = $0 else { return false }
+            return true
+        }
+        #expect(try later.remove("Q", force: true) == 1)
+    }
+
     @Test("a redrive that was cut is found by who receives what comes back")
     func redriven() throws {
         let folder = try TemporaryFolder("arrivals")

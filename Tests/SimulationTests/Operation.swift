@@ -37,10 +37,13 @@ struct Operation {
     }
 
     /// Whether it may write to the peer's journal: who opens that for the first time may have to
-    /// begin a segment, which takes the journal's time on.
+    /// begin a segment, which takes the journal's time on. What is on its way to the peer arrives
+    /// before a queue is removed.
     var opensPeer: Bool {
-        if case .create = kind { return true }
-        return !isSingle
+        switch kind {
+        case .create, .remove: true
+        default: !isSingle
+        }
     }
 
     /// Whether it takes what is still on its way to its queue.

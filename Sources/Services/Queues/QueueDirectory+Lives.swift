@@ -99,22 +99,20 @@ extension QueueDirectory {
         return count
     }
 
+    /// How often a removal begins again because others have put messages on their way meanwhile.
+    private static let removalAttempts = 100
+
     private func putOutOfSight(_ name: String, force: Bool) throws -> UInt64? {
         let lock = try takeLivesLock()
         defer { lock.unlock() }
         var count: UInt64?
         do {
             try withQueue(name) { queue in
-                try queue.journal.end { session in
-                    let messages = session.state.queue.messageCount
-                    guard force || messages == 0 else {
-                        throw QueueError.holdsMessages(name, count: messages)
-                    }
-                    try keepTransferNumbers(session.state.queue.transferNumbers, of: name)
-                    count = messages
-                } bury: {
-                    try moveToGrave(name)
+                for _ in 0..<Self.removalAttempts {
+                    count = try end(queue, force: force)
+                    if count != nil { return }
                 }
+                throw JournalError.overloaded
             }
         } catch QueueError.journal(.damaged, _) where force {
             try bury(name, isEnding: true)
@@ -123,6 +121,30 @@ extension QueueDirectory {
         forget(name)
         return count
     }
+
+    /// - Returns: how many messages it held; `nil` if it goes on, as there is something on its way.
+    private func end(_ queue: Queue, force: Bool) throws -> UInt64? {
+        let lastTransfer = try finishLastTransfers(of: queue)
+        var count: UInt64?
+        do {
+            try queue.journal.end { session in
+                let state = session.state.queue
+                guard state.lastTransfer == lastTransfer else { throw HasBegunTransfer() }
+                guard force || state.messageCount == 0 else {
+                    throw QueueError.holdsMessages(queue.name, count: state.messageCount)
+                }
+                try keepTransferNumbers(state.transferNumbers, of: queue.name)
+                count = state.messageCount
+            } bury: {
+                try moveToGrave(queue.name)
+            }
+        } catch is HasBegunTransfer {
+            return nil
+        }
+        return count
+    }
+
+    private struct HasBegunTransfer: Error {}
 
     /// Takes a queue's folder out of sight whose journal was ended.
     /// - Parameter isEnding: also if it was not.

@@ -8,10 +8,9 @@ extension QueueDirectory {
     /// Carries out the moves to dead-letter queues that are decided but not confirmed. The taker
     /// remembers each giver's numbers, so a move cut at any step is neither lost nor done twice.
     package func finishTransfers(of giver: Queue) throws {
-        let (transfers, created) = try giver.journal.read {
-            ($0.state.queue.transfers, $0.state.queue.created?.milliseconds ?? 0)
+        let (transfers, origin) = try giver.journal.read {
+            ($0.state.queue.transfers, $0.state.queue.origin(giver.name))
         }
-        let origin = "\(giver.name)@\(created)"
         // A taker that does not open now gets none of them: it remembers the highest number alone.
         var unreachable: Set<String> = []
         for known in transfers where !unreachable.contains(known.target) {
@@ -45,6 +44,27 @@ extension QueueDirectory {
                 giver.clearMark(at: known.target, session)
             }
         }
+    }
+
+    /// Carries out what a queue that is about to be removed has on its way: nobody could send it
+    /// again. What does not arrive goes with its queue; what did stays there.
+    ///
+    /// - Returns: the number of the last transfer that this knows of.
+    /// - Throws: why the power may still take what was seen to arrive.
+    func finishLastTransfers(of giver: Queue) throws -> UInt64 {
+        let last = try giver.journal.read { $0.state.queue.lastTransfer }
+        try? finishTransfers(of: giver)
+        let (transfers, origin) = try giver.journal.read {
+            ($0.state.queue.transfers, $0.state.queue.origin(giver.name))
+        }
+        for transfer in transfers {
+            guard let taker = try? queue(transfer.target) else { continue }
+            let hasArrived = try? taker.journal.read {
+                $0.state.queue.taken[origin] ?? 0 >= transfer.number
+            }
+            if hasArrived == true { try taker.settle() }
+        }
+        return last
     }
 
     /// Whether the taker is there and takes it. One that does not allow it any more lets it wait.
@@ -132,4 +152,9 @@ extension QueueDirectory {
     }
 
     func forgetTransferNumbers(of name: String) { try? storage.remove(numbersPath(of: name)) }
+}
+
+extension QueueState {
+    /// Who its queue is to those that take from it: the name, and when it was made.
+    fileprivate func origin(_ name: String) -> String { "\(name)@\(created?.milliseconds ?? 0)" }
 }
