@@ -43,8 +43,9 @@ extension Simulation {
             guard case .success = result else { return fail("\(entry) was refused: \(result)") }
         }
         guard let queue = tracks[frame.operation?.queue ?? ""]?.current else { return }
-        // It may have been removed since.
-        let known = queue.deduplications + frame.effects.flatMap(\.deduplications)
+        // It may have been removed since, a duplicate's queue while that was made durable.
+        let seen = frame.effects + frame.interrupted.suffix(1)
+        let known = queue.deduplications + seen.flatMap(\.deduplications)
         for entry in entries {
             let isThere = frame.effects.contains {
                 $0.messages.contains { $0.token == entry.token }
