@@ -68,8 +68,16 @@ extension QueueDirectory {
         _ name: String, to target: String?, rate: Int64?, isCancelled: () -> Bool,
         progress: (MoveTask) -> Void
     ) throws -> MoveTask? {
-        if try queue(name).journal.read({ $0.state.queue.activeMoveTask }) == nil {
-            _ = try startMoveTask(from: name, to: target, rate: rate)
+        func hasActiveTask() throws -> Bool {
+            try queue(name).journal.read { $0.state.queue.activeMoveTask } != nil
+        }
+        if try !hasActiveTask() {
+            do {
+                _ = try startMoveTask(from: name, to: target, rate: rate)
+            } catch let error as SQSError {
+                // Another process may have begun one since, and be gone.
+                guard try hasActiveTask() else { throw error }
+            }
         }
         return try runMoveTask(of: name, isCancelled: isCancelled, progress: progress)
     }
