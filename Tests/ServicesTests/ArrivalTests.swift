@@ -124,6 +124,19 @@ import Testing
         #expect(try later.remove("Q", force: true) == 1)
     }
 
+    @Test("where nobody knows whether it has arrived, its queue is not removed")
+    func removalBesideDamage() throws {
+        let folder = try TemporaryFolder("arrivals")
+        try leave(folder)
+        let segment = "\(folder.path)/queues/D/00000000000000000001.jsonl"
+        try FileSystem.replace(segment, with: Array("not a record\n".utf8))
+        let later = queues(folder)
+        #expect(throws: QueueError.self) { try later.remove("Q", force: true) }
+        #expect(try later.queue("Q").messageCount == 1)
+        try later.remove("D", force: true)
+        #expect(try later.remove("Q", force: true) == 1)
+    }
+
     @Test("a redrive that was cut is found by who receives what comes back")
     func redriven() throws {
         let folder = try TemporaryFolder("arrivals")

@@ -114,7 +114,7 @@ extension QueueDirectory {
                 }
                 throw JournalError.overloaded
             }
-        } catch QueueError.journal(.damaged, _) where force {
+        } catch QueueError.journal(.damaged, name) where force {
             try bury(name, isEnding: true)
         }
         noteRemoval(name)

@@ -50,7 +50,7 @@ extension QueueDirectory {
     /// again. What does not arrive goes with its queue; what did stays there.
     ///
     /// - Returns: the number of the last transfer that this knows of.
-    /// - Throws: why the power may still take what was seen to arrive.
+    /// - Throws: why the power may still take what was seen to arrive, or why that is not known.
     func finishLastTransfers(of giver: Queue) throws -> UInt64 {
         let last = try giver.journal.read { $0.state.queue.lastTransfer }
         try? finishTransfers(of: giver)
@@ -58,11 +58,14 @@ extension QueueDirectory {
             ($0.state.queue.transfers, $0.state.queue.origin(giver.name))
         }
         for transfer in transfers {
-            guard let taker = try? queue(transfer.target) else { continue }
-            let hasArrived = try? taker.journal.read {
-                $0.state.queue.taken[origin] ?? 0 >= transfer.number
+            do {
+                try withQueue(transfer.target) { taker in
+                    let taken = try taker.journal.read { $0.state.queue.taken[origin] ?? 0 }
+                    if taken >= transfer.number { try taker.settle() }
+                }
+            } catch QueueError.noSuchQueue, JournalError.removed {
+                continue
             }
-            if hasArrived == true { try taker.settle() }
         }
         return last
     }
