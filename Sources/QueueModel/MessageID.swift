@@ -60,6 +60,21 @@ package struct MessageID: Hashable, Sendable {
         if let other { return JSONWriter.appendEscaped(other.value.utf8, to: &output) }
         JSONWriter.gather(upTo: Self.uuidLength, to: &output) { $0.appendUUID(high, low) }
     }
+
+    /// The same between two short literals, at once.
+    @inline(__always)
+    func append(to output: inout [UInt8], behind start: StaticString, _ end: StaticString) {
+        if let other {
+            JSONWriter.append(start, &output)
+            JSONWriter.appendEscaped(other.value.utf8, to: &output)
+            return JSONWriter.append(end, &output)
+        }
+        JSONWriter.gather(upTo: 64, to: &output) { pieces in
+            pieces.append(start)
+            pieces.appendUUID(high, low)
+            pieces.append(end)
+        }
+    }
 }
 
 extension JSONScanner {

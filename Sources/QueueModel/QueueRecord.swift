@@ -88,11 +88,11 @@ package enum QueueRecord: Equatable, Sendable {
         case .take(let giver, let number, let messages):
             Self.append(
                 "take", [("from", .string(giver)), ("x", .int(Int64(number)))], to: &output)
-            JSONWriter.append(",", &output)
-            Self.append(messages, to: &output)
+            JSONWriter.append(",\"m\":[", &output)
+            Self.append(list: messages, to: &output)
         case .requeue(let messages):
-            JSONWriter.append("\"op\":\"requeue\",", &output)
-            Self.append(messages, to: &output)
+            JSONWriter.append("\"op\":\"requeue\",\"m\":[", &output)
+            Self.append(list: messages, to: &output)
         case .receive(let receive): receive.append(to: &output)
         case .retry(let attempt, let visibleAt):
             Self.append(
@@ -135,15 +135,15 @@ package enum QueueRecord: Equatable, Sendable {
             if let failure { members.append(("failure", .string(failure))) }
             Self.append("taskStatus", members, to: &output)
         case .carry(let messages):
-            JSONWriter.append("\"op\":\"carry\",", &output)
-            Self.append(messages, isCarried: true, to: &output)
+            JSONWriter.append("\"op\":\"carry\",\"m\":[", &output)
+            Self.append(list: messages, isCarried: true, to: &output)
         }
     }
 
     /// The members of a send's record.
     package static func append(send messages: [NewMessage], to output: inout [UInt8]) {
-        JSONWriter.append("\"op\":\"send\",", &output)
-        append(messages, to: &output)
+        JSONWriter.append("\"op\":\"send\",\"m\":[", &output)
+        append(list: messages, to: &output)
     }
 
     /// The members of a delete's record.
@@ -188,23 +188,22 @@ package enum QueueRecord: Equatable, Sendable {
         }
     }
 
+    /// What follows `"m":[`, to the end of the list.
     private static func append(
-        _ messages: [NewMessage], isCarried: Bool = false, to output: inout [UInt8]
+        list messages: [NewMessage], isCarried: Bool = false, to output: inout [UInt8]
     ) {
-        JSONWriter.append("\"m\":[", &output)
         // A message's parts are read where they are: it would be copied else.
         for index in messages.indices {
-            JSONWriter.append(index == 0 ? "{\"id\":\"" : ",{\"id\":\"", &output)
-            messages[index].id.append(to: &output)
+            if index > 0 { output.append(UInt8(ascii: ",")) }
             if let packed = messages[index].packed {
-                JSONWriter.append("\",\"z\":\"", &output)
+                messages[index].id.append(to: &output, behind: "{\"id\":\"", "\",\"z\":\"")
                 output.append(contentsOf: packed.base64)
                 JSONWriter.append("\",\"size\":", &output)
                 JSONWriter.appendInteger(packed.size, to: &output)
             } else {
-                JSONWriter.append("\",\"body\":\"", &output)
+                messages[index].id.append(to: &output, behind: "{\"id\":\"", "\",\"body\":\"")
                 output.append(contentsOf: messages[index].escapedBody)
-                JSONWriter.append("\"", &output)
+                output.append(UInt8(ascii: "\""))
             }
             func number(_ name: StaticString, _ value: Int64?) {
                 guard let value, value != 0 else { return }
@@ -238,9 +237,9 @@ package enum QueueRecord: Equatable, Sendable {
                 JSONWriter.append(",\"m\":", &output)
                 place.json.append(to: &output)
             }
-            JSONWriter.append("}", &output)
+            output.append(UInt8(ascii: "}"))
         }
-        JSONWriter.append("]", &output)
+        output.append(UInt8(ascii: "]"))
     }
 }
 
