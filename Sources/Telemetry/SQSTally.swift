@@ -21,11 +21,12 @@ package struct SQSTally: Sendable {
         time.seconds == self.time.seconds && queue == self.queue
     }
 
-    /// Messages taken in, with their sizes. A redrive to a dead-letter queue is not a send.
-    package mutating func sent(messageBytes: [Int]) {
-        guard !messageBytes.isEmpty else { return }
-        sends.add(Double(messageBytes.count))
-        for bytes in messageBytes { sizes.add(Double(bytes)) }
+    /// A message taken in at once with `others`, and their sizes. A redrive to a dead-letter queue
+    /// is not a send.
+    package mutating func sent(messageBytes bytes: Int, _ others: [Int] = []) {
+        sends.add(Double(1 + others.count))
+        sizes.add(Double(bytes))
+        for bytes in others { sizes.add(Double(bytes)) }
     }
 
     /// The outcome of one receive.

@@ -105,7 +105,8 @@ package final class Monitor: Sendable {
                 state.tally = SQSTally(activity.queue, at: now)
             }
             switch activity.kind {
-            case .sent(let bytes): state.tally?.sent(messageBytes: bytes)
+            case .sent(let bytes, let others):
+                state.tally?.sent(messageBytes: bytes, others)
             case .received(let count): state.tally?.received(count)
             case .deleted(let count): state.tally?.deleted(count)
             case .taken, .polled: break

@@ -199,12 +199,15 @@ package final class Queue: Sendable {
     }
 
     func observeSent(_ entries: [SendEntry], _ outcomes: [Outcome<SentMessage>]) {
-        var sizes: [Int] = []
-        sizes.reserveCapacity(entries.count)
+        var first: Int?
+        var others: [Int] = []
         for index in outcomes.indices {
-            if case .success = outcomes[index] { sizes.append(entries[index].size) }
+            guard case .success = outcomes[index] else { continue }
+            let size = entries[index].size
+            if first == nil { first = size } else { others.append(size) }
         }
-        if !sizes.isEmpty { observe(QueueActivity(queue: name, kind: .sent(bytes: sizes))) }
+        guard let first else { return }
+        observe(QueueActivity(queue: name, kind: .sent(bytes: first, others: others)))
     }
 
     /// Reads messages' bodies and attributes from their records, each record once.

@@ -3,8 +3,9 @@ package struct QueueActivity: Sendable {
     package typealias Observer = @Sendable (QueueActivity) -> Void
 
     package enum Kind: Sendable {
-        /// The size of each message.
-        case sent(bytes: [Int])
+        /// A message's size, and those of others that came with it: for the usual one there is no
+        /// list to make.
+        case sent(bytes: Int, others: [Int])
         /// 0: an empty receive.
         case received(Int)
         case deleted(Int)
