@@ -52,8 +52,9 @@ struct LockWords: Equatable, Sendable {
 
     /// The whole file.
     static func encode(generation: UInt64, durable: UInt64, deletions: UInt64) -> [UInt8] {
-        let digits = Array(SegmentName.digits(generation).utf8)
-        var bytes = digits + encode(durable: durable) + encode(deletions: deletions)
+        var bytes: [UInt8] = []
+        append(digitsOf: generation, to: &bytes)
+        bytes += encode(durable: durable) + encode(deletions: deletions)
         appendChecksum(ofDigitsAt: 0, to: &bytes)
         return bytes
     }
@@ -64,9 +65,19 @@ struct LockWords: Equatable, Sendable {
     static func encode(deletions: UInt64) -> [UInt8] { part(deletions) }
 
     private static func part(_ number: UInt64) -> [UInt8] {
-        var bytes = [0x20] + Array(SegmentName.digits(number).utf8)
+        var bytes: [UInt8] = [0x20]
+        append(digitsOf: number, to: &bytes)
         appendChecksum(ofDigitsAt: 1, to: &bytes)
         return bytes
+    }
+
+    /// All 20 of them.
+    private static func append(digitsOf number: UInt64, to bytes: inout [UInt8]) {
+        JSONWriter.gather(upTo: 24, to: &bytes) { pieces in
+            pieces.append(number / 10_000_000_000_000_000, digits: 4)
+            pieces.append(number / 100_000_000, digits: 8)
+            pieces.append(number, digits: 8)
+        }
     }
 
     private static func appendChecksum(ofDigitsAt start: Int, to bytes: inout [UInt8]) {
@@ -97,10 +108,10 @@ struct LockWords: Equatable, Sendable {
     private static func matches(
         _ bytes: [UInt8], digitsAt start: Int, checksumAt place: Int
     ) -> Bool {
-        guard bytes.count >= place + 8, start == 0 || bytes[start - 1] == 0x20 else { return false }
-        var expected: [UInt8] = [0x20]
-        JSONWriter.appendHexadecimal(
-            UInt64(checksum(bytes, digitsAt: start)), digits: 8, to: &expected)
-        return bytes[(place - 1)..<(place + 8)] == expected[...]
+        guard bytes.count >= place + 8, start == 0 || bytes[start - 1] == 0x20,
+            bytes[place - 1] == 0x20
+        else { return false }
+        let stated = bytes.withUnsafeBytes { Hexadecimal.value($0, at: place) }
+        return stated == checksum(bytes, digitsAt: start)
     }
 }
