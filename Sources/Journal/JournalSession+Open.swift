@@ -124,7 +124,7 @@ extension JournalSession {
 
     /// Whether something else than prepared room stands behind the last known record.
     private func hasAppended() throws(SystemError) -> Bool {
-        try file.bytes(at: end, count: 1) != [PreparedRoom.padding]
+        try file.bytes(at: end, count: 1, unless: PreparedRoom.paddingByte) != nil
     }
 
     /// Another file grows now: reads on from where this process stood if the old one was sealed, or
@@ -286,7 +286,8 @@ extension JournalSession {
     /// Makes the first segment: a base record of the empty state.
     /// - Throws: `damaged` if there was one.
     private mutating func begin(creating: Bool) throws(JournalError) {
-        let words = try storing { () throws(SystemError) in try readLock() }
+        try storing { () throws(SystemError) in try readLock() }
+        let words = lockWords
         // A journal that was begun has a higher generation.
         guard creating, words.isBlank || (words.generation ?? 2) <= 1 && words.durable == 0 else {
             let last = words.durable ?? 0
@@ -346,7 +347,8 @@ extension JournalSession {
     /// - Throws: `removed` if the journal was, whatever stands in its place now.
     private mutating func checkPlace() throws(JournalError) {
         let isOurs = try storing { () throws(SystemError) in
-            switch try readLock().generation {
+            try readLock()
+            switch lockWords.generation {
             case LockWords.ended: return false
             case LockWords.replaced:
                 let there = try storage.open("\(folder)/lock", creating: false).status()
@@ -407,19 +409,19 @@ extension JournalSession {
 
     /// The lock file's generation; `unknown` if it is harmed.
     mutating func readGeneration() throws(SystemError) -> UInt64 {
-        let words = try readLock()
-        durable = max(durable, words.durable ?? 0)
-        if words.deletions != deletions {
-            deletions = words.deletions ?? deletions
+        try readLock()
+        durable = max(durable, lockWords.durable ?? 0)
+        if lockWords.deletions != deletions {
+            deletions = lockWords.deletions ?? deletions
             mustList = true
         }
-        return words.generation ?? Self.unknown
+        return lockWords.generation ?? Self.unknown
     }
 
-    private mutating func readLock() throws(SystemError) -> LockWords {
-        let bytes = try lockFile.bytes(at: 0, count: LockWords.length)
-        if bytes != lockBytes { (lockBytes, lockWords) = (bytes, LockWords(bytes)) }
-        return lockWords
+    /// Brings `lockWords` up to date.
+    private mutating func readLock() throws(SystemError) {
+        let changed = try lockFile.bytes(at: 0, count: LockWords.length, unless: lockBytes)
+        if let changed { (lockBytes, lockWords) = (changed, LockWords(changed)) }
     }
 
     private static var unknown: UInt64 { LockWords.replaced - 1 }

@@ -5,6 +5,7 @@ import Posix
 /// record to write (`docs/decisions/0006-prepared-room.md`). The caller holds the lock.
 struct PreparedRoom: Sendable {
     static let padding: UInt8 = 0x0A
+    static let paddingByte = [padding]
     /// Padding is written in pieces of this size.
     fileprivate static let pieceBytes = 64 * 1024
     /// The first step, and the groups that are small enough to gain: these parts of the whole.

@@ -232,19 +232,44 @@ extension JournalFile {
         // Not zeroed before: pieces are often longer than what is there.
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { room, done in
             do throws(SystemError) {
-                while done < count {
-                    let rest = UnsafeMutableRawBufferPointer(
-                        UnsafeMutableBufferPointer(rebasing: room[done...]))
-                    let read = try self.read(into: rest, at: offset + UInt64(done))
-                    guard read > 0 else { break }
-                    done += read
-                }
+                try fill(UnsafeMutableRawBufferPointer(room), at: offset, &done)
             } catch {
                 failure = error
             }
         }
         if let failure { throw failure }
         return bytes
+    }
+
+    /// As above, of a few bytes, but `nil` if they are `known`: then no array is made of them.
+    func bytes(
+        at offset: UInt64, count: Int, unless known: [UInt8]
+    ) throws(SystemError) -> [UInt8]? {
+        let result = withUnsafeTemporaryAllocation(byteCount: count, alignment: 1) {
+            room -> Result<[UInt8]?, SystemError> in
+            do throws(SystemError) {
+                var done = 0
+                try fill(room, at: offset, &done)
+                let bytes = UnsafeRawBufferPointer(rebasing: room[..<done])
+                let isKnown = known.withUnsafeBytes { $0.isSame(as: bytes) }
+                return .success(isKnown ? nil : Array(bytes))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    /// Reads until `room` is full, or the file ends.
+    private func fill(
+        _ room: UnsafeMutableRawBufferPointer, at offset: UInt64, _ done: inout Int
+    ) throws(SystemError) {
+        while done < room.count {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: room[done...])
+            let read = try self.read(into: rest, at: offset + UInt64(done))
+            guard read > 0 else { break }
+            done += read
+        }
     }
 }
 

@@ -9,6 +9,12 @@ extension UnsafeRawBufferPointer {
         else { return nil }
         return UnsafeRawPointer(found) - base
     }
+
+    package func isSame(as other: UnsafeRawBufferPointer) -> Bool {
+        guard count == other.count else { return false }
+        guard count > 0, let base = baseAddress, let start = other.baseAddress else { return true }
+        return memcmp(base, start, count) == 0
+    }
 }
 
 /// Typed throws through the standard library's untyped `withUnsafe…`.
