@@ -189,9 +189,15 @@ extension Journal {
     private func conclude(_ works: [Lined], _ losses: Losses) {
         var rest = works
         while let first = rest.first {
-            let same = rest.filter { $0.loop === first.loop }
-            rest.removeAll { $0.loop === first.loop }
-            let tell: @Sendable () -> Void = {
+            // In one pass, by hand: `filter` takes several times as long for each.
+            var same: [Lined] = []
+            var others: [Lined] = []
+            same.reserveCapacity(rest.count)
+            for work in rest {
+                if work.loop === first.loop { same.append(work) } else { others.append(work) }
+            }
+            rest = others
+            let tell: @Sendable () -> Void = { [same] in
                 for work in same {
                     work.settle(losses.cover(work.ticket) ? JournalError.notDurable : nil)
                 }
