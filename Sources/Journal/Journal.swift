@@ -91,11 +91,12 @@ package final class Journal<State: JournaledState>: Sendable {
         checkMayWait()
         return try withoutActuallyEscaping(body) { body in
             var result: R?
-            let transaction = Transaction<State>(now: now, waiter: Waiter()) { session in
+            let waiter = Waiter()
+            let transaction = Transaction<State>(now: now, waiter: waiter) { session in
                 result = try body(&session)
                 return false
             }
-            lineUp(transaction)
+            lineUp(transaction, waiter)
             if let failure = transaction.failure { throw failure }
             guard let result else { preconditionFailure("a transaction ran, or failed") }
             return (result, transaction.isOnDisk ? nil : transaction.ticket)
@@ -117,19 +118,18 @@ package final class Journal<State: JournaledState>: Sendable {
     package func submit(
         now: Timestamp, isBrief: Bool = false, _ work: any JournalWork<State>
     ) {
-        let isFull = line.withLock { $0.transactions.count >= Self.submittedLimit }
-        guard !isFull else { return work.conclude(JournalError.overloaded) }
-        lineUp(transaction.init(now: now, loop: isBrief ? currentLoop() : nil, work))
+        let submitted = transaction.init(now: now, loop: isBrief ? currentLoop() : nil, work)
+        let leads = line.withLock { line in
+            line.transactions.count < Self.submittedLimit ? line.add(submitted) : nil
+        }
+        guard let leads else { return submitted.settle(JournalError.overloaded) }
+        if leads { pass(to: submitted) }
     }
 
     /// Lines up, and leads if nobody does. Transactions that come while others are done are done
     /// together.
-    private func lineUp(_ transaction: Lined) {
+    private func lineUp(_ transaction: Lined, _ waiter: Waiter) {
         let leads = line.withLock { $0.add(transaction) }
-        guard let waiter = transaction.waiter else {
-            if leads { pass(to: transaction) }
-            return
-        }
         if !leads, case .done = waiter.wait() { return }
         leadOnce()
         handLineOver()
@@ -158,10 +158,10 @@ package final class Journal<State: JournaledState>: Sendable {
                 waits.append(transaction)
             } else {
                 transaction.settle(transaction.failure)
+                // Whoever led is not waiting; that it is told all the same does not matter.
+                transaction.waiter?.wake(.done)
             }
         }
-        // Whoever led is not waiting; that it is told all the same does not matter.
-        for transaction in batch { transaction.waiter?.wake(.done) }
         if !waits.isEmpty { whenDurable(waits) }
     }
 
