@@ -214,14 +214,20 @@ extension JournalFile {
 
     /// Writes all of `bytes`, or fails; what was written by then is the caller's to undo.
     package func writeAll(_ bytes: [UInt8], at offset: UInt64) throws(SystemError) {
-        var done = 0
-        while done < bytes.count {
-            let start = done
-            done += try bytes.withBytes { buffer throws(SystemError) in
-                try write(
-                    UnsafeRawBufferPointer(rebasing: buffer[start...]), at: offset + UInt64(start))
+        // By hand: the runtime takes a while to look up what a generic function works with.
+        let failure = bytes.withUnsafeBytes { buffer -> SystemError? in
+            var done = 0
+            do throws(SystemError) {
+                while done < buffer.count {
+                    let rest = UnsafeRawBufferPointer(rebasing: buffer[done...])
+                    done += try write(rest, at: offset + UInt64(done))
+                }
+            } catch {
+                return error
             }
+            return nil
         }
+        if let failure { throw failure }
     }
 
     /// Up to `count` bytes from `offset`; fewer at the end of the file.
