@@ -152,6 +152,9 @@ package final class Journal<State: JournaledState>: Sendable {
     }
 
     func conclude(_ batch: [Lined]) {
+        guard !batch.isEmpty else { return }
+        // The usual group of a queue whose sends are synced: no other list is made of it.
+        if batch.allSatisfy(\.awaitsDisk) { return whenDurable(batch) }
         var waits: [Lined] = []
         for transaction in batch {
             if transaction.awaitsDisk {
