@@ -95,7 +95,14 @@ extension JournalSession {
             guard fileSize > end else {
                 throw damage(segment, fileSize, "the file was cut by something that is not msorch")
             }
-            if try storing({ () throws(SystemError) in try hasAppended() }) {
+            // Not in a closure of its own, which would copy all of this.
+            let isMore: Bool
+            do throws(SystemError) {
+                isMore = try hasAppended()
+            } catch {
+                throw .storage(error)
+            }
+            if isMore {
                 guard try isWithin(limit) else { return false }
                 return try readAppended(settling: limit == .max).isWhole
             }
