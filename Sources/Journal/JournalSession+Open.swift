@@ -437,8 +437,14 @@ extension JournalSession {
     func markEnded() throws(JournalError) { try write(generation: LockWords.ended) }
 
     /// Tells later writers what is on the disk, so that they know damage from an unfinished write.
-    func publishDurable() {
-        try? lockFile.writeAll(LockWords.encode(durable: durable), at: LockWords.durableOffset)
+    mutating func publishDurable() {
+        let part = LockWords.encode(durable: durable)
+        let start = Int(LockWords.durableOffset)
+        try? lockFile.writeAll(part, at: LockWords.durableOffset)
+        // What stands there now is known, unless others write as well: then the bytes differ.
+        guard lockWords.isWhole, lockBytes.count == LockWords.length else { return }
+        lockBytes.replaceSubrange(start..<start + part.count, with: part)
+        lockWords.durable = durable
     }
 
     /// Tells others that they must look which segments there are: before some go.

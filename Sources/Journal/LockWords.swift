@@ -14,6 +14,7 @@ struct LockWords: Equatable, Sendable {
     var isBlank = true
     /// Parts that are not as they were written.
     var harmed: [String] = []
+    var isWhole: Bool { !isBlank && harmed.isEmpty }
 
     /// `<generation> <durable> <its checksum> <deletions> <its checksum> <generation's checksum>`
     static let length = 89

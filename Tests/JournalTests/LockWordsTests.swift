@@ -29,4 +29,17 @@ import Testing
         #expect(words.generation == 6 && words.durable == 9)
         #expect(words.deletions == (length == 41 ? 0 : 2))
     }
+
+    @Test("the part of the last durable record is written over the old one, and nothing else is")
+    func durablePart() {
+        var bytes = Self.old
+        let part = LockWords.encode(durable: 18_446_744_073_709_551_615)
+        let start = Int(LockWords.durableOffset)
+        bytes.replaceSubrange(start..<start + part.count, with: part)
+        var words = LockWords(Self.old)
+        #expect(words.isWhole)
+        words.durable = .max
+        #expect(LockWords(bytes) == words)
+        #expect(bytes == LockWords.encode(generation: 1 << 40, durable: .max, deletions: 3))
+    }
 }
