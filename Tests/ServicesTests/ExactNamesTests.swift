@@ -77,7 +77,8 @@ import Testing
         let form = try QueryForm(
             query: nil,
             body: Array("Tag.1.Key=%C3%A9&Tag.1.Value=1&Tag.2.Key=e%CC%81&Tag.2.Value=2".utf8))
-        #expect(try SQSInput.read(form, .tagQueue).tags?.map(\.value) == ["1", "2"])
+        let tags = try SQSInput.read(form, .tagQueue).tags
+        #expect(tags?.map(\.value) == ["1", "2"])
     }
 
     @Test("what is set anew is kept if its bytes alone differ: a policy, and a tag's value")

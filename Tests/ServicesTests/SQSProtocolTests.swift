@@ -25,10 +25,9 @@ import Testing
             "\(entry).1.MessageAttribute.1.Value.StringValue=v",
         ].joined(separator: "&")
         let form = try QueryForm(query: nil, body: Array(query.utf8))
-        for input in [
-            try SQSInput.read(json), try SQSInput.read(form, .sendMessageBatch),
-        ] {
-            #expect(input.queueURL == "http://h/123456789012/Q")
+        func check(_ input: borrowing SQSInput) throws {
+            let url = input.queueURL
+            #expect(url == "http://h/123456789012/Q")
             let entries = try input.batch(.sendMessageBatch)
             #expect(entries.map(\.id) == ["a", "b"])
             let first = entries[0].entry
@@ -38,6 +37,8 @@ import Testing
             #expect(try MessageAttributes(first.attributes).attributes.map(\.name) == ["n"])
             #expect(entries[1].entry.delaySeconds == nil)
         }
+        try check(try SQSInput.read(json))
+        try check(try SQSInput.read(form, .sendMessageBatch))
     }
 
     @Test("a request that names two operations asks for none, whoever would be asked")
@@ -100,10 +101,11 @@ import Testing
             ),
         ])
     func malformedJSON(json: String, code: String) throws {
-        let error = #expect(throws: SQSError.self) { try SQSInput.read(json) }
+        let error = #expect(throws: SQSError.self) { _ = try SQSInput.read(json) }
         #expect(error?.queryCode == code)
         let nulls = #"{"QueueUrl":null,"Entries":null,"DelaySeconds":null}"#
-        #expect(try SQSInput.read(nulls).queueURL == nil)
+        let url = try SQSInput.read(nulls).queueURL
+        #expect(url == nil)
     }
 
     struct AddressCase: Sendable, CustomTestStringConvertible {

@@ -50,7 +50,7 @@ extension SQSEndpoint {
     }
 
     /// The queue of the task that a call names, as an ARN; `nil` if it names none.
-    static func taskSource(of input: SQSInput) -> String? {
+    static func taskSource(of input: borrowing SQSInput) -> String? {
         (try? task(of: input.taskHandle ?? ""))?.source
     }
 

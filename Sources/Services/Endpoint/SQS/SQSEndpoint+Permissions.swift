@@ -58,7 +58,7 @@ extension SQSEndpoint {
     }
 
     private func statement(
-        _ label: String, _ input: SQSInput, _ queue: String
+        _ label: String, _ input: borrowing SQSInput, _ queue: String
     ) throws(SQSError) -> JSONValue {
         guard !input.accountIDs.isEmpty else { throw .missingParameter("AWSAccountIds") }
         guard !input.actions.isEmpty else { throw .missingParameter("Actions") }

@@ -99,7 +99,7 @@ extension SQSEndpoint {
 
     /// - Parameter names: sorted.
     private func page(
-        of names: [String], _ input: SQSInput
+        of names: [String], _ input: borrowing SQSInput
     ) throws(SQSError) -> (names: [String], next: String?) {
         try SQSInput.check(
             input.maxResults, of: "MaxResults", in: 1...Int64(Self.pageLimit),

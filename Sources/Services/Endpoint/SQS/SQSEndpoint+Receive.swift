@@ -4,34 +4,37 @@ import QueueModel
 
 extension SQSEndpoint {
     func receiveMessage(_ exchange: SQSExchange, _ queue: Queue) throws(SQSError) {
-        let input = exchange.call.input
+        let call = exchange.call
         try SQSInput.check(
-            input.maxMessages, of: "MaxNumberOfMessages", in: QueueLimits.receivedMessages,
+            call.input.maxMessages, of: "MaxNumberOfMessages", in: QueueLimits.receivedMessages,
             reason: "Must be between 1 and 10, if provided.")
         try SQSInput.check(
-            input.entry.visibilityTimeout, of: "VisibilityTimeout",
+            call.input.entry.visibilityTimeout, of: "VisibilityTimeout",
             in: QueueLimits.visibilitySeconds, reason: "Must be >= 0 and <= 43200, if provided.")
         try SQSInput.check(
-            input.waitSeconds, of: "WaitTimeSeconds", in: QueueLimits.waitSeconds,
+            call.input.waitSeconds, of: "WaitTimeSeconds", in: QueueLimits.waitSeconds,
             reason: "Must be >= 0 and <= 20, if provided.")
-        if let attempt = input.attemptID {
+        if let attempt = call.input.attemptID {
             try QueueState.check(identifier: attempt, "ReceiveRequestAttemptId")
         }
         let wish = LongPolls.Wish(
-            limit: Int(input.maxMessages ?? 1), timeoutSeconds: input.entry.visibilityTimeout,
-            attempt: input.attemptID, wait: input.waitSeconds.map { .seconds($0) })
+            limit: Int(call.input.maxMessages ?? 1),
+            timeoutSeconds: call.input.entry.visibilityTimeout, attempt: call.input.attemptID,
+            wait: call.input.waitSeconds.map { .seconds($0) })
         polls.receive(from: queue, wish) { [self] ticket in
             exchange.client.onDisconnect { self.polls.cancel(ticket) }
         } completion: { [self] result in
             let bodies = (try? result.get()) ?? []
             let bytes = bodies.reduce(0) { $0 + $1.message.escapedBody.count }
             finish(exchange, queue, result, bytes: bytes) { [self] deliveries in
-                .messages(try deliveries.map { try reply($0, input) })
+                .messages(try deliveries.map { try reply($0, call.input) })
             }
         }
     }
 
-    private func reply(_ delivery: Queue.Delivery, _ input: SQSInput) throws -> ReceivedReply {
+    private func reply(
+        _ delivery: Queue.Delivery, _ input: borrowing SQSInput
+    ) throws -> ReceivedReply {
         let names = input.systemAttributeNames + input.attributeNames
         var system: [SQSReply.Pair] = []
         if !names.isEmpty {

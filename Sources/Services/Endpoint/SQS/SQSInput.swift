@@ -2,7 +2,9 @@ import JSON
 import QueueModel
 
 /// The parameters of one call, whatever protocol it came by. What is absent, or null, is `nil`.
-struct SQSInput: Sendable {
+///
+/// It has so many parts that a copy would cost as much as reading it.
+struct SQSInput: ~Copyable, Sendable {
     /// What a call does to one message: the call itself, or an entry of its batch.
     struct Entry: Sendable {
         var id: String?
