@@ -8,10 +8,12 @@ final class SQSCall: Sendable {
     let operation: SQSOperation
     let input: SQSInput
     let wire: SQSWire
+    private let headers: HTTPHeaders
+
     /// As the client reached us: the queues' URLs begin with it.
-    let host: String
-    /// For the signature.
-    let request: HTTPRequest
+    var host: String { headers["Host"] ?? "localhost" }
+    /// What X-Ray's own header says.
+    var traceHeader: String? { headers["X-Amzn-Trace-Id"] }
 
     /// By what X-Amz-Target says.
     private static let operations = SQSOperation.allCases.map {
@@ -25,8 +27,8 @@ final class SQSCall: Sendable {
     }
 
     /// Reads a request. Without a QueueUrl, its path may be one.
-    init(_ request: HTTPRequest, requestID: String) throws(Refusal) {
-        host = request.headers["Host"] ?? "localhost"
+    init(_ request: borrowing HTTPRequest, requestID: String) throws(Refusal) {
+        headers = request.headers
         var form: QueryForm?
         if let target = request.headers.bytes(of: "X-Amz-Target") {
             wire = SQSWire(format: .json, requestID: requestID)
@@ -42,8 +44,6 @@ final class SQSCall: Sendable {
         } catch {
             throw Refusal(wire: wire, error: error)
         }
-        // Last, so that it is handed over, not copied.
-        self.request = request
     }
 
     /// All are looked through, since most are of another length: that costs less than a hash.

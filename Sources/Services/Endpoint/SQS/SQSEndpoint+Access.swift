@@ -1,13 +1,14 @@
 import Access
+import HTTP
 import QueueModel
 
 /// Who may do what: the caller's own policy and the queue's, together (docs/security.md).
 extension SQSEndpoint {
     /// - Returns: `nil` where everybody is the developer.
-    func caller(of call: SQSCall) throws(SQSError) -> Caller? {
+    func caller(of request: HTTPRequest) throws(SQSError) -> Caller? {
         guard let authorizer else { return nil }
         do throws(SignatureFailure) {
-            return try authorizer.caller(of: call.request, service: "sqs")
+            return try authorizer.caller(of: request, service: "sqs")
         } catch {
             throw SQSError(error)
         }

@@ -21,7 +21,7 @@ extension SQSEndpoint {
         // X-Ray Developer Guide, *xray-services-sqs*: the call's own header serves as well.
         let trace =
             system?.attributes.first.map { String(decoding: $0.value, as: UTF8.self) }
-            ?? call.request.headers["X-Amzn-Trace-Id"]
+            ?? call.traceHeader
         let digests = Digests(
             body: Digest.md5Hex(body.decoded), attributes: attributes.md5,
             systemAttributes: system?.md5)

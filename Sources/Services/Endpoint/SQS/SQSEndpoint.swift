@@ -52,7 +52,7 @@ package final class SQSEndpoint: Sendable {
 
     private func begin(_ request: HTTPRequest, _ client: any SQSClient) {
         do throws(SQSCall.Refusal) {
-            begin(try SQSCall(request, requestID: RandomBytes.uuid()), client)
+            begin(try SQSCall(request, requestID: RandomBytes.uuid()), of: request, client)
         } catch {
             client.respond(
                 error.error.map { error.wire.failure($0) } ?? error.wire.nothingAsked())
@@ -60,10 +60,10 @@ package final class SQSEndpoint: Sendable {
     }
 
     /// Finds out who calls, and the queue.
-    private func begin(_ call: SQSCall, _ client: any SQSClient) {
+    private func begin(_ call: SQSCall, of request: HTTPRequest, _ client: any SQSClient) {
         let exchange: SQSExchange
         do throws(SQSError) {
-            exchange = SQSExchange(call, client, failures, try caller(of: call))
+            exchange = SQSExchange(call, client, failures, try caller(of: request))
         } catch {
             return SQSExchange(call, client, failures, nil).fail(error)
         }
