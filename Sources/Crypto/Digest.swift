@@ -9,6 +9,17 @@ package enum Digest {
     package static func md5Hex(_ bytes: [UInt8]) -> String {
         hexDigest(bytes, fetchedMD5, length: 16)
     }
+    /// The 128 bits of an MD5, its first byte the highest.
+    package static func md5Bits(_ bytes: [UInt8]) -> (high: UInt64, low: UInt64) {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { output in
+            digest(bytes, fetchedMD5, to: output)
+            let bits = UnsafeRawBufferPointer(output)
+            return (
+                UInt64(bigEndian: bits.loadUnaligned(as: UInt64.self)),
+                UInt64(bigEndian: bits.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            )
+        }
+    }
 
     package static func sha256(_ bytes: [UInt8]) -> [UInt8] {
         digest(bytes, fetchedSHA256, length: 32)

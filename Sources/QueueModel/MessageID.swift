@@ -46,6 +46,9 @@ package struct MessageID: Hashable, Sendable {
         return (UInt64(first) << 32 | UInt64(second), UInt64(third) << 32 | UInt64(fourth))
     }
 
+    /// Its bits, if it is a UUID as msorch makes them.
+    package var uuid: (high: UInt64, low: UInt64)? { other == nil ? (high, low) : nil }
+
     package var text: String {
         if let other { return other.value }
         return String(unsafeUninitializedCapacity: Self.uuidLength) { room in

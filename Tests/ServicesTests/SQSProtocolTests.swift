@@ -1,3 +1,4 @@
+import Crypto
 import HTTP
 import JSON
 import QueueModel
@@ -155,16 +156,20 @@ import Testing
     @Test("one answer in both protocols")
     func answers() throws {
         let reply = SQSReply.sent(
-            SentReply(messageID: "<m&>", bodyMD5: "b", sequenceNumber: "1\r"))
+            SentReply(
+                messageID: MessageID("<m&>"), bodyMD5: Digest.md5Bits(Array("b".utf8)),
+                sequenceNumber: "1\r"))
+        let md5 = "92eb5ffee6ae2fec3ad71c777531578f"
         let json = SQSWire(format: .json, requestID: "r").success(reply, .sendMessage)
         #expect(
             String(decoding: json.body, as: UTF8.self)
-                == #"{"MessageId":"<m&>","MD5OfMessageBody":"b","SequenceNumber":"1\r"}"#)
+                == #"{"MessageId":"<m&>","MD5OfMessageBody":""# + md5
+                + #"","SequenceNumber":"1\r"}"#)
         let xml = SQSWire(format: .xml, requestID: "r").success(reply, .sendMessage)
         #expect(
             String(decoding: xml.body, as: UTF8.self) == #"<?xml version="1.0"?>"#
                 + #"<SendMessageResponse xmlns="http://queue.amazonaws.com/doc/2012-11-05/">"#
-                + "<SendMessageResult><MessageId>&lt;m&amp;&gt;</MessageId><MD5OfMessageBody>b"
+                + "<SendMessageResult><MessageId>&lt;m&amp;&gt;</MessageId><MD5OfMessageBody>\(md5)"
                 + "</MD5OfMessageBody><SequenceNumber>1&#xD;</SequenceNumber></SendMessageResult>"
                 + "<ResponseMetadata><RequestId>r</RequestId></ResponseMetadata>"
                 + "</SendMessageResponse>")

@@ -23,7 +23,7 @@ extension SQSEndpoint {
             system?.attributes.first.map { String(decoding: $0.value, as: UTF8.self) }
             ?? call.traceHeader
         let digests = Digests(
-            body: Digest.md5Hex(body.decoded), attributes: attributes.md5,
+            body: Digest.md5Bits(body.decoded), attributes: attributes.md5,
             systemAttributes: system?.md5)
         let sender = exchange.caller?.userID ?? Principal.developerID
         return (
@@ -54,13 +54,13 @@ extension SQSEndpoint {
     }
 
     private struct Digests: Sendable {
-        var body: String
+        var body: (high: UInt64, low: UInt64)
         var attributes: String?
         var systemAttributes: String?
 
         func reply(_ sent: SentMessage) -> SentReply {
             SentReply(
-                messageID: sent.messageID, bodyMD5: body, attributesMD5: attributes,
+                messageID: sent.id, bodyMD5: body, attributesMD5: attributes,
                 systemAttributesMD5: systemAttributes, sequenceNumber: sent.sequenceNumber)
         }
     }

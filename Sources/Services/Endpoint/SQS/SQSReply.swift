@@ -50,15 +50,19 @@ enum SQSReply: Sendable {
 }
 
 struct SentReply: Sendable {
-    var messageID: String
-    var bodyMD5: String
+    var messageID: MessageID
+    var bodyMD5: (high: UInt64, low: UInt64)
     var attributesMD5: String?
     var systemAttributesMD5: String?
     var sequenceNumber: String?
 
     func write(to writer: inout SQSWriter) {
-        writer.text("MessageId", messageID)
-        writer.text("MD5OfMessageBody", bodyMD5)
+        if let (high, low) = messageID.uuid {
+            writer.plainText("MessageId", upTo: 36) { $0.appendUUID(high, low) }
+        } else {
+            writer.text("MessageId", messageID.text)
+        }
+        writer.digest("MD5OfMessageBody", bodyMD5)
         writer.text("MD5OfMessageAttributes", attributesMD5)
         writer.text("MD5OfMessageSystemAttributes", systemAttributesMD5)
         writer.text("SequenceNumber", sequenceNumber)
@@ -110,7 +114,7 @@ struct ReceivedReply: Sendable {
     func write(to writer: inout SQSWriter) {
         writer.text("MessageId", delivery.received.entry.messageID)
         writer.text("ReceiptHandle", delivery.receiptHandle)
-        writer.text("MD5OfBody", Digest.md5Hex(delivery.body))
+        writer.digest("MD5OfBody", Digest.md5Bits(delivery.body))
         writer.escapedText("Body", delivery.message.escapedBody)
         if !system.isEmpty { writer.texts("Attributes", element: "Attribute", pairs: system) }
         guard let own, !own.attributes.isEmpty else { return }

@@ -31,6 +31,28 @@ struct SQSWriter {
         if let value { text(name, value) }
     }
 
+    /// A text of at most `limit` bytes that neither protocol escapes anything of.
+    mutating func plainText(
+        _ name: StaticString, upTo limit: Int, _ write: (inout JSONPieces) -> Void
+    ) {
+        let quote: StaticString = format == .json ? "\"" : ""
+        member(name) { writer in
+            JSONWriter.gather(upTo: limit + 2, to: &writer.bytes) { pieces in
+                pieces.append(quote)
+                write(&pieces)
+                pieces.append(quote)
+            }
+        }
+    }
+
+    /// A digest's bits in hexadecimal.
+    mutating func digest(_ name: StaticString, _ bits: (high: UInt64, low: UInt64)) {
+        plainText(name, upTo: 32) { pieces in
+            pieces.appendHexadecimal(bits.high, digits: 16)
+            pieces.appendHexadecimal(bits.low, digits: 16)
+        }
+    }
+
     /// - Parameter inside: the inside of a JSON string.
     mutating func escapedText(_ name: StaticString, _ inside: [UInt8]) {
         member(name) { writer in
