@@ -56,9 +56,14 @@ final class HostFixture: Sendable {
 }
 
 /// A client of an SQS endpoint that never leaves.
-struct PretendClient: SQSClient {
+final class PretendClient: SQSClient {
     let loop: EventLoop
     let onAnswer: @Sendable (HTTPResponse) -> Void
+
+    init(loop: EventLoop, onAnswer: @escaping @Sendable (HTTPResponse) -> Void) {
+        self.loop = loop
+        self.onAnswer = onAnswer
+    }
 
     func respond(_ response: HTTPResponse) { onAnswer(response) }
     func onDisconnect(_ body: @escaping @Sendable () -> Void) {}

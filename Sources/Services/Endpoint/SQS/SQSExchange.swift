@@ -4,8 +4,8 @@ import Journal
 import Posix
 import QueueModel
 
-/// Where a call came from.
-protocol SQSClient: Sendable {
+/// Where a call came from. An object, so that holding it costs no box.
+protocol SQSClient: AnyObject, Sendable {
     func respond(_ response: HTTPResponse)
     /// Runs `body`, on the client's loop, if the client leaves before it is answered.
     func onDisconnect(_ body: @escaping @Sendable () -> Void)
