@@ -15,10 +15,11 @@ final class SQSCall: Sendable {
     /// What X-Ray's own header says.
     var traceHeader: String? { headers["X-Amzn-Trace-Id"] }
 
-    /// By what X-Amz-Target says.
-    private static let operations = SQSOperation.allCases.map {
-        (target: Array("AmazonSQS.\($0.rawValue)".utf8), operation: $0)
-    }
+    /// By what X-Amz-Target says; first those that most calls ask for.
+    private static let operations =
+        (SQSOperation.allCases.filter(\.isAboutMessages)
+        + SQSOperation.allCases.filter { !$0.isAboutMessages })
+        .map { (target: Array("AmazonSQS.\($0.rawValue)".utf8), operation: $0) }
 
     /// Why a request is no call, and how to say so; without an error nothing was asked for.
     struct Refusal: Error {
