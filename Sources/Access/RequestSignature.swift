@@ -61,17 +61,22 @@ struct RequestSignature: Equatable {
 
     /// As above, of a header that is spelled as clients do: the credential first, and only there.
     static func keyID(plain header: ArraySlice<UInt8>) -> String? {
-        guard header.prefix(plainStart.count) == plainStart else { return nil }
-        let rest = header.dropFirst(plainStart.count)
-        guard let end = rest.firstIndex(of: UInt8(ascii: "/")), end > rest.startIndex,
-            !rest[..<end].contains(where: { $0.isSpace || $0 == UInt8(ascii: ",") }),
+        header.withUnsafeBytes { bytes in
+            var scanner = JSONScanner(bytes)
+            guard scanner.steps(over: "AWS4-HMAC-SHA256 Credential=") else { return nil }
+            let start = scanner.at
+            var end = start
+            while end < bytes.count, bytes[end] != UInt8(ascii: "/") {
+                guard !bytes[end].isSpace, bytes[end] != UInt8(ascii: ",") else { return nil }
+                end += 1
+            }
             // Another one would count instead.
-            !rest[end...].has(UInt8(ascii: "C"))
-        else { return nil }
-        return String(decoding: rest[..<end], as: UTF8.self)
+            guard end > start, end < bytes.count,
+                !header.dropFirst(end).has(UInt8(ascii: "C"))
+            else { return nil }
+            return String(decoding: bytes[start..<end], as: UTF8.self)
+        }
     }
-
-    private static let plainStart = ArraySlice("\(SignatureV4.algorithm) Credential=".utf8)
 
     /// `Name=value` between commas, without blanks. By bytes: this is read for every request.
     private struct Parts {
