@@ -31,6 +31,12 @@ package struct MessageAttributes: Sendable {
         attributes.sort { Array($0.name.utf8).lexicographicallyPrecedes(Array($1.name.utf8)) }
     }
 
+    /// None.
+    private init() {
+        json = JSONObject()
+        attributes = []
+    }
+
     /// Those of a message that is sent now: each has one value, and a number is in SQS's range.
     /// Messages of before that was asked are received all the same.
     ///
@@ -38,6 +44,11 @@ package struct MessageAttributes: Sendable {
     package init(
         sending json: JSONValue?, by operation: String = "SendMessage"
     ) throws(SQSError) {
+        // Few messages have any.
+        guard let json else {
+            self.init()
+            return
+        }
         try self.init(json)
         try checkValues(operation)
     }
