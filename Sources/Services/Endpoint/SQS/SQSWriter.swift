@@ -35,14 +35,18 @@ struct SQSWriter {
     mutating func plainText(
         _ name: StaticString, upTo limit: Int, _ write: (inout JSONPieces) -> Void
     ) {
-        let quote: StaticString = format == .json ? "\"" : ""
-        member(name) { writer in
-            JSONWriter.gather(upTo: limit + 2, to: &writer.bytes) { pieces in
-                pieces.append(quote)
-                write(&pieces)
-                pieces.append(quote)
-            }
+        guard format == .json else {
+            return member(name) { JSONWriter.gather(upTo: limit, to: &$0.bytes, write) }
         }
+        let start = memberStart
+        JSONWriter.gather(upTo: Self.nameLength + limit, to: &bytes) { pieces in
+            pieces.append(start)
+            pieces.append(name)
+            pieces.append("\":\"")
+            write(&pieces)
+            pieces.append("\"")
+        }
+        needsComma = true
     }
 
     /// A digest's bits in hexadecimal.
@@ -168,7 +172,7 @@ struct SQSWriter {
     private mutating func member(_ name: StaticString, _ value: (inout SQSWriter) -> Void) {
         switch format {
         case .json:
-            let start: StaticString = needsComma ? ",\"" : "\""
+            let start = memberStart
             JSONWriter.gather(upTo: Self.nameLength, to: &bytes) { pieces in
                 pieces.append(start)
                 pieces.append(name)
@@ -186,6 +190,9 @@ struct SQSWriter {
             bytes.append(UInt8(ascii: ">"))
         }
     }
+
+    /// What stands before the name of a member in JSON.
+    private var memberStart: StaticString { needsComma ? ",\"" : "\"" }
 
     private mutating func separate() {
         if needsComma { bytes.append(UInt8(ascii: ",")) }
