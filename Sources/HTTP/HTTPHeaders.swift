@@ -1,3 +1,5 @@
+import Posix
+
 /// Header fields in the order and case in which they came; names compare without case.
 ///
 /// All of them lie in one run of bytes: texts are made of those only that somebody asks for.
@@ -111,11 +113,9 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
 
     /// Checks one `Name: value` line (RFC 9112 section 5).
     static func field(_ line: UnsafeRawBufferPointer) throws(HTTPError) -> Place {
-        var colon = 0
-        while colon < line.count, line[colon].isTokenCharacter { colon += 1 }
-        guard colon > 0, colon < line.count, line[colon] == UInt8(ascii: ":") else {
-            throw HTTPError(400, "a header field is not 'Name: value'")
-        }
+        guard let colon = line.firstIndex(of: UInt8(ascii: ":"), from: 0), colon > 0,
+            isToken(UnsafeRawBufferPointer(rebasing: line[..<colon]))
+        else { throw HTTPError(400, "a header field is not 'Name: value'") }
         var start = colon + 1
         var end = line.count
         while start < end, line[start].isBlank { start += 1 }
@@ -126,23 +126,14 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
         return Place(name: 0..<colon, value: start..<end)
     }
 
-    /// Whether a value holds no control character but tabs.
-    static func isText(_ value: UnsafeRawBufferPointer) -> Bool {
-        var plain = 0
-        while plain + 8 <= value.count,
-            isPlain(value.loadUnaligned(fromByteOffset: plain, as: UInt64.self))
-        {
-            plain += 8
-        }
-        return value[plain...].allSatisfy(\.isTextCharacter)
+    /// Whether a name is a token (RFC 9110 section 5.6.2), if it is not empty.
+    static func isToken(_ name: UnsafeRawBufferPointer) -> Bool {
+        name.all(or: \.isTokenCharacter) { $0.isLettersAndDashes }
     }
 
-    /// Whether none of eight characters is a control character.
-    private static func isPlain(_ word: UInt64) -> Bool {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let deletes = word ^ (ones &* 0x7F)
-        // A byte's top bit stays set where it was less than what is taken away.
-        return ((word &- ones &* 0x20) & ~word | (deletes &- ones) & ~deletes) & (ones << 7) == 0
+    /// Whether a value holds no control character but tabs.
+    static func isText(_ value: UnsafeRawBufferPointer) -> Bool {
+        value.all(or: \.isTextCharacter) { $0.isPrintable }
     }
 
     static func isSame(_ lhs: some StringProtocol, _ rhs: some StringProtocol) -> Bool {
@@ -173,8 +164,50 @@ extension UnsafeRawBufferPointer {
         return (same..<count).allSatisfy { self[$0].isSame(text[$0]) }
     }
 
+    /// Whether all bytes are of a kind. The last eight of several may overlap those before.
+    ///
+    /// - Parameters:
+    ///   - isByte: whether one is.
+    ///   - areEight: whether eight certainly are; if not, each of them is looked at.
+    @inline(__always)
+    fileprivate func all(or isByte: (UInt8) -> Bool, _ areEight: (UInt64) -> Bool) -> Bool {
+        guard count >= 8 else { return allSatisfy(isByte) }
+        var place = 0
+        while true {
+            guard
+                areEight(loadUnaligned(fromByteOffset: place, as: UInt64.self))
+                    || self[place..<place + 8].allSatisfy(isByte)
+            else { return false }
+            if place == count - 8 { return true }
+            place = Swift.min(place + 8, count - 8)
+        }
+    }
+
     private init(_ text: StaticString) {
         self.init(start: text.utf8Start, count: text.utf8CodeUnitCount)
+    }
+}
+
+/// Eight characters at once.
+extension UInt64 {
+    private static let ones: UInt64 = 0x0101_0101_0101_0101
+    private static let tops = ones << 7
+
+    /// Whether all are printed in ASCII.
+    fileprivate var isPrintable: Bool {
+        // A byte gets its top bit where it was less than what is taken away, or 0x7F.
+        (self | (self &- Self.ones &* 0x20) | (self &+ Self.ones)) & Self.tops == 0
+    }
+
+    /// Whether all are ASCII letters or `-`.
+    fileprivate var isLettersAndDashes: Bool {
+        let small = self | Self.ones &* 0x20
+        // A byte's top bit says what is the case, if no byte had it before.
+        let isFromA = small &+ Self.ones &* (0x80 - 0x61)
+        let isBeyondZ = small &+ Self.ones &* (0x80 - 0x7B)
+        let isNoDash = (self ^ Self.ones &* 0x2D) &+ Self.ones &* 0x7F
+        return self & Self.tops == 0
+            && (isFromA & ~isBeyondZ | ~isNoDash) & Self.tops == Self.tops
     }
 }
 

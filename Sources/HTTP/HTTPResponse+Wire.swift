@@ -73,7 +73,7 @@ extension HTTPResponse {
     }
 
     private static func isForHandlers(_ name: UnsafeRawBufferPointer) -> Bool {
-        guard !name.isEmpty, name.allSatisfy(\.isTokenCharacter) else { return false }
+        guard !name.isEmpty, HTTPHeaders.isToken(name) else { return false }
         // By length first: it is asked for every field of every response.
         return switch name.count {
         case 4: !name.isSame("Date")
