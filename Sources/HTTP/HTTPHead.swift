@@ -80,13 +80,16 @@ struct HTTPHead: Sendable {
 
     // MARK: fields
 
-    /// - Parameter limit: so many fields there may be.
-    mutating func readField(_ line: UnsafeRawBufferPointer, _ limit: Int) throws(HTTPError) {
+    /// - Parameters:
+    ///   - distance: where the line begins in those lines that are appended to the fields next.
+    ///   - limit: so many fields there may be.
+    mutating func readField(
+        _ line: UnsafeRawBufferPointer, at distance: Int, _ limit: Int
+    ) throws(HTTPError) {
         let count = request.headers.count
         guard count < limit else {
             throw HTTPError(431, "there are more than \(limit) header fields")
         }
-        if count == 0 { request.headers.reserveCapacity(12) }
         fieldBytes += line.count + 2
         let place = try HTTPHeaders.field(line)
         let name = UnsafeRawBufferPointer(rebasing: line[place.name])
@@ -113,7 +116,7 @@ struct HTTPHead: Sendable {
             isChunked = isChunked == nil && value.isSame("chunked")
         default: break
         }
-        request.headers.append(line, place)
+        request.headers.append(place, at: distance)
     }
 
     // MARK: end

@@ -59,18 +59,25 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
         places.append(Place(name: start..<middle, value: middle..<bytes.count))
     }
 
-    /// - Parameter place: of the field in `line`.
-    mutating func append(_ line: UnsafeRawBufferPointer, _ place: Place) {
-        let start = bytes.count
-        bytes.append(contentsOf: line)
+    /// A field of one of the lines that are appended next.
+    ///
+    /// - Parameters:
+    ///   - place: of the field in its line.
+    ///   - distance: where that begins in those lines.
+    mutating func append(_ place: Place, at distance: Int) {
+        if places.isEmpty { places.reserveCapacity(12) }
+        let start = bytes.count + distance
         places.append(
             Place(
                 name: start + place.name.lowerBound..<start + place.name.upperBound,
                 value: start + place.value.lowerBound..<start + place.value.upperBound))
     }
 
+    /// The lines in which those fields stand whose places came before.
+    mutating func append(lines: UnsafeRawBufferPointer) { bytes.append(contentsOf: lines) }
+
     /// For so many fields of usual length.
-    mutating func reserveCapacity(_ count: Int) {
+    private mutating func reserveCapacity(_ count: Int) {
         places.reserveCapacity(count)
         bytes.reserveCapacity(count * 64)
     }

@@ -86,30 +86,10 @@ package struct HTTPRequestParser: Sendable {
             switch stage {
             case .requestLine:
                 try checkFirstByte()
-                guard let line = try nextLine(limits.requestLine, Self.tooLongLine) else {
-                    return nil
-                }
-                if line.isEmpty, !isEmptyLineForgiven {
-                    isEmptyLineForgiven = true
-                } else {
-                    try read(line) { (head, bytes) throws(HTTPError) in
-                        try head.readRequestLine(bytes)
-                    }
-                    stage = .fields
-                }
-                consumeLine(line)
+                guard try readRequestLine() else { return nil }
             case .fields:
-                let left = limits.headerBytes - head.fieldBytes
-                guard let line = try nextLine(left, Self.tooLongHeader) else { return nil }
-                if line.isEmpty {
-                    stage = try firstStageOfBody()
-                } else {
-                    let limit = limits.headerFields
-                    try read(line) { (head, bytes) throws(HTTPError) in
-                        try head.readField(bytes, limit)
-                    }
-                }
-                consumeLine(line)
+                guard try readFields() else { return nil }
+                stage = try firstStageOfBody()
             case .body(let left):
                 if asksForContinue() { return .continueExpected }
                 let count = min(left, bufferedBytes)
@@ -164,46 +144,96 @@ package struct HTTPRequestParser: Sendable {
     private static let tooLongLine = HTTPError(414, "the request line is too long")
     private static let tooLongHeader = HTTPError(431, "the header fields are too long")
 
+    /// Reads the request line, or the empty line before it that is forgiven.
+    /// - Returns: whether one of them has come.
+    private mutating func readRequestLine() throws(HTTPError) -> Bool {
+        var outcome = Result<Bool, HTTPError>.success(false)
+        buffer.withUnsafeBytes { bytes in
+            do throws(HTTPError) {
+                guard
+                    let line = try Self.nextLine(
+                        of: bytes, from: start, &scanned, limits.requestLine, Self.tooLongLine)
+                else { return }
+                if line.isEmpty, !isEmptyLineForgiven {
+                    isEmptyLineForgiven = true
+                } else {
+                    try head.readRequestLine(UnsafeRawBufferPointer(rebasing: bytes[line]))
+                    stage = .fields
+                }
+                start = line.upperBound + 2
+                scanned = start
+                outcome = .success(true)
+            } catch {
+                outcome = .failure(error)
+            }
+        }
+        freeIfRead()
+        return try outcome.get()
+    }
+
+    /// Reads the fields that have come. Their lines are copied all at once: one by one that costs
+    /// more.
+    /// - Returns: whether the empty line behind them has come.
+    private mutating func readFields() throws(HTTPError) -> Bool {
+        var outcome = Result<Bool, HTTPError>.success(false)
+        buffer.withUnsafeBytes { bytes in
+            let first = start
+            do throws(HTTPError) {
+                while let line = try Self.nextLine(
+                    of: bytes, from: start, &scanned, limits.headerBytes - head.fieldBytes,
+                    Self.tooLongHeader)
+                {
+                    if !line.isEmpty {
+                        try head.readField(
+                            UnsafeRawBufferPointer(rebasing: bytes[line]), at: start - first,
+                            limits.headerFields)
+                    }
+                    start = line.upperBound + 2
+                    scanned = start
+                    if line.isEmpty {
+                        outcome = .success(true)
+                        break
+                    }
+                }
+            } catch {
+                outcome = .failure(error)
+            }
+            head.request.headers.append(
+                lines: UnsafeRawBufferPointer(rebasing: bytes[first..<start]))
+        }
+        freeIfRead()
+        return try outcome.get()
+    }
+
     /// Where the next line stands, without its CR LF; `nil` if its end has not come.
-    private mutating func nextLine(
-        _ limit: Int, _ tooLong: @autoclosure () -> HTTPError
+    ///
+    /// - Parameter scanned: how far its end has been looked for.
+    private static func nextLine(
+        of bytes: UnsafeRawBufferPointer, from start: Int, _ scanned: inout Int, _ limit: Int,
+        _ tooLong: @autoclosure () -> HTTPError
     ) throws(HTTPError) -> Range<Int>? {
-        let end = buffer.withUnsafeBytes { $0.firstIndex(of: 0x0A, from: scanned) }
-        scanned = end ?? buffer.count
+        let end = bytes.firstIndex(of: 0x0A, from: scanned)
+        scanned = end ?? bytes.count
         // The CR may be one more than the line.
         guard scanned - start <= limit + 1 else { throw tooLong() }
         guard let end else { return nil }
-        guard end > start, buffer[end - 1] == 0x0D else {
+        guard end > start, bytes[end - 1] == 0x0D else {
             throw HTTPError(400, "a line does not end in CR LF")
         }
         return start..<end - 1
     }
 
-    /// A line becomes part of the head, without a copy of its bytes.
-    private mutating func read(
-        _ line: Range<Int>,
-        _ body: (inout HTTPHead, UnsafeRawBufferPointer) throws(HTTPError) -> Void
-    ) throws(HTTPError) {
-        var failure: HTTPError?
-        buffer.withUnsafeBytes { bytes in
-            do throws(HTTPError) {
-                try body(&head, UnsafeRawBufferPointer(rebasing: bytes[line]))
-            } catch {
-                failure = error
-            }
-        }
-        if let failure { throw failure }
-    }
-
-    private mutating func consumeLine(_ line: Range<Int>) { consume(line.count + 2) }
-
     private mutating func consume(_ count: Int) {
         start += count
-        if start == buffer.count {
-            // A connection that waits holds no memory.
-            buffer = []
-            start = 0
-        }
         scanned = start
+        freeIfRead()
+    }
+
+    /// A connection that waits holds no memory.
+    private mutating func freeIfRead() {
+        guard start == buffer.count else { return }
+        buffer = []
+        start = 0
+        scanned = 0
     }
 }
