@@ -28,20 +28,28 @@ struct HTTPHead: Sendable {
 
     mutating func readRequestLine(_ line: UnsafeRawBufferPointer) throws(HTTPError) {
         guard let first = line.firstIndex(of: 0x20, from: 0), (1...32).contains(first),
-            line[..<first].allSatisfy(\.isTokenCharacter),
-            let second = line.firstIndex(of: 0x20, from: first + 1), second > first + 1,
-            line[(first + 1)..<second].allSatisfy({ 0x21 <= $0 && $0 <= 0x7E }),
-            line.firstIndex(of: 0x20, from: second + 1) == nil
+            let second = line.firstIndex(of: 0x20, from: first + 1), second > first + 1
         else { throw Self.badRequestLine }
+        let method = UnsafeRawBufferPointer(rebasing: line[..<first])
+        let target = UnsafeRawBufferPointer(rebasing: line[(first + 1)..<second])
         let version = UnsafeRawBufferPointer(rebasing: line[(second + 1)...])
+        guard HTTPHeaders.isToken(method), target.allSatisfy({ 0x21 <= $0 && $0 <= 0x7E }) else {
+            throw Self.badRequestLine
+        }
         if !version.isExactly("HTTP/1.1") {
+            guard version.firstIndex(of: 0x20, from: 0) == nil else { throw Self.badRequestLine }
             try readVersion(String(decoding: version, as: UTF8.self))
         }
-        request.method = String(decoding: line[..<first], as: UTF8.self)
+        // The clients of AWS's APIs post: that text is there already.
+        request.method =
+            method.isExactly("POST") ? "POST" : String(decoding: method, as: UTF8.self)
         guard request.method != "CONNECT" else {
             throw HTTPError(501, "this server is no proxy")
         }
-        try readTarget(String(decoding: line[(first + 1)..<second], as: UTF8.self))
+        guard target.firstIndex(of: UInt8(ascii: "#"), from: 0) == nil else {
+            throw HTTPError(400, "a request target has no fragment")
+        }
+        try readTarget(String(decoding: target, as: UTF8.self))
     }
 
     private mutating func readVersion(_ version: String) throws(HTTPError) {
@@ -54,9 +62,6 @@ struct HTTPHead: Sendable {
 
     /// RFC 9112 section 3.2. An absolute target becomes the path that it means.
     private mutating func readTarget(_ target: String) throws(HTTPError) {
-        guard !target.utf8.contains(UInt8(ascii: "#")) else {
-            throw HTTPError(400, "a request target has no fragment")
-        }
         request.target = target
         if target.utf8.first == UInt8(ascii: "/") { return }
         if target == "*", request.method == "OPTIONS" { return }

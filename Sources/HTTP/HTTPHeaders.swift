@@ -152,7 +152,8 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
 extension UnsafeRawBufferPointer {
     /// Whether these bytes are an ASCII text.
     func isExactly(_ text: StaticString) -> Bool {
-        elementsEqual(Self(text))
+        let text = Self(text)
+        return count == text.count && (0..<count).allSatisfy { self[$0] == text[$0] }
     }
 
     /// Whether these bytes are an ASCII text, whatever the letters' case.
