@@ -7,22 +7,49 @@ struct HTTPHead: Sendable {
         case chunked
     }
 
-    var request: HTTPRequest
-    /// All fields with their line ends.
-    private(set) var fieldBytes = 0
-    var expectsContinue = false
-    private var isNew = true
-    private var length: Int?
-    /// Whether the only transfer coding is `chunked`; `nil` if there is none.
-    private var isChunked: Bool?
-    private var hasHost = false
-    private var saysClose = false
-    private var saysKeepAlive = false
-    private var isExpectationKnown = true
-    /// The host that an absolute target names.
-    private var authority: String?
+    /// What is known of a request beside what its handler is told.
+    private struct Notes {
+        var fieldBytes = 0
+        var expectsContinue = false
+        var isNew = true
+        var length: Int?
+        /// Whether the only transfer coding is `chunked`; `nil` if there is none.
+        var isChunked: Bool?
+        var hasHost = false
+        var saysClose = false
+        var saysKeepAlive = false
+        var isExpectationKnown = true
+        /// The host that an absolute target names.
+        var authority: String?
+    }
 
-    init(request: HTTPRequest) { self.request = request }
+    var request: HTTPRequest
+    private var notes = Notes()
+
+    init(remoteAddress: String, localPort: UInt16) {
+        request = HTTPRequest(method: "", target: "")
+        request.remoteAddress = remoteAddress
+        request.localPort = localPort
+    }
+
+    /// The request is whole, and handed over, not copied; another one begins.
+    mutating func take() -> HTTPRequest {
+        var taken = HTTPRequest(method: "", target: "")
+        swap(&taken, &request)
+        request.remoteAddress = taken.remoteAddress
+        request.localPort = taken.localPort
+        notes = Notes()
+        return taken
+    }
+
+    /// All fields with their line ends.
+    var fieldBytes: Int { notes.fieldBytes }
+
+    /// Whether the client waits to be told to go on; once only.
+    mutating func takeExpectation() -> Bool {
+        defer { notes.expectsContinue = false }
+        return notes.expectsContinue
+    }
 
     // MARK: request line
 
@@ -53,7 +80,7 @@ struct HTTPHead: Sendable {
     }
 
     private mutating func readVersion(_ version: String) throws(HTTPError) {
-        isNew = false
+        notes.isNew = false
         guard version != "HTTP/1.0" else { return }
         throw version.hasPrefix("HTTP/") && version.utf8.count == 8
             ? HTTPError(505, "the versions known are HTTP/1.1 and HTTP/1.0")
@@ -74,7 +101,7 @@ struct HTTPHead: Sendable {
         guard !name.isEmpty, Self.isHost(name.utf8) else {
             throw HTTPError(400, "the request target names no host")
         }
-        authority = String(name)
+        notes.authority = String(name)
         let path = rest.dropFirst(name.count)
         if path.isEmpty {
             request.target = request.method == "OPTIONS" ? "*" : "/"
@@ -95,30 +122,31 @@ struct HTTPHead: Sendable {
         guard count < limit else {
             throw HTTPError(431, "there are more than \(limit) header fields")
         }
-        fieldBytes += line.count + 2
+        notes.fieldBytes += line.count + 2
         let place = try HTTPHeaders.field(line)
         let name = UnsafeRawBufferPointer(rebasing: line[place.name])
         let value = UnsafeRawBufferPointer(rebasing: line[place.value])
         // Fields that say where a request ends, and whom it is for, by their names' lengths.
         switch name.count {
         case 4 where name.isSame("Host"):
-            guard !hasHost, Self.isHost(value) || value.isEmpty else { throw Self.badHost }
-            hasHost = true
+            guard !notes.hasHost, Self.isHost(value) || value.isEmpty else { throw Self.badHost }
+            notes.hasHost = true
         case 6 where name.isSame("Expect"):
-            isExpectationKnown = isExpectationKnown && value.isSame("100-continue")
-            expectsContinue = true
+            notes.isExpectationKnown = notes.isExpectationKnown && value.isSame("100-continue")
+            notes.expectsContinue = true
         case 10 where name.isSame("Connection"):
             for option in String(decoding: value, as: UTF8.self).split(separator: ",") {
-                saysClose = saysClose || HTTPHeaders.isSame(option.trimmed, "close")
-                saysKeepAlive = saysKeepAlive || HTTPHeaders.isSame(option.trimmed, "keep-alive")
+                notes.saysClose = notes.saysClose || HTTPHeaders.isSame(option.trimmed, "close")
+                notes.saysKeepAlive =
+                    notes.saysKeepAlive || HTTPHeaders.isSame(option.trimmed, "keep-alive")
             }
         case 14 where name.isSame("Content-Length"):
-            guard length == nil, (1...18).contains(value.count),
+            guard notes.length == nil, (1...18).contains(value.count),
                 value.allSatisfy({ 48 <= $0 && $0 <= 57 })
             else { throw HTTPError(400, "Content-Length is not one decimal number") }
-            length = value.reduce(0) { $0 * 10 + Int($1 - 48) }
+            notes.length = value.reduce(0) { $0 * 10 + Int($1 - 48) }
         case 17 where name.isSame("Transfer-Encoding"):
-            isChunked = isChunked == nil && value.isSame("chunked")
+            notes.isChunked = notes.isChunked == nil && value.isSame("chunked")
         default: break
         }
         request.headers.append(place, at: distance)
@@ -129,20 +157,20 @@ struct HTTPHead: Sendable {
     /// The empty line has come: what follows?
     mutating func end(_ limits: HTTPLimits) throws(HTTPError) -> Body {
         try checkHost()
-        request.isKeptAlive = !saysClose && (isNew || saysKeepAlive)
-        request.isOld = !isNew
+        request.isKeptAlive = !notes.saysClose && (notes.isNew || notes.saysKeepAlive)
+        request.isOld = !notes.isNew
         let body = try body(limits)
         // HTTP/1.0 knows no expectations (RFC 9110 section 10.1.1).
-        if !isNew || body == .length(0) { expectsContinue = false }
-        guard isExpectationKnown || !isNew else {
+        if !notes.isNew || body == .length(0) { notes.expectsContinue = false }
+        guard notes.isExpectationKnown || !notes.isNew else {
             throw HTTPError(417, "the only expectation known is 100-continue")
         }
         return body
     }
 
     private mutating func checkHost() throws(HTTPError) {
-        guard hasHost || !isNew else { throw Self.badHost }
-        guard let authority else { return }
+        guard notes.hasHost || !notes.isNew else { throw Self.badHost }
+        guard let authority = notes.authority else { return }
         guard let host = request.headers["Host"] else {
             request.headers.append("Host", authority)
             return
@@ -153,8 +181,8 @@ struct HTTPHead: Sendable {
     }
 
     private func body(_ limits: HTTPLimits) throws(HTTPError) -> Body {
-        if let isChunked {
-            guard length == nil, isNew else {
+        if let isChunked = notes.isChunked {
+            guard notes.length == nil, notes.isNew else {
                 throw HTTPError(400, "Transfer-Encoding does not go with this request")
             }
             guard isChunked else {
@@ -162,10 +190,10 @@ struct HTTPHead: Sendable {
             }
             return .chunked
         }
-        guard (length ?? 0) <= limits.bodyBytes else {
+        guard (notes.length ?? 0) <= limits.bodyBytes else {
             throw HTTPError(413, "the body is longer than \(limits.bodyBytes) bytes")
         }
-        return .length(length ?? 0)
+        return .length(notes.length ?? 0)
     }
 
     static let badRequestLine = HTTPError(

@@ -15,7 +15,9 @@ package struct HTTPRequest: Sendable {
     /// Whether it is HTTP/1.0, whose clients must be told that a connection stays.
     var isOld = false
 
-    package init(method: String, target: String, headers: HTTPHeaders = [:], body: [UInt8] = []) {
+    package init(
+        method: String, target: String, headers: HTTPHeaders = HTTPHeaders(), body: [UInt8] = []
+    ) {
         self.method = method
         self.target = target
         self.headers = headers
@@ -43,7 +45,7 @@ package struct HTTPResponse: Sendable {
     package var principal: String?
     package var requestID: String?
 
-    package init(_ status: Int, headers: HTTPHeaders = [:], body: [UInt8] = []) {
+    package init(_ status: Int, headers: HTTPHeaders = HTTPHeaders(), body: [UInt8] = []) {
         self.status = status
         self.headers = headers
         self.body = body

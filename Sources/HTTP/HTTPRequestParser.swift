@@ -21,8 +21,6 @@ package struct HTTPRequestParser: Sendable {
     }
 
     private let limits: HTTPLimits
-    /// What a head is before anything of it has come.
-    private let blank: HTTPHead
     private var buffer: [UInt8] = []
     /// Where the unread bytes begin.
     private var start = 0
@@ -40,20 +38,16 @@ package struct HTTPRequestParser: Sendable {
         limits: HTTPLimits = HTTPLimits(), remoteAddress: String = "127.0.0.1",
         localPort: UInt16 = 0
     ) {
-        var request = HTTPRequest(method: "", target: "")
-        request.remoteAddress = remoteAddress
-        request.localPort = localPort
-        self.init(limits, blank: HTTPHead(request: request))
-    }
-
-    private init(_ limits: HTTPLimits, blank: HTTPHead) {
         self.limits = limits
-        self.blank = blank
-        head = blank
+        head = HTTPHead(remoteAddress: remoteAddress, localPort: localPort)
     }
 
     /// Forgets what has come: the next byte begins a request.
-    mutating func reset() { self = HTTPRequestParser(limits, blank: blank) }
+    mutating func reset() {
+        let request = head.request
+        self = HTTPRequestParser(
+            limits: limits, remoteAddress: request.remoteAddress, localPort: request.localPort)
+    }
 
     /// How many bytes wait to be understood.
     package var bufferedBytes: Int { buffer.count - start }
@@ -117,13 +111,9 @@ package struct HTTPRequestParser: Sendable {
     }
 
     private mutating func take() -> Event {
-        // Handed over, not copied.
-        var request = blank.request
-        swap(&request, &head.request)
-        head = blank
         stage = .requestLine
         isEmptyLineForgiven = false
-        return .request(request)
+        return .request(head.take())
     }
 
     private mutating func firstStageOfBody() throws(HTTPError) -> Stage {
@@ -135,8 +125,7 @@ package struct HTTPRequestParser: Sendable {
 
     /// Once only, and not of a client that sends without being asked.
     private mutating func asksForContinue() -> Bool {
-        defer { head.expectsContinue = false }
-        return head.expectsContinue && bufferedBytes == 0
+        head.takeExpectation() && bufferedBytes == 0
     }
 
     // MARK: lines
