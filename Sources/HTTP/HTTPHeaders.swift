@@ -74,7 +74,7 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
     }
 
     /// The lines in which those fields stand whose places came before.
-    mutating func append(lines: UnsafeRawBufferPointer) { bytes.append(contentsOf: lines) }
+    mutating func append(lines: UnsafeRawBufferPointer) { bytes.add(lines) }
 
     /// For so many fields of usual length.
     private mutating func reserveCapacity(_ count: Int) {
@@ -146,6 +146,13 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
     static func isSame(_ lhs: some StringProtocol, _ rhs: some StringProtocol) -> Bool {
         let (lhs, rhs) = (lhs.utf8, rhs.utf8)
         return lhs.count == rhs.count && lhs.elementsEqual(rhs) { $0.isSame($1) }
+    }
+}
+
+extension [UInt8] {
+    /// Appends bytes: where there are none yet, an array made of them costs less.
+    mutating func add(_ bytes: some Collection<UInt8>) {
+        if isEmpty { self = Array(bytes) } else { append(contentsOf: bytes) }
     }
 }
 

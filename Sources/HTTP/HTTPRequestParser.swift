@@ -70,7 +70,7 @@ package struct HTTPRequestParser: Sendable {
             scanned -= start
             start = 0
         }
-        buffer.append(contentsOf: bytes)
+        buffer.add(bytes)
     }
 
     /// The next event; `nil` if more bytes are needed.
@@ -87,7 +87,7 @@ package struct HTTPRequestParser: Sendable {
             case .body(let left):
                 if asksForContinue() { return .continueExpected }
                 let count = min(left, bufferedBytes)
-                head.request.body.append(contentsOf: buffer[start..<start + count])
+                head.request.body.add(buffer[start..<start + count])
                 consume(count)
                 stage = .body(left: left - count)
                 return count == left ? take() : nil
