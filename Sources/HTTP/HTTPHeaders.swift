@@ -82,6 +82,9 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
         bytes.reserveCapacity(count * 64)
     }
 
+    /// So many bytes they take on the wire at most.
+    var wireBytes: Int { bytes.count + 4 * places.count }
+
     /// Calls `body` with each field's bytes.
     func forEach(_ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void)
     {

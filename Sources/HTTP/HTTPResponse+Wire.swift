@@ -14,63 +14,50 @@ extension HTTPResponse {
     ///
     /// - Parameter date: the whole `Date` line.
     func write(to output: inout [UInt8], isHead: Bool, _ ending: Ending, date: [UInt8]) {
-        if output.isEmpty { output.reserveCapacity(512 + (isHead ? 0 : body.count)) }
         let mayHaveBody = status != 204 && status != 304
-        if status == 200 {
-            Self.append("HTTP/1.1 200 OK\r\n", to: &output)
-        } else {
-            Self.append("HTTP/1.1 ", to: &output)
-            Self.append(status, to: &output)
-            output.append(0x20)
-            output.append(contentsOf: (Self.reasons[status] ?? "Status").utf8)
-            Self.endLine(&output)
-        }
-        output.append(contentsOf: date)
-        headers.forEach { name, value in
-            guard Self.isForHandlers(name) else { return }
-            output.append(contentsOf: name)
-            output.append(UInt8(ascii: ":"))
-            output.append(0x20)
-            if HTTPHeaders.isText(value) {
-                output.append(contentsOf: value)
+        let hasBody = mayHaveBody && !isHead
+        // What is not counted is short.
+        let limit = 256 + date.count + headers.wireBytes + (hasBody ? body.count : 0)
+        WireText.append(upTo: limit, to: &output) { text in
+            if status == 200 {
+                text.append("HTTP/1.1 200 OK\r\n")
             } else {
-                // A line break in a value would end the field, and begin another.
-                output.append(contentsOf: value.map { $0.isTextCharacter ? $0 : 0x20 })
+                text.append("HTTP/1.1 ")
+                text.append(status)
+                text.append(0x20 as UInt8)
+                text.append(Self.reasons[status] ?? "Status")
+                text.endLine()
             }
-            Self.endLine(&output)
+            text.append(date)
+            headers.forEach { name, value in
+                guard Self.isForHandlers(name) else { return }
+                text.append(name)
+                text.append(": ")
+                if HTTPHeaders.isText(value) {
+                    text.append(value)
+                } else {
+                    // A line break in a value would end the field, and begin another.
+                    for byte in value { text.append(byte.isTextCharacter ? byte : 0x20) }
+                }
+                text.endLine()
+            }
+            if mayHaveBody {
+                text.append("Content-Length: ")
+                text.append(body.count)
+                text.endLine()
+            }
+            switch ending {
+            case .stays: break
+            case .staysForOldClient: text.append("Connection: keep-alive\r\n")
+            case .closes: text.append("Connection: close\r\n")
+            }
+            text.endLine()
+            if hasBody { text.append(body) }
         }
-        if mayHaveBody {
-            Self.append("Content-Length: ", to: &output)
-            Self.append(body.count, to: &output)
-            Self.endLine(&output)
-        }
-        switch ending {
-        case .stays: break
-        case .staysForOldClient: Self.append("Connection: keep-alive\r\n", to: &output)
-        case .closes: Self.append("Connection: close\r\n", to: &output)
-        }
-        Self.endLine(&output)
-        if mayHaveBody, !isHead { output.append(contentsOf: body) }
     }
 
     /// A final status (RFC 9110 section 15) that has a place on the wire.
     var isSendable: Bool { 200 <= status && status <= 599 }
-
-    private static func append(_ text: StaticString, to output: inout [UInt8]) {
-        output.append(
-            contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
-    }
-
-    /// Two bytes one by one cost less than a text of two.
-    private static func endLine(_ output: inout [UInt8]) {
-        output.append(0x0D)
-        output.append(0x0A)
-    }
-
-    private static func append(_ number: Int, to output: inout [UInt8]) {
-        if number >= 10 { append(number / 10, to: &output) }
-        output.append(UInt8(48 + number % 10))
-    }
 
     private static func isForHandlers(_ name: UnsafeRawBufferPointer) -> Bool {
         guard !name.isEmpty, HTTPHeaders.isToken(name) else { return false }
@@ -86,7 +73,7 @@ extension HTTPResponse {
     }
 
     /// Reason phrases are for people (RFC 9110 section 15).
-    private static let reasons: [Int: String] = [
+    private static let reasons: [Int: StaticString] = [
         100: "Continue",
         200: "OK",
         201: "Created",
