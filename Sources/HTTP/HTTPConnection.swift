@@ -85,8 +85,10 @@ final class HTTPConnection: Sendable {
     private func ready(_ readiness: EventLoop.Readiness) {
         // Nobody is there to take an answer.
         guard !readiness.contains(.hangUp) else { return close() }
-        if readiness.contains(.read) { state.with { read(&$0) } }
-        run()
+        run { state in
+            if readiness.contains(.read) { read(&state) }
+            return true
+        }
     }
 
     /// Closes after the request that is being answered, or that comes whole within
@@ -110,9 +112,18 @@ final class HTTPConnection: Sendable {
 
     /// Hands requests over until one waits for its answer, and writes what answers there are, all
     /// at once. A handler that answers at once comes back into this object: it runs outside.
-    func run() {
-        guard !state.with({ $0.isRunning }) else { return }
-        while let (request, number) = state.with({ goOn(&$0) }) {
+    func run() { run { _ in true } }
+
+    /// - Parameter begin: what is done to the state first; says whether to go on.
+    private func run(_ begin: (inout State) -> Bool) {
+        var hasBegun = false
+        while let (request, number) = state.with({ state -> (HTTPRequest, UInt64)? in
+            if !hasBegun {
+                hasBegun = true
+                guard begin(&state), !state.isRunning else { return nil }
+            }
+            return goOn(&state)
+        }) {
             service.handler(request, HTTPResponder(connection: self, number: number))
         }
     }
@@ -173,10 +184,15 @@ final class HTTPConnection: Sendable {
 
     func respond(_ response: HTTPResponse, to number: UInt64) -> Outcome {
         guard response.isSendable else { return respond(HTTPResponse(500), to: number) }
-        let outcome: Outcome = state.with { state in
-            guard let current = state.current, current.number == number else { return .isSecond }
+        var outcome = Outcome.isSecond
+        run { state in
+            guard let current = state.current, current.number == number else { return false }
             state.current = nil
-            guard !state.isClosed else { return .clientIsGone }
+            guard !state.isClosed else {
+                outcome = .clientIsGone
+                return false
+            }
+            outcome = .isUnderWay
             state.onDisconnect = nil
             state.isClosing =
                 !current.isKeptAlive || state.finishingSince != nil
@@ -185,9 +201,8 @@ final class HTTPConnection: Sendable {
                 to: &state.output, isHead: current.isHead,
                 state.isClosing ? .closes : current.isOld ? .staysForOldClient : .stays,
                 date: service.dateLine())
-            return .isUnderWay
+            return true
         }
-        if outcome == .isUnderWay { run() }
         return outcome
     }
 
