@@ -64,6 +64,7 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
     /// - Parameters:
     ///   - place: of the field in its line.
     ///   - distance: where that begins in those lines.
+    @inline(__always)
     mutating func append(_ place: Place, at distance: Int) {
         if places.isEmpty { places.reserveCapacity(12) }
         let start = bytes.count + distance
@@ -122,6 +123,7 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
     }
 
     /// Checks one `Name: value` line (RFC 9112 section 5).
+    @inline(__always)
     static func field(_ line: UnsafeRawBufferPointer) throws(HTTPError) -> Place {
         guard let colon = line.firstIndex(of: UInt8(ascii: ":"), from: 0), colon > 0,
             isToken(UnsafeRawBufferPointer(rebasing: line[..<colon]))
