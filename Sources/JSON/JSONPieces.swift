@@ -29,8 +29,9 @@ public struct JSONPieces {
         append(UnsafeRawBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
     }
 
+    /// JSON text that was made before.
     @inlinable @inline(__always)
-    mutating func append(_ bytes: UnsafeRawBufferPointer) {
+    public mutating func append(_ bytes: UnsafeRawBufferPointer) {
         precondition(count + bytes.count <= room.count, "there is room for every piece")
         UnsafeMutableRawBufferPointer(rebasing: room[count..<count + bytes.count])
             .copyMemory(from: bytes)

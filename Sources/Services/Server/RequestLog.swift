@@ -30,10 +30,21 @@ final class RequestLog: Sendable {
         var lines: [UInt8] = []
         /// Where each day's lines begin.
         var days: [(first: Timestamp, start: Int)] = []
+        /// How lines begin that are of one second, and which second that is, in milliseconds.
+        var beginning: (second: Int64, text: [UInt8]) = (.min, [])
         var dropped = 0
         /// The one timer that there is at most.
         var isScheduled = false
         var isHurried = false
+
+        /// Sees to it that `beginning` is that of lines of this time: to write a date costs more
+        /// than to copy one.
+        mutating func begin(_ time: Timestamp) {
+            let second = time.milliseconds - time.millisecond
+            guard second != beginning.second else { return }
+            let text = time.iso8601.dropLast(4)
+            beginning = (second, Array("{\"time\":\"\(text)".utf8))
+        }
     }
 
     private let folder: String
@@ -110,7 +121,10 @@ final class RequestLog: Sendable {
             if state.days.last?.first.day != time.day {
                 state.days.append((time, state.lines.count))
             }
-            Self.append(response, to: question, time, nanoseconds, isSent, to: &state.lines)
+            state.begin(time)
+            Self.append(
+                response, to: question, state.beginning.text, time, nanoseconds, isSent,
+                to: &state.lines)
             if state.lines.count >= limits.flushBytes, !state.isHurried {
                 state.isHurried = true
                 return .zero
@@ -130,6 +144,7 @@ final class RequestLog: Sendable {
             let waiting = state.withLock { state in
                 var rest = State()
                 rest.isScheduled = state.isScheduled && !endsWait
+                rest.beginning = state.beginning
                 swap(&rest, &state)
                 return rest
             }
@@ -179,9 +194,11 @@ extension RequestLog {
     private static let lineLength = 320
 
     /// Appends a request's line.
+    ///
+    /// - Parameter beginning: up to the time's milliseconds.
     private static func append(
-        _ response: HTTPResponse, to question: Question, _ time: Timestamp, _ nanoseconds: UInt64,
-        _ isSent: Bool, to bytes: inout [UInt8]
+        _ response: HTTPResponse, to question: Question, _ beginning: [UInt8], _ time: Timestamp,
+        _ nanoseconds: UInt64, _ isSent: Bool, to bytes: inout [UInt8]
     ) {
         let operation = response.operation ?? question.operation
         // Escaped, a byte may become six.
@@ -200,9 +217,9 @@ extension RequestLog {
                 line.append(name)
                 line.append(Int64(value))
             }
-            line.append("{\"time\":\"")
-            line.append(time)
-            line.append("\"")
+            beginning.withUnsafeBytes { line.append($0) }
+            line.append(UInt64(time.millisecond), digits: 3)
+            line.append("Z\"")
             member(",\"port\":", Int(question.port))
             member(",\"from\":", question.address)
             member(",\"method\":", question.method)
@@ -225,4 +242,6 @@ extension RequestLog {
 extension Timestamp {
     /// Days since the epoch.
     fileprivate var day: Int64 { milliseconds / 86_400_000 }
+    /// Of its second, also before the epoch.
+    fileprivate var millisecond: Int64 { (milliseconds % 1000 + 1000) % 1000 }
 }
