@@ -32,7 +32,8 @@ class Series:
 
 
 def measure(bench):
-    with contextlib.ExitStack() as running, bench.folder() as folder:
+    # The servers end first.
+    with bench.folder() as folder, contextlib.ExitStack() as running:
         ours, secured = start_ours(bench, running, folder)
         series = our_series(bench, ours, secured) + their_series(bench, running, folder)
         at_rest(bench, ours)
@@ -148,7 +149,7 @@ def emptied(bench, server, queue, count):
     while seconds < bench.scope.seconds and messages < 20 * shallow:
         load.run(bench, "send", server, queue, batch=10, count=shallow, seconds=60)
         seen = load.run(bench, "receive-delete", server, queue, connections=count, count=shallow,
-                        seconds=max(2, bench.scope.seconds))
+                        seconds=max(10, bench.scope.seconds))
         messages, seconds = messages + seen["messages"], seconds + seen["seconds"]
     return messages / seconds
 
