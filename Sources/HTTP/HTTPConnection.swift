@@ -110,21 +110,17 @@ final class HTTPConnection: Sendable {
 
     // MARK: requests
 
-    /// Hands requests over until one waits for its answer, and writes what answers there are, all
-    /// at once. A handler that answers at once comes back into this object: it runs outside.
     func run() { run { _ in true } }
 
+    /// Hands requests over until one waits for its answer, and writes what answers there are, all
+    /// at once. A handler that answers at once comes back into this object: it runs outside.
+    ///
     /// - Parameter begin: what is done to the state first; says whether to go on.
     private func run(_ begin: (inout State) -> Bool) {
-        var hasBegun = false
-        while let (request, number) = state.with({ state -> (HTTPRequest, UInt64)? in
-            if !hasBegun {
-                hasBegun = true
-                guard begin(&state), !state.isRunning else { return nil }
-            }
-            return goOn(&state)
-        }) {
+        var next = state.with { begin(&$0) && !$0.isRunning ? goOn(&$0) : nil }
+        while let (request, number) = next {
             service.handler(request, HTTPResponder(connection: self, number: number))
+            next = state.with { goOn(&$0) }
         }
     }
 

@@ -123,7 +123,7 @@ package struct HTTPRequestParser: Sendable {
         }
     }
 
-    /// Once only, and not of a client that sends without being asked.
+    /// Not of a client that sends without being asked.
     private mutating func asksForContinue() -> Bool {
         head.takeExpectation() && bufferedBytes == 0
     }
@@ -136,6 +136,7 @@ package struct HTTPRequestParser: Sendable {
     /// Reads the request line, or the empty line before it that is forgiven.
     /// - Returns: whether one of them has come.
     private mutating func readRequestLine() throws(HTTPError) -> Bool {
+        // Not by `withBytes`: generic code of another module costs more.
         var outcome = Result<Bool, HTTPError>.success(false)
         buffer.withUnsafeBytes { bytes in
             do throws(HTTPError) {
@@ -187,6 +188,7 @@ package struct HTTPRequestParser: Sendable {
             } catch {
                 outcome = .failure(error)
             }
+            // Also those before one that is refused: their places are in the head.
             head.request.headers.append(
                 lines: UnsafeRawBufferPointer(rebasing: bytes[first..<start]))
         }

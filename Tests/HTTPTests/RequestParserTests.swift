@@ -213,6 +213,14 @@ import Testing
         for size in [1, 7, 1000] { #expect(events(head + body, size: size) == ["400"]) }
     }
 
+    @Test("of a request that is refused in the middle, the fields that came before are known")
+    func refusedInTheMiddle() throws {
+        var parser = HTTPRequestParser()
+        parser.append(Array("GET /a HTTP/1.1\r\nHost: a\r\nX: y\r\nbad\r\n\r\n".utf8)[...])
+        #expect(throws: HTTPError.self) { try parser.next() }
+        #expect(parser.begun.headers["X"] == "y")
+    }
+
     @Test("limits end what has no end")
     func limits() {
         var limits = HTTPLimits()

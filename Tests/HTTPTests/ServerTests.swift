@@ -36,6 +36,19 @@ import Testing
         }
     }
 
+    @Test("an answer may have any number of fields")
+    func manyFields() throws {
+        try withServer({ _, responder in
+            var headers = HTTPHeaders()
+            for _ in 0..<200 { headers.append("A", "") }
+            responder.respond(HTTPResponse(200, headers: headers))
+        }) { port in
+            let answer = try TestServer.exchange(
+                port, ["GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"])
+            #expect(answer.split(separator: "\r\n").count { $0 == "A: " } == 200)
+        }
+    }
+
     @Test("answers may come later, from another thread")
     func later() throws {
         let pool = WorkerPool(name: "answers", limit: 2)

@@ -30,7 +30,7 @@ final class RequestLog: Sendable {
         var lines: [UInt8] = []
         /// Where each day's lines begin.
         var days: [(first: Timestamp, start: Int)] = []
-        /// How lines begin that are of one second, and which second that is, in milliseconds.
+        /// How lines begin that are of one second, and which second that is.
         var beginning: (second: Int64, text: [UInt8]) = (.min, [])
         var dropped = 0
         /// The one timer that there is at most.
@@ -40,10 +40,9 @@ final class RequestLog: Sendable {
         /// Sees to it that `beginning` is that of lines of this time: to write a date costs more
         /// than to copy one.
         mutating func begin(_ time: Timestamp) {
-            let second = time.milliseconds - time.millisecond
-            guard second != beginning.second else { return }
+            guard time.seconds != beginning.second else { return }
             let text = time.iso8601.dropLast(4)
-            beginning = (second, Array("{\"time\":\"\(text)".utf8))
+            beginning = (time.seconds, Array("{\"time\":\"\(text)".utf8))
         }
     }
 
@@ -218,7 +217,7 @@ extension RequestLog {
                 line.append(Int64(value))
             }
             beginning.withUnsafeBytes { line.append($0) }
-            line.append(UInt64(time.millisecond), digits: 3)
+            line.append(UInt64(time.milliseconds - time.seconds * 1000), digits: 3)
             line.append("Z\"")
             member(",\"port\":", Int(question.port))
             member(",\"from\":", question.address)
@@ -242,6 +241,4 @@ extension RequestLog {
 extension Timestamp {
     /// Days since the epoch.
     fileprivate var day: Int64 { milliseconds / 86_400_000 }
-    /// Of its second, also before the epoch.
-    fileprivate var millisecond: Int64 { (milliseconds % 1000 + 1000) % 1000 }
 }
