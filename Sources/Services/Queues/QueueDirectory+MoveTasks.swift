@@ -68,15 +68,16 @@ extension QueueDirectory {
         _ name: String, to target: String?, rate: Int64?, isCancelled: () -> Bool,
         progress: (MoveTask) -> Void
     ) throws -> MoveTask? {
-        func hasActiveTask() throws -> Bool {
-            try queue(name).journal.read { $0.state.queue.activeMoveTask } != nil
+        func activeTask() throws -> MoveTask? {
+            try queue(name).journal.read { $0.state.queue.activeMoveTask }
         }
-        if try !hasActiveTask() {
+        if try activeTask() == nil {
             do {
                 _ = try startMoveTask(from: name, to: target, rate: rate)
             } catch let error as SQSError {
-                // Another process may have begun one since, and be gone.
-                guard try hasActiveTask() else { throw error }
+                // Another process may have begun the same since, and be gone.
+                guard let active = try activeTask(), active.target == target, active.rate == rate
+                else { throw error }
             }
         }
         return try runMoveTask(of: name, isCancelled: isCancelled, progress: progress)
