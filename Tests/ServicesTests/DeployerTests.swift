@@ -68,6 +68,21 @@ import Testing
         try deployer.apply(plan, force: force) { _ in }
     }
 
+    @Test("a harmed dead-letter queue goes with those whose dead letters wait for it")
+    func removedWithHarmedTaker() throws {
+        let redrive: JSONValue = ["redrive": ["deadLetterQueue": "D", "maxReceiveCount": 1]]
+        try deploy(queues: ["A": redrive, "D": [:]])
+        let queue = try queues.queue("A")
+        _ = try queue.send([SendEntry(escapedBody: [0x61], size: 1)])
+        for _ in 0..<2 { _ = try queue.receive(upTo: 1, timeoutSeconds: 0) }
+        let segment = "\(state)/queues/D/00000000000000000001.jsonl"
+        try FileSystem.replace(segment, with: Array("not a record\n".utf8))
+        // As a command finds them that has none of them open.
+        for name in ["A", "D"] { queues.forget(name) }
+        try deploy(force: true)
+        #expect(try queues.names() == [])
+    }
+
     @Test("a new queue may send dead letters to one that takes them from this deploy on")
     func allowedWithIt() throws {
         let redrive: JSONValue = ["redrive": ["deadLetterQueue": "D", "maxReceiveCount": 2]]

@@ -161,16 +161,27 @@ package struct Deployer: ~Copyable {
         _ names: [String], force: Bool
     ) throws -> [(queue: String, count: UInt64)] {
         var kept: [(queue: String, count: UInt64)] = []
-        for name in names {
-            do {
-                try queues.remove(name, force: force)
-            } catch QueueError.holdsMessages(_, let count) {
-                kept.append((name, count))
-            } catch QueueError.noSuchQueue {
-                continue  // somebody was quicker
+        var rest = names
+        while true {
+            var failed: [String] = []
+            var failure: (any Error)?
+            for name in rest {
+                do {
+                    try queues.remove(name, force: force)
+                } catch QueueError.holdsMessages(_, let count) {
+                    kept.append((name, count))
+                } catch QueueError.noSuchQueue {
+                    continue  // somebody was quicker
+                } catch {
+                    failed.append(name)
+                    failure = failure ?? error
+                }
             }
+            guard let failure else { return kept }
+            // A harmed queue keeps those that have messages on their way to it, until it is gone.
+            guard failed.count < rest.count else { throw failure }
+            rest = failed
         }
-        return kept
     }
 
     /// A deploy that was killed after it had removed queues still names them: others of these names
