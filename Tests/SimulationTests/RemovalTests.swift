@@ -22,6 +22,13 @@ import Testing
             ("A", .losePower), ("A", receive),
         ]
     }
+    /// A's dead letter waits until there is D again; then A is removed.
+    private static var departure: Actions {
+        [
+            ("A", .send([Step.Entry(bytes: 12)])), ("A", receive), ("D", .remove(force: true)),
+            ("A", receive), ("D", .create), ("A", .remove(force: true)),
+        ]
+    }
     private static var receive: Step.Action {
         .receive(limit: 10, timeoutSeconds: 0, attempt: nil)
     }
@@ -36,16 +43,22 @@ import Testing
         return scenario
     }
 
+    private static func steps(
+        _ actions: Actions, _ fault: Fault, in cut: Int, salt: UInt64 = 0
+    ) -> [Step] {
+        actions.enumerated().map { index, step in
+            Step(
+                number: index + 1, salt: salt &+ UInt64(index) &* 3, process: index % 3,
+                queue: step.queue, action: step.action, faults: index == cut ? [fault] : [])
+        }
+    }
+
     /// - Returns: what must not be; `nil` in place of an answer if the step makes fewer calls.
     private static func run(
         _ fault: Fault, in cut: Int, of actions: Actions = RemovalTests.actions, salt: UInt64,
         lies: Set<SimulatedWorld.Lie> = []
     ) -> (failure: Simulation.Failure?, hasHappened: Bool) {
-        let steps = actions.enumerated().map { index, step in
-            Step(
-                number: index + 1, salt: salt &+ UInt64(index) &* 3, process: index % 3,
-                queue: step.queue, action: step.action, faults: index == cut ? [fault] : [])
-        }
+        let steps = steps(actions, fault, in: cut, salt: salt)
         let simulation = Simulation(scenario)
         simulation.world.lies = lies
         let failure = simulation.run(steps)
@@ -76,6 +89,26 @@ import Testing
     func cut(kind: Fault.Kind) {
         let seen = Self.cutEverywhere(kind)
         #expect(seen == nil, "\(seen ?? "")")
+    }
+
+    @Test(
+        "what can arrive is not lost with the queue that it comes from, whatever call fails",
+        arguments: [Fault.Kind.death, .powerLoss, .otherError, .syncError])
+    func departing(kind: Fault.Kind) {
+        for call in 0..<400 {
+            let steps = Self.steps(
+                Self.departure, Fault(kind: kind, call: call), in: Self.departure.count - 1)
+            let simulation = Simulation(Self.scenario)
+            let failure = simulation.run(steps)
+            #expect(failure == nil, "cut at call \(call): \(failure?.violation.text ?? "")")
+            let isSafe = simulation.tracks["D"]?.current.messages.count == 1
+            let isThere = simulation.tracks["A"]?.current.isThere == true
+            #expect(isSafe || isThere, "lost by \(kind) at call \(call)")
+            if simulation.hasUnusedFaults {
+                #expect(isSafe && !isThere)
+                break
+            }
+        }
     }
 
     @Test("a queue whose maker died is on the disk before anything in it is", arguments: 0..<16)

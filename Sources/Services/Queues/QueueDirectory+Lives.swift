@@ -88,12 +88,15 @@ extension QueueDirectory {
     /// Removes a queue and its journal.
     ///
     /// - Returns: how many messages it held; `nil` if its journal was damaged.
-    /// - Throws: `holdsMessages` unless it is empty or `force` is set.
+    /// - Throws: `holdsMessages` unless it is empty or `force` is set; why messages that are on
+    ///   their way to another queue do not arrive there, or may not stay (`finishLastTransfers`).
     @discardableResult
     package func remove(_ name: String, force: Bool) throws -> UInt64? {
         guard try names().contains(name) else {
             throw QueueError.noSuchQueue(name, existing: try names())
         }
+        // What takes long happens while others make and remove queues.
+        try? withQueue(name) { try finishTransfers(of: $0) }
         let count = try putOutOfSight(name, force: force)
         clearGraves()
         return count
@@ -124,7 +127,7 @@ extension QueueDirectory {
 
     /// - Returns: how many messages it held; `nil` if it goes on, as there is something on its way.
     private func end(_ queue: Queue, force: Bool) throws -> UInt64? {
-        let lastTransfer = try finishLastTransfers(of: queue)
+        guard let lastTransfer = try finishLastTransfers(of: queue) else { return nil }
         var count: UInt64?
         do {
             try queue.journal.end { session in

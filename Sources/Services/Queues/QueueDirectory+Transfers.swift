@@ -47,27 +47,54 @@ extension QueueDirectory {
     }
 
     /// Carries out what a queue that is about to be removed has on its way: nobody could send it
-    /// again. What does not arrive goes with its queue; what did stays there.
+    /// again. What nobody takes, has room for, or can read goes with its queue.
     ///
-    /// - Returns: the number of the last transfer that this knows of.
-    /// - Throws: why the power may still take what was seen to arrive, or why that is not known.
-    func finishLastTransfers(of giver: Queue) throws -> UInt64 {
+    /// - Returns: the number of the last transfer that this knows of; `nil` if there is one that
+    ///   can arrive by now: to be called again.
+    /// - Throws: why one that could arrive did not, or why the power may still take one that did.
+    func finishLastTransfers(of giver: Queue) throws -> UInt64? {
         let last = try giver.journal.read { $0.state.queue.lastTransfer }
-        try? finishTransfers(of: giver)
+        var failure: (any Error)?
+        do { try finishTransfers(of: giver) } catch { failure = error }
         let (transfers, origin) = try giver.journal.read {
             ($0.state.queue.transfers, $0.state.queue.origin(giver.name))
         }
-        for transfer in transfers {
-            do {
-                try withQueue(transfer.target) { taker in
-                    let taken = try taker.journal.read { $0.state.queue.taken[origin] ?? 0 }
-                    if taken >= transfer.number { try taker.settle() }
-                }
-            } catch QueueError.noSuchQueue, JournalError.removed {
-                continue
+        var canArrive = false
+        // The first of each taker stands for those behind it.
+        var targets: Set<String> = []
+        for transfer in transfers where targets.insert(transfer.target).inserted {
+            guard try !hasArrived(transfer, from: origin), try isReachable(transfer, from: giver)
+            else { continue }
+            if let failure {
+                guard Self.losesTransfers(failure) else { throw failure }
+            } else {
+                canArrive = true
             }
         }
-        return last
+        return canArrive ? nil : last
+    }
+
+    /// Whether its taker has it; then it is on the disk there.
+    private func hasArrived(_ transfer: QueueState.Transfer, from origin: String) throws -> Bool {
+        do {
+            return try withQueue(transfer.target) { taker in
+                let taken = try taker.journal.read { $0.state.queue.taken[origin] ?? 0 }
+                guard taken >= transfer.number else { return false }
+                try taker.settle()
+                return true
+            }
+        } catch QueueError.noSuchQueue, JournalError.removed {
+            return false
+        }
+    }
+
+    /// Whether who removes the giver with force means that, too: it is harmed, or the disk full.
+    private static func losesTransfers(_ failure: any Error) -> Bool {
+        switch failure {
+        case JournalError.damaged: true
+        case JournalError.storage(let error): error.isDiskFull
+        default: false
+        }
     }
 
     /// Whether the taker is there and takes it. One that does not allow it any more lets it wait.
