@@ -14,7 +14,8 @@ extension NaiveQueue {
     ) throws(Violation) -> (next: NaiveQueue, isChanged: Bool) {
         let own = operation?.queue == name ? operation : nil
         guard isThere, view.isThere else { return try explainLife(view, by: own) }
-        let time = max(own?.clock ?? lastTime, lastTime)
+        // Who opens it for another queue's sake may begin a segment, and with it a later time.
+        let time = max(own?.clock ?? view.lastTime, lastTime)
         var change = Change(time: time, operation: own)
         change.deliverable = Dictionary(
             uniqueKeysWithValues: deliverable(at: time).map { ($0.token, $0) })
