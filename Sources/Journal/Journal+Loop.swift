@@ -34,11 +34,13 @@ extension Journal {
         }
         let done = batch.prefix(runAtOnce(batch))
         line.withLock { $0.transactions.removeFirst(done.count) }
-        conclude(Array(done))
-        guard done.count == batch.count else {
-            return execute { self.leadForOthers() }
+        // Before any of them is told: others need not wait for that, nor a sync that begins.
+        if done.count == batch.count {
+            handLineOver()
+        } else {
+            execute { self.leadForOthers() }
         }
-        handLineOver()
+        conclude(Array(done))
     }
 
     /// - Returns: how many of them are done; the others might hold the loop up.
