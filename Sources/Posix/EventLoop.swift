@@ -86,13 +86,11 @@ package final class EventLoop: Sendable {
     /// - Returns: `false` if the loop has ended: then it will never run.
     @discardableResult
     package func execute(_ work: @escaping @Sendable () -> Void) -> Bool {
-        let (isFirst, hasEnded) = shared.withLock { shared in
-            guard !shared.hasEnded else { return (false, true) }
-            shared.work.append(work)
-            return (shared.work.count == 1, false)
+        let hasEnded = shared.withLock { shared in
+            if !shared.hasEnded { shared.work.append(work) }
+            return shared.hasEnded
         }
-        // Whoever came first has woken it, and on the loop itself the next round sees to it.
-        if isFirst, !isOnLoop { poller.wake() }
+        poller.wake()
         return !hasEnded
     }
 
@@ -124,7 +122,7 @@ package final class EventLoop: Sendable {
             }
             return id
         }
-        if !isOnLoop { poller.wake() }
+        poller.wake()
         return id
     }
 
@@ -200,7 +198,7 @@ package final class EventLoop: Sendable {
         // The thread holds the loop for as long as it runs.
         pthread_setspecific(Self.key, Unmanaged.passUnretained(self).toOpaque())
         while true {
-            poller.wait(milliseconds: patience()) { descriptor, readiness in
+            poller.wait(upTo: patience) { descriptor, readiness in
                 // An earlier callback of this round may have closed this one.
                 let handler = handlers.withLock { $0[descriptor] }
                 handler?(readiness)
@@ -235,6 +233,7 @@ package final class EventLoop: Sendable {
         }
     }
 
+    /// In milliseconds.
     private func patience() -> Int32 {
         guard last.withLock({ $0.isEmpty }) else { return 0 }
         return shared.withLock { shared in

@@ -1,24 +1,32 @@
 import CPosix
 import Glibc
+import Synchronization
 
 /// epoll, and an eventfd to wake it.
-struct Poller: Sendable {
+struct Poller: ~Copyable, Sendable {
     /// Few: what a round brought is on its way, to a disk perhaps, while the next ones are read.
     private static let eventsPerWait = 8
 
     private let poll: CInt
     private let alarm: CInt
+    /// There is a wait, or will be at once, and nobody has ended it yet.
+    private let isWaiting = Atomic<Bool>(false)
 
     init() throws(SystemError) {
-        poll = epoll_create1(CInt(EPOLL_CLOEXEC))
+        let poll = epoll_create1(CInt(EPOLL_CLOEXEC))
         guard poll >= 0 else { throw .last("epoll_create1") }
-        alarm = eventfd(0, CInt(EFD_CLOEXEC | EFD_NONBLOCK))
+        let alarm = eventfd(0, CInt(EFD_CLOEXEC | EFD_NONBLOCK))
         guard alarm >= 0 else {
             let failure = SystemError.last("eventfd")
             _ = Glibc.close(poll)
             throw failure
         }
-        try add(alarm, .read)
+        var event = Self.event(alarm, .read)
+        // Each call is told of once: nobody need read it.
+        event.events |= EPOLLET.rawValue
+        guard epoll_ctl(poll, EPOLL_CTL_ADD, alarm, &event) == 0 else { throw .last("epoll_ctl") }
+        self.poll = poll
+        self.alarm = alarm
     }
 
     func add(_ descriptor: CInt, _ interest: EventLoop.Interest) throws(SystemError) {
@@ -38,26 +46,27 @@ struct Poller: Sendable {
         _ = epoll_ctl(poll, EPOLL_CTL_DEL, descriptor, &event)
     }
 
-    /// Ends the wait that is going on, or the next one.
+    /// Ends the wait that is going on; where nobody waits the system is not called.
     func wake() {
+        guard isWaiting.exchange(false, ordering: .acquiringAndReleasing) else { return }
         var one: UInt64 = 1
         _ = Glibc.write(alarm, &one, 8)
     }
 
     /// - Parameters:
-    ///   - milliseconds: -1 waits for ever.
+    ///   - patience: how many milliseconds it may take, -1 for ever. What comes after it was asked
+    ///     can `wake`.
     ///   - event: gets each descriptor that is ready.
-    func wait(milliseconds: Int32, _ event: (CInt, EventLoop.Readiness) -> Void) {
+    func wait(upTo patience: () -> Int32, _ event: (CInt, EventLoop.Readiness) -> Void) {
+        isWaiting.store(true, ordering: .releasing)
+        let milliseconds = patience()
         withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: Self.eventsPerWait) {
             events in
             let count = epoll_wait(
                 poll, events.baseAddress, CInt(Self.eventsPerWait), milliseconds)
+            isWaiting.store(false, ordering: .relaxed)
             for ready in events.prefix(max(0, Int(count))) {
-                guard ready.data.fd != alarm else {
-                    var value: UInt64 = 0
-                    _ = Glibc.read(alarm, &value, 8)
-                    continue
-                }
+                if ready.data.fd == alarm { continue }
                 event(ready.data.fd, Self.readiness(ready.events))
             }
         }
