@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Threads for work that blocks: syncs, long polls. They start when needed, up to a limit; beyond
 /// it, work waits its turn.
 package final class WorkerPool: Sendable {
@@ -5,10 +7,12 @@ package final class WorkerPool: Sendable {
         var work = WaitingLine<@Sendable () -> Void>()
         var idle = 0
         var threads: [Thread] = []
-        var isShutDown = false
     }
 
-    private let state = ThreadCondition(State())
+    private let state = Mutex(State())
+    /// Once for each work, and for each thread that is to end. A condition's lock would cost each
+    /// thread that it wakes a call of the system to give it back.
+    private let calls = Semaphore()
     private let limit: Int
     private let name: String
 
@@ -29,28 +33,24 @@ package final class WorkerPool: Sendable {
             }
             state.threads.append(thread)
         }
-        state.signalOne()
+        calls.signal()
     }
 
     /// Does what was asked before, then ends every thread and waits for them.
     package func shutdown() {
-        let threads = state.withLock { state in
-            state.isShutDown = true
-            return state.threads
-        }
-        state.signal()
+        let threads = state.withLock { $0.threads }
+        for _ in threads { calls.signal() }
         for thread in threads { thread.join() }
     }
 
     private func run() {
         while true {
             state.withLock { $0.idle += 1 }
-            let work = state.wait { state -> (@Sendable () -> Void)?? in
-                if let work = state.work.popFirst() {
-                    state.idle -= 1
-                    return .some(work)
-                }
-                return state.isShutDown ? .some(nil) : nil
+            calls.wait()
+            let work = state.withLock { state in
+                let work = state.work.popFirst()
+                if work != nil { state.idle -= 1 }
+                return work
             }
             guard let work else { return }
             work()
