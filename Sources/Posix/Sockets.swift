@@ -20,6 +20,7 @@ package enum Sockets {
         if address.family == AF_INET6 {
             setsockopt(socket.rawValue, CInt(IPPROTO_IPV6), IPV6_V6ONLY, &one, size)
         }
+        if HostAddress.isLoopback(host) { leaveUnpaced(socket) }
         let bound = address.withPointer { bind(socket.rawValue, $0, $1) }
         guard bound == 0 else { throw .last("bind", path: "\(host):\(port)") }
         guard Glibc.listen(socket.rawValue, backlog) == 0 else { throw .last("listen") }
@@ -70,6 +71,7 @@ package enum Sockets {
         let address = try SocketAddress(host, port)
         let socket = try make(address.family)
         setNoDelay(socket)
+        if HostAddress.isLoopback(host) { leaveUnpaced(socket) }
         let status = address.withPointer { Glibc.connect(socket.rawValue, $0, $1) }
         guard status == 0 || errno == EINPROGRESS else {
             throw .last("connect", path: "\(host):\(port)")
