@@ -79,7 +79,7 @@ let package = Package(
         .executableTarget(
             name: "in-process",
             dependencies: [
-                "Services", "Journal", "StackModel", "QueueModel", "Posix", "JSON",
+                "Services", "Journal", "StackModel", "QueueModel", "Posix", "JSON", "CPosix",
             ],
             path: "Benchmarks/InProcess", swiftSettings: strict, linkerSettings: fullyStatic),
         .executableTarget(

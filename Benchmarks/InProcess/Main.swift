@@ -11,6 +11,7 @@ struct InProcess {
         "cycle": Cycle.run,
         "depth": Depth.run,
         "disk-limit": DiskLimit.run,
+        "bare-loop": BareLoop.run,
         "wake": Wake.run,
         "receiver": Wake.receiver,
         "sender": Wake.sender,

@@ -1,4 +1,5 @@
-"""SQS over HTTP: `msorch serve` beside other servers that speak it, nginx that only answers, and redis.
+"""SQS over HTTP: `msorch serve` beside other servers that speak it, nginx that only answers, a loop that only writes, syncs and
+answers, and redis.
 
 Every round asks everybody the same, in turns, while all others stand still. Each client waits for its answer; bodies have 256 bytes; queues are new
 in each round, but for those that hold a backlog from the beginning.
@@ -73,13 +74,13 @@ def their_series(bench, running, folder):
         "roto --durable": lambda path: servers.roto(path, "--durable"), "roto": servers.roto,
         "roto --ephemeral": lambda path: servers.roto(path, "--ephemeral"),
         "ministack": servers.ministack, "localstack": servers.localstack, "moto": servers.moto,
-        "nginx": servers.nginx,
+        "nginx": servers.nginx, "bare loop": lambda path: servers.bare_loop(bench, path),
     }
     found = []
     for name, begin in starts.items():
         try:
             server = running.enter_context(begin(f"{folder}/{name.replace(' ', '')}"))
-            found.append(Series(name, server, "round", speaks_sqs=name != "nginx"))
+            found.append(Series(name, server, "round", speaks_sqs=name not in ["nginx", "bare loop"]))
         except (Unavailable, RuntimeError, OSError) as problem:
             bench.figures.failures[name] = str(problem)
     return found
@@ -215,6 +216,9 @@ def goals(figures, rates, waits, pushes):
     if pushes:
         figures.add("redis, appendfsync always, 64 connections", statistics.median(pushes), "messages/s")
     beside("msorch, fsync", 64, pushes, "redis, appendfsync always", 1)
+    for count in [16, 64]:
+        beside("msorch, fsync", count, sent("bare loop", count), "a bare loop with one sync for all that are ready", None)
+    beside("bare loop", 16, sent("localstack", 16), "localstack", None)
     beside("msorch, os", 16, sent("nginx", 16), "nginx, one worker, a static answer", 0.4)
     beside("msorch, os, signatures and policies", 16, sent("nginx", 16), "nginx, one worker, a static answer", None)
     for durability, bound in [("fsync", 0.5), ("os", 0.2)]:

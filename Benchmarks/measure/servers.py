@@ -3,6 +3,7 @@ folder, with all data there."""
 import contextlib, json, os, signal, subprocess, time, urllib.error, urllib.request
 from pathlib import Path
 from . import peers
+from .bench import parse
 
 # How long a server may take until it makes its first queue: LocalStack imports a lot.
 patience = 120
@@ -172,6 +173,27 @@ def localstack(folder):
         "GATEWAY_LISTEN": f"127.0.0.1:{port}", "SERVICES": "sqs", "STRICT_SERVICE_LOADING": "1", "DEBUG": "0",
         "DISABLE_EVENTS": "1", "SKIP_SSL_CERT_DOWNLOAD": "1", "DNS_ADDRESS": "0",
         "OVERRIDE_IN_DOCKER": "0", "FILESYSTEM_ROOT": f"{folder}/data", "HOME": folder})
+
+
+@contextlib.contextmanager
+def bare_loop(bench, folder):
+    """One thread that writes something for each request that is ready, syncs once for all of them, and answers: what the
+    machine allows a durable server."""
+    os.makedirs(folder, exist_ok=True)
+    process = peers.start([bench.in_process, "bare-loop", "--folder", folder], folder)
+    try:
+        yield Server("bare loop", int(first_figure(Path(folder) / "output", process)), process)
+    finally:
+        stop(process)
+
+
+def first_figure(path, process):
+    deadline = time.monotonic() + peers.patience
+    while not (shown := path.read_text()).endswith("\n"):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"the bare loop does not get ready: {shown}")
+        time.sleep(0.005)
+    return next(iter(parse(shown).values()))
 
 
 @contextlib.contextmanager
