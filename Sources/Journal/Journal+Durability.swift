@@ -34,6 +34,8 @@ struct Reach {
 struct Commit {
     var reach = Reach()
     var isSyncing = false
+    /// Whether the last sync was.
+    var isDiskQuick = false
     var claims: [Claim] = []
     /// The highest that was ever waited for.
     var lastAwaited: UInt64 = 0
@@ -95,8 +97,38 @@ extension Journal {
             }
             return (!commit.claims.isEmpty && commit.takeLead(), done, commit.reach.losses)
         }
-        if leads { execute { self.syncForOthers() } }
+        if leads { syncSoon() }
         conclude(done, losses)
+    }
+
+    /// Leads: an event loop that would only wait for the sync does it itself, if the disk is quick.
+    /// No thread is woken then, and none has to wake the loop.
+    private func syncSoon() {
+        guard let loop = currentLoop(), commit.withLock({ $0.isDiskQuick }) else {
+            return execute { self.syncForOthers() }
+        }
+        loop.whenIdle { isIdle in
+            if isIdle { self.syncOnLoop() } else { self.execute { self.syncForOthers() } }
+        }
+    }
+
+    /// Whatever else than a sync may take long is left to the workers.
+    private func syncOnLoop() {
+        let reach = commit.withLock { $0.reach }
+        guard let file = reach.file, !reach.isSuspect, reach.unproven == nil,
+            (try? timed({ () throws(SystemError) in try syncs.trySync(file, reach.identity) }))
+                == true
+        else { return execute { self.syncForOthers() } }
+        let isConfirmed = session.withLockIfAvailable { session in
+            guard let current = try? session.readGeneration(), session.isUp(to: current) else {
+                return false
+            }
+            mark(reach, &session)
+            return true
+        }
+        guard isConfirmed == true else { return execute { self.syncForOthers() } }
+        tellSettled()
+        handSyncOver()
     }
 
     private func syncForOthers() {
@@ -120,7 +152,7 @@ extension Journal {
         }
         switch next {
         case .thread(let waiter, _): waiter.wake(.lead)
-        case .work: execute { self.syncForOthers() }
+        case .work: syncSoon()
         case nil: break
         }
     }
@@ -161,12 +193,16 @@ extension Journal {
             }
             throw error
         }
-        let known = commit.withLock { $0.reach }
         line.withLock { $0.beginTelling() }
-        tell(takeClaims { known.settles($0.ticket) })
+        tellSettled()
         guard line.withLock({ $0.endTelling() }) else { return }
         leadOnce()
         handLineOver()
+    }
+
+    private func tellSettled() {
+        let known = commit.withLock { $0.reach }
+        tell(takeClaims { known.settles($0.ticket) })
     }
 
     /// Tells them that a sync covers their records, or that these are lost.
@@ -229,13 +265,29 @@ extension Journal {
     /// One sync for everybody; a file that fails is replaced, and the next turn syncs that.
     private func sync(_ file: any JournalFile, _ reach: Reach) throws(JournalError) {
         do throws(SystemError) {
-            crashPoint("before-sync")
-            try syncs.sync(file, reach.identity, writingAnew: reach.unproven)
-            crashPoint("after-sync")
+            try timed { () throws(SystemError) in
+                try syncs.sync(file, reach.identity, writingAnew: reach.unproven)
+            }
         } catch {
             return try repair(file)
         }
         try confirm(reach)
+    }
+
+    /// Nanoseconds that a loop may be held up by a sync. The next is left to the workers after one
+    /// that took longer, until one of theirs is quick.
+    private static var quickLimit: UInt64 { 500_000 }
+
+    private func timed<R>(_ sync: () throws(SystemError) -> R) throws(SystemError) -> R {
+        let start = nanoseconds()
+        defer {
+            let took = nanoseconds() - start
+            commit.withLock { $0.isDiskQuick = took <= Self.quickLimit }
+        }
+        crashPoint("before-sync")
+        let result = try sync()
+        crashPoint("after-sync")
+        return result
     }
 
     /// After a sync of all that `reach` tells of: if another file took over meanwhile, what was
@@ -251,19 +303,23 @@ extension Journal {
                     note(session)
                     try session.syncHere()
                 }
-                // Of another file the sync says nothing: its next one will.
-                if session.isLoaded, session.file === reach.file {
-                    session.markDurable(reach.appended)
-                    session.unproven = nil
-                    session.room.syncs += 1
-                }
-                note(session)
+                mark(reach, &session)
                 return .success(())
             } catch {
                 return outcome(of: error, &session)
             }
         }
         try result.get()
+    }
+
+    /// What `reach` tells of is synced. Of another file the sync says nothing: its next one will.
+    private func mark(_ reach: Reach, _ session: inout JournalSession<State>) {
+        if session.isLoaded, session.file === reach.file {
+            session.markDurable(reach.appended)
+            session.unproven = nil
+            session.room.syncs += 1
+        }
+        note(session)
     }
 
     /// The file's sync failed: replaces it under the lock, unless that is done.

@@ -12,6 +12,10 @@ package protocol JournalLoop: AnyObject, Sendable {
 
     /// Runs `work` once everything else of this round has run. On the loop.
     func atEndOfRound(_ work: @escaping @Sendable () -> Void)
+
+    /// Runs `work` once the loop would only wait, or, with `false`, after some rounds in which it
+    /// had to do. On the loop.
+    func whenIdle(_ work: @escaping @Sendable (_ isIdle: Bool) -> Void)
 }
 
 extension EventLoop: JournalLoop {}

@@ -20,14 +20,30 @@ final class SegmentSyncs: Sendable {
         _ file: any JournalFile, _ identity: UInt64, writingAnew unproven: Range<UInt64>? = nil
     ) throws(SystemError) {
         try turn.withLock { (failure) throws(SystemError) in
-            if let failure, isSuspect(identity) { throw failure }
-            do throws(SystemError) {
-                try file.sync(writingAnew: unproven)
-            } catch {
-                failure = error
-                suspect.store(identity &+ 1, ordering: .releasing)
-                throw error
-            }
+            try sync(file, identity, writingAnew: unproven, after: &failure)
+        }
+    }
+
+    /// As `sync`, without waiting for another one.
+    /// - Returns: whether it was synced.
+    func trySync(_ file: any JournalFile, _ identity: UInt64) throws(SystemError) -> Bool {
+        try turn.withLockIfAvailable { (failure) throws(SystemError) in
+            try sync(file, identity, writingAnew: nil, after: &failure)
+            return true
+        } ?? false
+    }
+
+    private func sync(
+        _ file: any JournalFile, _ identity: UInt64, writingAnew unproven: Range<UInt64>?,
+        after failure: inout SystemError?
+    ) throws(SystemError) {
+        if let failure, isSuspect(identity) { throw failure }
+        do throws(SystemError) {
+            try file.sync(writingAnew: unproven)
+        } catch {
+            failure = error
+            suspect.store(identity &+ 1, ordering: .releasing)
+            throw error
         }
     }
 

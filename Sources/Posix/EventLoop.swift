@@ -32,9 +32,18 @@ package final class EventLoop: Sendable {
 
     typealias Work = @Sendable () -> Void
     typealias Handler = @Sendable (Readiness) -> Void
+    typealias IdleWork = @Sendable (_ isIdle: Bool) -> Void
 
     /// So many cancelled timers may wait for their time, or as many as there are others.
     private static let cancelledTimers = 1000
+
+    /// So many rounds work waits for a moment in which there is nothing else to do.
+    private static let roundsUntilIdle = 8
+
+    private struct Idle {
+        var work: [IdleWork] = []
+        var rounds = 0
+    }
 
     private struct Shared {
         var work: [Work] = []
@@ -51,6 +60,8 @@ package final class EventLoop: Sendable {
     private let handlers = Mutex<[CInt: Handler]>([:])
     /// For the end of the round; only the loop's thread adds.
     private let last = Mutex<[Work]>([])
+    /// For when there is nothing else to do; only the loop's thread adds.
+    private let idle = Mutex(Idle())
     private let thread = Mutex<Thread?>(nil)
     private let threadIdentifier = Atomic<Thread.Identifier>(0)
 
@@ -104,6 +115,14 @@ package final class EventLoop: Sendable {
     package func atEndOfRound(_ work: @escaping @Sendable () -> Void) {
         precondition(isOnLoop, "only on the event loop")
         last.withLock { $0.append(work) }
+    }
+
+    /// Runs `work` once no event waits, and nothing that was handed over: a moment in which the loop
+    /// would only wait. It gets `false` if that moment does not come for some rounds, or belongs to
+    /// another's work: then it must not hold the loop up. On the loop.
+    package func whenIdle(_ work: @escaping @Sendable (_ isIdle: Bool) -> Void) {
+        precondition(isOnLoop, "only on the event loop")
+        idle.withLock { $0.work.append(work) }
     }
 
     /// Runs `work` on the loop once `delay` has passed, if the loop has not ended; from any thread.
@@ -198,14 +217,20 @@ package final class EventLoop: Sendable {
         // The thread holds the loop for as long as it runs.
         pthread_setspecific(Self.key, Unmanaged.passUnretained(self).toOpaque())
         while true {
+            var isIdle = true
             poller.wait(upTo: patience) { descriptor, readiness in
+                isIdle = false
                 // An earlier callback of this round may have closed this one.
                 let handler = handlers.withLock { $0[descriptor] }
                 handler?(readiness)
             }
             runTimers()
             endRound()
-            for item in shared.withLock({ Self.take(&$0.work) }) { item() }
+            for item in shared.withLock({ Self.take(&$0.work) }) {
+                isIdle = false
+                item()
+            }
+            runIdleWork(isIdle)
             endRound()
             if isDone() {
                 // Another thread may get this one's identifier.
@@ -219,6 +244,18 @@ package final class EventLoop: Sendable {
         for item in last.withLock({ Self.take(&$0) }) { item() }
     }
 
+    private func runIdleWork(_ isIdle: Bool) {
+        let due = idle.withLock { idle -> [IdleWork] in
+            guard !idle.work.isEmpty else { return [] }
+            idle.rounds += 1
+            guard isIdle || idle.rounds > Self.roundsUntilIdle else { return [] }
+            defer { idle = Idle() }
+            return idle.work
+        }
+        for work in due.dropLast() { work(false) }
+        due.last?(isIdle)
+    }
+
     private static func take(_ list: inout [Work]) -> [Work] {
         var taken: [Work] = []
         swap(&taken, &list)
@@ -226,16 +263,21 @@ package final class EventLoop: Sendable {
     }
 
     private func isDone() -> Bool {
-        guard last.withLock({ $0.isEmpty }) else { return false }
+        guard !isOwing else { return false }
         return shared.withLock { shared in
             shared.hasEnded = shared.isShutDown && shared.work.isEmpty
             return shared.hasEnded
         }
     }
 
+    /// Whether there is work that needs no event.
+    private var isOwing: Bool {
+        !last.withLock { $0.isEmpty } || !idle.withLock { $0.work.isEmpty }
+    }
+
     /// In milliseconds.
     private func patience() -> Int32 {
-        guard last.withLock({ $0.isEmpty }) else { return 0 }
+        guard !isOwing else { return 0 }
         return shared.withLock { shared in
             guard shared.work.isEmpty, !shared.isShutDown else { return 0 }
             guard let first = shared.timers.first else { return -1 }

@@ -21,6 +21,8 @@ final class FaultyStorage: JournalStorage {
 
     /// Fails the `countdown`th call of `kind` from when it is armed; 0 is disarmed.
     let plan = Mutex<(kind: Kind, countdown: Int)>((.open, 0))
+    /// Is called at each sync, on its thread.
+    let syncing = Mutex<(@Sendable () -> Void)?>(nil)
     /// Is called with the file whose sync fails, before that returns.
     let failingSync = Mutex<(@Sendable (any JournalFile) -> Void)?>(nil)
     /// Is called once a file has got the name of a segment.
@@ -101,6 +103,7 @@ private final class FaultyFile: JournalFile {
         try file.truncate(to: size)
     }
     func sync() throws(SystemError) {
+        storage.syncing.withLock { $0 }?()
         if storage.fails(.sync) {
             storage.failingSync.withLock { $0 }?(file)
             throw SystemError(call: "fdatasync", code: EIO)

@@ -109,6 +109,40 @@ import Testing
         #expect(!loop.execute { note(5) }, "nobody would run it")
     }
 
+    @Test("what is for an idle moment waits for one, and only one gets it")
+    func idle() throws {
+        let loop = try EventLoop(name: "test")
+        let seen = Mutex<[String]>([])
+        @Sendable func note(_ value: String) { seen.withLock { $0.append(value) } }
+        loop.execute {
+            loop.whenIdle { note("first \($0)") }
+            loop.whenIdle { note("second \($0)") }
+            loop.execute { note("handed over") }
+            loop.atEndOfRound { note("end of round") }
+        }
+        loop.shutdown()
+        #expect(
+            seen.withLock { $0 } == ["end of round", "handed over", "first false", "second true"])
+    }
+
+    @Test("a loop that is never idle says so after some rounds")
+    func busy() throws {
+        let loop = try EventLoop(name: "test")
+        let told = ThreadCondition<Bool?>(nil)
+        @Sendable func goOn() {
+            if told.withLock({ $0 == nil }) { loop.execute(goOn) }
+        }
+        loop.execute {
+            loop.whenIdle { isIdle in
+                told.withLock { $0 = isIdle }
+                told.signal()
+            }
+            goOn()
+        }
+        #expect(told.wait(upTo: .seconds(20)) { $0 } == false)
+        loop.shutdown()
+    }
+
     @Test("a pool does everything, with no more threads than allowed")
     func pool() throws {
         let pool = WorkerPool(name: "test", limit: 3)

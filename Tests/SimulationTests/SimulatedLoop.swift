@@ -21,6 +21,15 @@ final class SimulatedLoop: JournalLoop, @unchecked Sendable {
         last.append(work)
     }
 
+    /// Later, once in four times because it has too much to do.
+    func whenIdle(_ work: @escaping @Sendable (_ isIdle: Bool) -> Void) {
+        precondition(isOnLoop, "only on the loop")
+        process?.execute { [weak process] in
+            guard let process else { return }
+            self.round { work(!process.isBusy) }
+        }
+    }
+
     func round(_ body: () -> Void) {
         stand(onLoop: true) {
             body()

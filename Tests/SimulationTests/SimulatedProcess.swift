@@ -90,6 +90,9 @@ final class SimulatedProcess: @unchecked Sendable {
         world.forget(self)
     }
 
+    /// Whether a loop of it has something else to do.
+    var isBusy: Bool { world.random.chance(1, in: 4) }
+
     // MARK: work that nobody waits for
 
     /// What its other threads will do.
