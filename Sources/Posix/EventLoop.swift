@@ -38,7 +38,7 @@ package final class EventLoop: Sendable {
     private static let cancelledTimers = 1000
 
     /// So many rounds work waits for a moment in which there is nothing else to do.
-    private static let roundsUntilIdle = 8
+    private static let roundsUntilIdle = 4
 
     private struct Idle {
         var work: [IdleWork] = []

@@ -5,7 +5,7 @@ import Synchronization
 /// epoll, and an eventfd to wake it.
 struct Poller: ~Copyable, Sendable {
     /// Few: what a round brought is on its way, to a disk perhaps, while the next ones are read.
-    private static let eventsPerWait = 8
+    private static let eventsPerWait = 16
 
     private let poll: CInt
     private let alarm: CInt
