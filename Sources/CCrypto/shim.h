@@ -11,6 +11,12 @@
 #include <openssl/sha.h>
 #include <openssl/x509.h>
 
+// Deprecated, but the functions that are not make a context for each digest: that costs as much as
+// 100 bytes more.
+static inline void msorch_md5(const void *bytes, size_t count, unsigned char *digest) {
+    MD5(bytes, count, digest);
+}
+
 // A macro that Swift cannot read.
 static inline int msorch_public_key_parts(void) { return EVP_PKEY_PUBLIC_KEY; }
 

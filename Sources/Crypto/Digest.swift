@@ -3,16 +3,11 @@ import CCrypto
 /// Digests by libcrypto.
 package enum Digest {
     /// MD5, as SQS uses it to let clients check what arrived. Never for security.
-    package static func md5(_ bytes: [UInt8]) -> [UInt8] {
-        digest(bytes, fetchedMD5, length: 16)
-    }
-    package static func md5Hex(_ bytes: [UInt8]) -> String {
-        hexDigest(bytes, fetchedMD5, length: 16)
-    }
+    package static func md5Hex(_ bytes: [UInt8]) -> String { hexDigest(bytes, length: 16, md5) }
     /// The 128 bits of an MD5, its first byte the highest.
     package static func md5Bits(_ bytes: [UInt8]) -> (high: UInt64, low: UInt64) {
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { output in
-            digest(bytes, fetchedMD5, to: output)
+            md5(bytes, to: output)
             let bits = UnsafeRawBufferPointer(output)
             return (
                 UInt64(bigEndian: bits.loadUnaligned(as: UInt64.self)),
@@ -22,15 +17,17 @@ package enum Digest {
     }
 
     package static func sha256(_ bytes: [UInt8]) -> [UInt8] {
-        digest(bytes, fetchedSHA256, length: 32)
+        [UInt8](unsafeUninitializedCapacity: 32) { output, count in
+            sha256(bytes, to: output)
+            count = 32
+        }
     }
     package static func sha256(_ bytes: some Collection<UInt8>) -> [UInt8] { sha256(Array(bytes)) }
     package static func sha256Hex(_ bytes: [UInt8]) -> String {
-        hexDigest(bytes, fetchedSHA256, length: 32)
+        hexDigest(bytes, length: 32, sha256)
     }
 
     // libcrypto looks an algorithm up by its name for each digest, unless it is fetched once.
-    nonisolated(unsafe) private static let fetchedMD5 = EVP_MD_fetch(nil, "MD5", nil)
     nonisolated(unsafe) private static let fetchedSHA256 = EVP_MD_fetch(nil, "SHA256", nil)
 
     /// Lower-case hexadecimal.
@@ -47,30 +44,23 @@ package enum Digest {
         }
     }
 
-    private static func digest(
-        _ bytes: [UInt8], _ algorithm: OpaquePointer?, length: Int
-    ) -> [UInt8] {
-        [UInt8](unsafeUninitializedCapacity: length) { output, count in
-            digest(bytes, algorithm, to: output)
-            count = length
-        }
-    }
-
     private static func hexDigest(
-        _ bytes: [UInt8], _ algorithm: OpaquePointer?, length: Int
+        _ bytes: [UInt8], length: Int,
+        _ digest: ([UInt8], UnsafeMutableBufferPointer<UInt8>) -> Void
     ) -> String {
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: length) { output in
-            digest(bytes, algorithm, to: output)
+            digest(bytes, output)
             return hex(UnsafeBufferPointer(output))
         }
     }
 
-    private static func digest(
-        _ bytes: [UInt8], _ algorithm: OpaquePointer?, to output: UnsafeMutableBufferPointer<UInt8>
-    ) {
-        let status = bytes.withUnsafeBufferPointer {
-            EVP_Digest($0.baseAddress, $0.count, output.baseAddress, nil, algorithm, nil)
-        }
-        precondition(status == 1, "libcrypto knows MD5 and SHA-256")
+    private static func md5(_ bytes: [UInt8], to output: UnsafeMutableBufferPointer<UInt8>) {
+        msorch_md5(bytes, bytes.count, output.baseAddress)
+    }
+
+    private static func sha256(_ bytes: [UInt8], to output: UnsafeMutableBufferPointer<UInt8>) {
+        let status = EVP_Digest(
+            bytes, bytes.count, output.baseAddress, nil, fetchedSHA256, nil)
+        precondition(status == 1, "libcrypto knows SHA-256")
     }
 }
