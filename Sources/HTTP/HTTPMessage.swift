@@ -44,11 +44,17 @@ package struct HTTPResponse: Sendable {
     package var operation: String?
     package var principal: String?
     package var requestID: String?
+}
 
-    package init(_ status: Int, headers: HTTPHeaders = HTTPHeaders(), body: [UInt8] = []) {
-        self.status = status
-        self.headers = headers
-        self.body = body
+extension HTTPResponse {
+    // All at once: a value that is changed after it was made is copied.
+    package init(
+        _ status: Int, headers: HTTPHeaders = HTTPHeaders(), body: [UInt8] = [],
+        operation: String? = nil, principal: String? = nil, requestID: String? = nil
+    ) {
+        self.init(
+            status: status, headers: headers, body: body, operation: operation,
+            principal: principal, requestID: requestID)
     }
 
     package init(_ status: Int, type: String, _ body: [UInt8]) {

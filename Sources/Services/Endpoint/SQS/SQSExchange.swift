@@ -39,7 +39,9 @@ final class SQSExchange: Sendable {
     /// The same for the second time.
     var again: SQSExchange { SQSExchange(call, client, failures, caller, isRepeated: true) }
 
-    func succeed(_ reply: SQSReply) { respond(call.wire.success(reply, call.operation)) }
+    func succeed(_ reply: SQSReply) {
+        client.respond(call.wire.success(reply, call.operation, by: caller?.arn))
+    }
 
     func fail(_ error: any Error) {
         let answer = SQSError(error)
@@ -47,19 +49,13 @@ final class SQSExchange: Sendable {
             let words = answer == .unknownFailure ? "\(error)." : answer.message
             failures.say("\(call.operation.rawValue)\(place) failed: \(words)")
         }
-        respond(call.wire.failure(answer))
+        client.respond(call.wire.failure(answer, call.operation, by: caller?.arn))
     }
 
     /// " of Q"; the URL is the client's, and may hold anything.
     private var place: String {
         let name = call.input.queueURL?.split(separator: "/").last.map(String.init) ?? ""
         return QueueDirectory.isValid(name) ? " of \(name)" : ""
-    }
-
-    private func respond(_ response: consuming HTTPResponse) {
-        response.operation = call.operation.rawValue
-        response.principal = caller?.arn
-        client.respond(response)
     }
 
     /// - Parameter body: `nil` if somebody else answers.

@@ -13,14 +13,20 @@ struct SQSWire: Sendable {
     private static let xmlHead = "<?xml version=\"1.0\"?>"
     private static let namespace = "http://queue.amazonaws.com/doc/2012-11-05/"
 
-    func success(_ reply: SQSReply, _ operation: SQSOperation) -> HTTPResponse {
+    /// - Parameter principal: who asked, for the log.
+    func success(
+        _ reply: SQSReply, _ operation: SQSOperation, by principal: String? = nil
+    ) -> HTTPResponse {
+        func response(_ body: [UInt8]) -> HTTPResponse {
+            self.response(200, body, operation, principal)
+        }
         var writer = SQSWriter(format)
         switch format {
         case .json:
             // What has nothing to say says nothing, not even `{}`.
-            guard operation.hasResult else { return response(200, []) }
+            guard operation.hasResult else { return response([]) }
             writer.answer(reply)
-            return response(200, writer.bytes)
+            return response(writer.bytes)
         case .xml:
             writer.answer(reply)
             let name = operation.rawValue
@@ -33,12 +39,14 @@ struct SQSWire: Sendable {
             }
             bytes += "<ResponseMetadata><RequestId>\(requestID)</RequestId></ResponseMetadata>".utf8
             bytes += "</\(name)Response>".utf8
-            return response(200, bytes)
+            return response(bytes)
         }
     }
 
     /// Whose mistake it is, the status says.
-    func failure(_ error: SQSError) -> HTTPResponse {
+    func failure(
+        _ error: SQSError, _ operation: SQSOperation? = nil, by principal: String? = nil
+    ) -> HTTPResponse {
         let type = error.status >= 500 ? "Receiver" : "Sender"
         switch format {
         case .json:
@@ -46,7 +54,8 @@ struct SQSWire: Sendable {
                 "__type": .string("\(error.namespace)#\(error.shape)"),
                 "message": .string(error.message),
             ]
-            var response = response(error.status, Array(json.serialized().utf8))
+            var response = response(
+                error.status, Array(json.serialized().utf8), operation, principal)
             response.headers["x-amzn-query-error"] = "\(error.queryCode);\(type)"
             return response
         case .xml:
@@ -55,7 +64,7 @@ struct SQSWire: Sendable {
             XMLText.append(error.queryMessage.utf8, to: &bytes)
             bytes += "</Message><Detail/></Error><RequestId>\(requestID)</RequestId>".utf8
             bytes += "</ErrorResponse>".utf8
-            return response(error.status, bytes)
+            return response(error.status, bytes, operation, principal)
         }
     }
 
@@ -64,8 +73,13 @@ struct SQSWire: Sendable {
         response(404, Array("<UnknownOperationException/>\n".utf8))
     }
 
-    private func response(_ status: Int, _ body: [UInt8]) -> HTTPResponse {
-        .reply(status, to: requestID, type: format == .json ? Self.jsonType : "text/xml", body)
+    private func response(
+        _ status: Int, _ body: [UInt8], _ operation: SQSOperation? = nil,
+        _ principal: String? = nil
+    ) -> HTTPResponse {
+        .reply(
+            status, to: requestID, type: format == .json ? Self.jsonType : "text/xml", body,
+            operation: operation?.rawValue, principal: principal)
     }
 }
 
