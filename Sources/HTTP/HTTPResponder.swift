@@ -21,6 +21,9 @@ package final class HTTPResponder: Sendable {
         HTTPResponder(connection: connection, number: number, observe: body)
     }
 
+    /// Whether the caller is where the answer is written.
+    package var isOnLoop: Bool { connection.service.loop.isOnLoop }
+
     /// Runs `work` where the answer is written: at once if the caller is there, else soon.
     package func perform(_ work: @escaping @Sendable () -> Void) {
         connection.service.loop.perform(work)

@@ -65,6 +65,7 @@ final class PretendClient: SQSClient {
         self.onAnswer = onAnswer
     }
 
+    var isOnLoop: Bool { loop.isOnLoop }
     func respond(_ response: HTTPResponse) { onAnswer(response) }
     func onDisconnect(_ body: @escaping @Sendable () -> Void) {}
     func perform(_ work: @escaping @Sendable () -> Void) { loop.perform(work) }

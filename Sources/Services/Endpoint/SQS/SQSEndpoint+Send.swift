@@ -37,6 +37,11 @@ extension SQSEndpoint {
         )
     }
 
+    /// That of a single message. It borrows what is not copied then.
+    private static func draft(
+        _ input: borrowing SQSInput, of exchange: SQSExchange
+    ) throws(SQSError) -> Draft { try draft(input.entry, of: exchange) }
+
     /// AWSTraceHeader is the only one that a sender may set.
     private static func systemAttributes(
         _ json: JSONValue?
@@ -66,12 +71,19 @@ extension SQSEndpoint {
     }
 
     func sendMessage(_ exchange: SQSExchange, _ queue: Queue) throws(SQSError) {
-        let (entry, digests) = try Self.draft(exchange.call.input.entry, of: exchange)
+        let (entry, digests) = try Self.draft(exchange.call.input, of: exchange)
         queue.submitSend([entry]) { [self] result in
-            exchange.client.perform { [self] in
-                answer(exchange, queue) { .sent(digests.reply(try result.get()[0].get())) }
-            }
+            // Mostly it is there already, and needs no closure to get there.
+            if exchange.client.isOnLoop { return answer(exchange, queue, digests, result) }
+            exchange.client.perform { [self] in answer(exchange, queue, digests, result) }
         }
+    }
+
+    private func answer(
+        _ exchange: SQSExchange, _ queue: Queue, _ digests: Digests,
+        _ result: Result<[Outcome<SentMessage>], any Error>
+    ) {
+        answer(exchange, queue) { .sent(digests.reply(try result.get()[0].get())) }
     }
 
     func sendMessageBatch(_ exchange: SQSExchange, _ queue: Queue) throws(SQSError) {

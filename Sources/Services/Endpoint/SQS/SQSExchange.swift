@@ -9,7 +9,9 @@ protocol SQSClient: AnyObject, Sendable {
     func respond(_ response: HTTPResponse)
     /// Runs `body`, on the client's loop, if the client leaves before it is answered.
     func onDisconnect(_ body: @escaping @Sendable () -> Void)
-    /// Runs `work` where the answer is written.
+    /// Whether the caller is where the answer is written.
+    var isOnLoop: Bool { get }
+    /// Runs `work` there.
     func perform(_ work: @escaping @Sendable () -> Void)
 }
 
