@@ -32,6 +32,8 @@ final class RequestLog: Sendable {
         var days: [(first: Timestamp, start: Int)] = []
         /// How lines begin that are of one second, and which second that is.
         var beginning: (second: Int64, text: [UInt8]) = (.min, [])
+        /// What lines say of such requests as the last one was.
+        var middle: (target: Target, text: [UInt8]) = (Target(), [])
         var dropped = 0
         /// The one timer that there is at most.
         var isScheduled = false
@@ -43,6 +45,11 @@ final class RequestLog: Sendable {
             guard time.seconds != beginning.second else { return }
             let text = time.iso8601.dropLast(4)
             beginning = (time.seconds, Array("{\"time\":\"\(text)".utf8))
+        }
+
+        /// The same for `middle`: most requests come as those before them.
+        mutating func turn(to target: Target) {
+            if target != middle.target { middle = (target, target.members) }
         }
     }
 
@@ -64,20 +71,32 @@ final class RequestLog: Sendable {
         self.schedule = schedule
     }
 
+    /// Where a request came from, and what it went to. It is ASCII: what is equal is the same.
+    private struct Target: Equatable, Sendable {
+        var port: UInt16 = 0
+        var address = ""
+        var method = ""
+        var path = ""
+
+        var members: [UInt8] {
+            let json: JSONValue = [
+                "port": .int(Int64(port)), "from": .string(address), "method": .string(method),
+                "path": .string(path),
+            ]
+            return Array(",\(json.serialized().dropFirst().dropLast())".utf8)
+        }
+    }
+
     /// What a line says of its request: all that is kept of it until it is answered.
     private struct Question: Sendable {
-        let port: UInt16
-        let address: String
-        let method: String
-        let path: String
+        let target: Target
         /// For the operation, which is looked for only if the answer does not name it.
         private let headers: HTTPHeaders
 
         init(_ request: HTTPRequest) {
-            port = request.localPort
-            address = request.remoteAddress
-            method = request.method
-            path = String(request.path)
+            target = Target(
+                port: request.localPort, address: request.remoteAddress, method: request.method,
+                path: String(request.path))
             headers = request.headers
         }
 
@@ -121,9 +140,10 @@ final class RequestLog: Sendable {
                 state.days.append((time, state.lines.count))
             }
             state.begin(time)
+            state.turn(to: question.target)
             Self.append(
-                response, to: question, state.beginning.text, time, nanoseconds, isSent,
-                to: &state.lines)
+                response, to: question, state.beginning.text, state.middle.text, time, nanoseconds,
+                isSent, to: &state.lines)
             if state.lines.count >= limits.flushBytes, !state.isHurried {
                 state.isHurried = true
                 return .zero
@@ -144,6 +164,7 @@ final class RequestLog: Sendable {
                 var rest = State()
                 rest.isScheduled = state.isScheduled && !endsWait
                 rest.beginning = state.beginning
+                rest.middle = state.middle
                 swap(&rest, &state)
                 return rest
             }
@@ -194,17 +215,18 @@ extension RequestLog {
 
     /// Appends a request's line.
     ///
-    /// - Parameter beginning: up to the time's milliseconds.
+    /// - Parameters:
+    ///   - beginning: up to the time's milliseconds.
+    ///   - middle: from the time to the operation.
     private static func append(
-        _ response: HTTPResponse, to question: Question, _ beginning: [UInt8], _ time: Timestamp,
-        _ nanoseconds: UInt64, _ isSent: Bool, to bytes: inout [UInt8]
+        _ response: HTTPResponse, to question: Question, _ beginning: [UInt8], _ middle: [UInt8],
+        _ time: Timestamp, _ nanoseconds: UInt64, _ isSent: Bool, to bytes: inout [UInt8]
     ) {
         let operation = response.operation ?? question.operation
         // Escaped, a byte may become six.
         func longest(_ text: String?) -> Int { 6 * (text?.utf8.count ?? 0) }
         let length =
-            lineLength + longest(question.address) + longest(question.method)
-            + longest(question.path) + longest(operation) + longest(response.principal)
+            lineLength + middle.count + longest(operation) + longest(response.principal)
             + longest(response.requestID)
         JSONWriter.gather(upTo: length, to: &bytes) { line in
             func member(_ name: StaticString, _ text: String?) {
@@ -219,10 +241,7 @@ extension RequestLog {
             beginning.withUnsafeBytes { line.append($0) }
             line.append(UInt64(time.milliseconds - time.seconds * 1000), digits: 3)
             line.append("Z\"")
-            member(",\"port\":", Int(question.port))
-            member(",\"from\":", question.address)
-            member(",\"method\":", question.method)
-            member(",\"path\":", question.path)
+            middle.withUnsafeBytes { line.append($0) }
             member(",\"operation\":", operation)
             member(",\"status\":", response.status)
             member(",\"bytes\":", response.body.count)
