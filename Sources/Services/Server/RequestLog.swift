@@ -165,6 +165,8 @@ final class RequestLog: Sendable {
                 rest.isScheduled = state.isScheduled && !endsWait
                 rest.beginning = state.beginning
                 rest.middle = state.middle
+                // Where many lines come, as many are to be expected.
+                if !endsWait { rest.lines.reserveCapacity(limits.flushBytes * 5 / 4) }
                 swap(&rest, &state)
                 return rest
             }
