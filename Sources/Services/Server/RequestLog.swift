@@ -93,10 +93,10 @@ final class RequestLog: Sendable {
         /// For the operation, which is looked for only if the answer does not name it.
         private let headers: HTTPHeaders
 
-        init(_ request: HTTPRequest) {
+        init(_ request: borrowing HTTPRequest) {
             target = Target(
                 port: request.localPort, address: request.remoteAddress, method: request.method,
-                path: String(request.path))
+                path: request.query == nil ? request.target : String(request.path))
             headers = request.headers
         }
 
