@@ -43,7 +43,7 @@ package final class Authorizer: Sendable {
     ) throws(SignatureFailure) -> Caller {
         var caller = Caller(sourceAddress: request.remoteAddress)
         guard mode != .off else {
-            caller.principal = principals.owner(of: Self.keyID(of: request))
+            caller.principal = principals.owner(of: request)
             return caller
         }
         let signed = SignedRequest(request)

@@ -1,5 +1,6 @@
 import Access
 import Crypto
+import HTTP
 import JSON
 import Posix
 import StackModel
@@ -44,6 +45,8 @@ final class PrincipalDirectory: Sendable {
     private struct State {
         var principals: [ExactText: Principal]
         var developer: Principal?
+        /// Whether nobody else has a key: then a request's is of no interest.
+        let isDeveloperAlone: Bool
         var stamp: FileStamp?
         /// Nanoseconds on the monotonic clock.
         var seenAt = SystemClock.monotonicNanoseconds()
@@ -53,11 +56,12 @@ final class PrincipalDirectory: Sendable {
             principals = Dictionary(
                 all.map { (ExactText($0.key.id), $0) }, uniquingKeysWith: { $1 })
             developer = all.first { $0.arn == deployment.stack.developerARN }
+            isDeveloperAlone = developer != nil && all.count == 1
             self.stamp = stamp
         }
     }
 
-    /// How long `owner` goes by what it knows.
+    /// How long `recent` goes by what it knows.
     private static let patience: UInt64 = 100_000_000
 
     private let deployment: Deployment
@@ -77,18 +81,21 @@ final class PrincipalDirectory: Sendable {
         current { $0.principals[ExactText(keyID)] }
     }
 
-    /// Whose key it is; nobody's, and none at all, are the developer's. Where nothing is refused, a
-    /// look at the file for every request would be a waste: a new key may be the developer's for a
-    /// tenth of a second.
-    func owner(of keyID: String?) -> Principal? {
-        func known(_ state: State) -> Principal? {
-            keyID.flatMap { state.principals[ExactText($0)] } ?? state.developer
-        }
+    /// Whose key a request names; nobody's, and none at all, are the developer's. Where nothing is
+    /// refused, a look at the file for every request would be a waste: a new key may be the
+    /// developer's for a tenth of a second.
+    func owner(of request: HTTPRequest) -> Principal? {
+        let (developer, isAlone) = recent { ($0.developer, $0.isDeveloperAlone) }
+        guard !isAlone, let keyID = Authorizer.keyID(of: request) else { return developer }
+        return recent { $0.principals[ExactText(keyID)] } ?? developer
+    }
+
+    private func recent<R>(_ body: (State) -> R) -> R {
         let now = SystemClock.monotonicNanoseconds()
-        let recent = state.withLock { state in
-            now < state.seenAt + Self.patience ? known(state) : nil
+        let recent: R? = state.withLock { state in
+            now < state.seenAt + Self.patience ? .some(body(state)) : nil
         }
-        return recent ?? current(known)
+        return recent ?? current(body)
     }
 
     private func current<R>(_ body: (State) -> R) -> R {
