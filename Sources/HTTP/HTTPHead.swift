@@ -60,7 +60,7 @@ struct HTTPHead: Sendable {
         let method = UnsafeRawBufferPointer(rebasing: line[..<first])
         let target = UnsafeRawBufferPointer(rebasing: line[(first + 1)..<second])
         let version = UnsafeRawBufferPointer(rebasing: line[(second + 1)...])
-        guard HTTPHeaders.isToken(method), target.allSatisfy({ 0x21 <= $0 && $0 <= 0x7E }) else {
+        guard HTTPHeaders.isToken(method), target.endOfPrintable(from: 0) == target.count else {
             throw Self.badRequestLine
         }
         if !version.isExactly("HTTP/1.1") {
@@ -113,17 +113,18 @@ struct HTTPHead: Sendable {
     // MARK: fields
 
     /// - Parameters:
+    ///   - isPrintable: whether it is known that all of the line is printed in ASCII.
     ///   - distance: where the line begins in those lines that are appended to the fields next.
     ///   - limit: so many fields there may be.
     mutating func readField(
-        _ line: UnsafeRawBufferPointer, at distance: Int, _ limit: Int
+        _ line: UnsafeRawBufferPointer, isPrintable: Bool, at distance: Int, _ limit: Int
     ) throws(HTTPError) {
         let count = request.headers.count
         guard count < limit else {
             throw HTTPError(431, "there are more than \(limit) header fields")
         }
         notes.fieldBytes += line.count + 2
-        let place = try HTTPHeaders.field(line)
+        let place = try HTTPHeaders.field(line, isPrintable: isPrintable)
         let name = UnsafeRawBufferPointer(rebasing: line[place.name])
         let value = UnsafeRawBufferPointer(rebasing: line[place.value])
         // Fields that say where a request ends, and whom it is for, by their names' lengths.

@@ -124,16 +124,21 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
     }
 
     /// Checks one `Name: value` line (RFC 9112 section 5).
+    ///
+    /// - Parameter isPrintable: whether it is known that all of it is printed in ASCII.
     @inline(__always)
-    static func field(_ line: UnsafeRawBufferPointer) throws(HTTPError) -> Place {
-        guard let colon = line.firstIndex(of: UInt8(ascii: ":"), from: 0), colon > 0,
-            isToken(UnsafeRawBufferPointer(rebasing: line[..<colon]))
-        else { throw HTTPError(400, "a header field is not 'Name: value'") }
+    static func field(
+        _ line: UnsafeRawBufferPointer, isPrintable: Bool = false
+    ) throws(HTTPError) -> Place {
+        let colon = line.endOfToken
+        guard colon > 0, colon < line.count, line[colon] == UInt8(ascii: ":") else {
+            throw HTTPError(400, "a header field is not 'Name: value'")
+        }
         var start = colon + 1
         var end = line.count
         while start < end, line[start].isBlank { start += 1 }
         while end > start, line[end - 1].isBlank { end -= 1 }
-        guard isText(UnsafeRawBufferPointer(rebasing: line[start..<end])) else {
+        guard isPrintable || isText(UnsafeRawBufferPointer(rebasing: line[start..<end])) else {
             throw HTTPError(400, "a header field holds a control character")
         }
         return Place(name: 0..<colon, value: start..<end)
@@ -141,12 +146,12 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
 
     /// Whether a name is a token (RFC 9110 section 5.6.2), if it is not empty.
     static func isToken(_ name: UnsafeRawBufferPointer) -> Bool {
-        name.all(or: \.isTokenCharacter) { $0.isLettersAndDashes }
+        name.endOfToken == name.count
     }
 
     /// Whether a value holds no control character but tabs.
     static func isText(_ value: UnsafeRawBufferPointer) -> Bool {
-        value.all(or: \.isTextCharacter) { $0.isPrintable }
+        value[value.endOfPrintable(from: 0)...].allSatisfy(\.isTextCharacter)
     }
 
     static func isSame(_ lhs: some StringProtocol, _ rhs: some StringProtocol) -> Bool {
@@ -185,23 +190,37 @@ extension UnsafeRawBufferPointer {
         return (same..<count).allSatisfy { self[$0].isSame(text[$0]) }
     }
 
-    /// Whether all bytes are of a kind. The last eight of several may overlap those before.
-    ///
-    /// - Parameters:
-    ///   - isByte: whether one is.
-    ///   - areEight: whether eight certainly are; if not, each of them is looked at.
-    @inline(__always)
-    fileprivate func all(or isByte: (UInt8) -> Bool, _ areEight: (UInt64) -> Bool) -> Bool {
-        guard count >= 8 else { return allSatisfy(isByte) }
-        var place = 0
-        while true {
-            guard
-                areEight(loadUnaligned(fromByteOffset: place, as: UInt64.self))
-                    || self[place..<place + 8].allSatisfy(isByte)
-            else { return false }
-            if place == count - 8 { return true }
-            place = Swift.min(place + 8, count - 8)
+    /// The first byte from `start` on that is not printed in ASCII; without one, the end.
+    func endOfPrintable(from start: Int) -> Int {
+        var place = start
+        let (end, last) = (count, count - 8)
+        while place <= last {
+            let others = eight(at: place).unprintable
+            if others != 0 { return place + others.trailingZeroBitCount / 8 }
+            place += 8
         }
+        while place < end, self[place].isPrintable { place += 1 }
+        return place
+    }
+
+    /// The first byte that is not a token's; without one, the end.
+    var endOfToken: Int {
+        var place = 0
+        let (end, last) = (count, count - 8)
+        while true {
+            // Most are letters.
+            while place <= last {
+                let others = eight(at: place).noLettersOrDashes
+                place += others.trailingZeroBitCount / 8
+                if others != 0 { break }
+            }
+            guard place < end, self[place].isTokenCharacter else { return place }
+            place += 1
+        }
+    }
+
+    private func eight(at place: Int) -> UInt64 {
+        UInt64(littleEndian: loadUnaligned(fromByteOffset: place, as: UInt64.self))
     }
 
     private init(_ text: StaticString) {
@@ -214,21 +233,22 @@ extension UInt64 {
     private static let ones: UInt64 = 0x0101_0101_0101_0101
     private static let tops = ones << 7
 
-    /// Whether all are printed in ASCII.
-    fileprivate var isPrintable: Bool {
-        // A byte gets its top bit where it was less than what is taken away, or 0x7F.
-        (self | (self &- Self.ones &* 0x20) | (self &+ Self.ones)) & Self.tops == 0
+    /// The lowest bit that is set is of the first that is not printed in ASCII; none if all are.
+    fileprivate var unprintable: UInt64 {
+        // A byte gets its top bit where it was less than what is taken away, or 0x7F. What it then
+        // does to others it does only to those behind it.
+        (self | (self &- Self.ones &* 0x20) | (self &+ Self.ones)) & Self.tops
     }
 
-    /// Whether all are ASCII letters or `-`.
-    fileprivate var isLettersAndDashes: Bool {
+    /// The lowest bit that is set is of the first that is no ASCII letter and no `-`; none if all
+    /// are.
+    fileprivate var noLettersOrDashes: UInt64 {
         let small = self | Self.ones &* 0x20
-        // A byte's top bit says what is the case, if no byte had it before.
+        // A byte's top bit says what is the case, if neither it nor one before had it.
         let isFromA = small &+ Self.ones &* (0x80 - 0x61)
         let isBeyondZ = small &+ Self.ones &* (0x80 - 0x7B)
         let isNoDash = (self ^ Self.ones &* 0x2D) &+ Self.ones &* 0x7F
-        return self & Self.tops == 0
-            && (isFromA & ~isBeyondZ | ~isNoDash) & Self.tops == Self.tops
+        return (self | (~isFromA | isBeyondZ) & isNoDash) & Self.tops
     }
 }
 
@@ -249,6 +269,8 @@ extension UInt8 {
     /// A bit for each letter, each digit, and each of ``!#$%&'*+-.^_`|~``, from 0 and from 64 on.
     private static let lowTokens: UInt64 = 0x03FF_6CFA_0000_0000
     private static let highTokens: UInt64 = 0x57FF_FFFF_C7FF_FFFE
+
+    fileprivate var isPrintable: Bool { 0x20 <= self && self <= 0x7E }
 
     /// No control character but the tab.
     var isTextCharacter: Bool { self >= 0x20 && self != 0x7F || self == 0x09 }

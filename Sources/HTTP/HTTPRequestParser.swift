@@ -144,13 +144,13 @@ package struct HTTPRequestParser: Sendable {
                     let line = try Self.nextLine(
                         of: bytes, from: start, &scanned, limits.requestLine, Self.tooLongLine)
                 else { return }
-                if line.isEmpty, !isEmptyLineForgiven {
+                if line.place.isEmpty, !isEmptyLineForgiven {
                     isEmptyLineForgiven = true
                 } else {
-                    try head.readRequestLine(UnsafeRawBufferPointer(rebasing: bytes[line]))
+                    try head.readRequestLine(UnsafeRawBufferPointer(rebasing: bytes[line.place]))
                     stage = .fields
                 }
-                start = line.upperBound + 2
+                start = line.place.upperBound + 2
                 scanned = start
                 outcome = .success(true)
             } catch {
@@ -173,14 +173,14 @@ package struct HTTPRequestParser: Sendable {
                     of: bytes, from: start, &scanned, limits.headerBytes - head.fieldBytes,
                     Self.tooLongHeader)
                 {
-                    if !line.isEmpty {
+                    if !line.place.isEmpty {
                         try head.readField(
-                            UnsafeRawBufferPointer(rebasing: bytes[line]), at: start - first,
-                            limits.headerFields)
+                            UnsafeRawBufferPointer(rebasing: bytes[line.place]),
+                            isPrintable: line.isPrintable, at: start - first, limits.headerFields)
                     }
-                    start = line.upperBound + 2
+                    start = line.place.upperBound + 2
                     scanned = start
-                    if line.isEmpty {
+                    if line.place.isEmpty {
                         outcome = .success(true)
                         break
                     }
@@ -196,14 +196,20 @@ package struct HTTPRequestParser: Sendable {
         return try outcome.get()
     }
 
-    /// Where the next line stands, without its CR LF; `nil` if its end has not come.
+    /// Where the next line stands, without its CR LF, and whether it is known that all of it is
+    /// printed in ASCII; `nil` if its end has not come.
     ///
     /// - Parameter scanned: how far its end has been looked for.
     private static func nextLine(
         of bytes: UnsafeRawBufferPointer, from start: Int, _ scanned: inout Int, _ limit: Int,
         _ tooLong: @autoclosure () -> HTTPError
-    ) throws(HTTPError) -> Range<Int>? {
-        let end = bytes.firstIndex(of: 0x0A, from: scanned)
+    ) throws(HTTPError) -> (place: Range<Int>, isPrintable: Bool)? {
+        // Whoever looks for the end of what is printed finds most lines' end.
+        let printed = bytes.endOfPrintable(from: scanned)
+        let isEnd =
+            printed + 1 < bytes.count && bytes[printed] == 0x0D && bytes[printed + 1] == 0x0A
+        let isPrintable = isEnd && scanned == start
+        let end = isEnd ? printed + 1 : bytes.firstIndex(of: 0x0A, from: printed)
         scanned = end ?? bytes.count
         // The CR may be one more than the line.
         guard scanned - start <= limit + 1 else { throw tooLong() }
@@ -211,7 +217,7 @@ package struct HTTPRequestParser: Sendable {
         guard end > start, bytes[end - 1] == 0x0D else {
             throw HTTPError(400, "a line does not end in CR LF")
         }
-        return start..<end - 1
+        return (start..<end - 1, isPrintable)
     }
 
     private mutating func consume(_ count: Int) {
