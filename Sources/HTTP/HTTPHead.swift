@@ -98,7 +98,7 @@ struct HTTPHead: Sendable {
         }
         let rest = target.dropFirst(scheme.count)
         let name = rest.prefix { $0 != "/" && $0 != "?" }
-        guard !name.isEmpty, Self.isHost(name.utf8) else {
+        guard !name.isEmpty, Array(name.utf8).withUnsafeBytes(Self.isHost) else {
             throw HTTPError(400, "the request target names no host")
         }
         notes.authority = String(name)
@@ -150,7 +150,7 @@ struct HTTPHead: Sendable {
             notes.isChunked = notes.isChunked == nil && value.isSame("chunked")
         default: break
         }
-        request.headers.append(place, at: distance)
+        request.headers.append(place, of: line, at: distance)
     }
 
     // MARK: end
@@ -202,22 +202,20 @@ struct HTTPHead: Sendable {
     private static let badHost = HTTPError(400, "exactly one Host field is needed, naming a host")
 
     /// A name or an address, with or without a port; nothing that needs decoding.
-    private static func isHost(_ text: some Collection<UInt8>) -> Bool {
-        var rest = text[...]
-        if rest.first == UInt8(ascii: "[") {
-            rest = rest.dropFirst()
-            let address = rest.prefix(while: \.isAddressCharacter)
-            rest = rest.dropFirst(address.count)
-            guard !address.isEmpty, rest.first == UInt8(ascii: "]") else { return false }
-            rest = rest.dropFirst()
+    private static func isHost(_ text: UnsafeRawBufferPointer) -> Bool {
+        var end = 0
+        if text.first == UInt8(ascii: "[") {
+            end = 1
+            while end < text.count, text[end].isAddressCharacter { end += 1 }
+            guard end > 1, end < text.count, text[end] == UInt8(ascii: "]") else { return false }
+            end += 1
         } else {
-            let name = rest.prefix { $0.isNameCharacter }
-            guard !name.isEmpty else { return false }
-            rest = rest.dropFirst(name.count)
+            while end < text.count, text[end].isNameCharacter { end += 1 }
+            guard end > 0 else { return false }
         }
-        guard let colon = rest.first else { return true }
-        let port = rest.dropFirst()
-        return colon == UInt8(ascii: ":") && port.count <= 5
+        guard end < text.count else { return true }
+        let port = text[(end + 1)...]
+        return text[end] == UInt8(ascii: ":") && port.count <= 5
             && port.allSatisfy { 48 <= $0 && $0 <= 57 }
     }
 }

@@ -10,8 +10,36 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
         var value: Range<Int>
     }
 
+    /// Names by their length and first letter, all that are the same in that taken for one: most
+    /// that are looked for are not there.
+    private struct Names: Sendable {
+        private var seen: UInt64 = 0
+        private var repeated: UInt64 = 0
+
+        @inline(__always)
+        mutating func insert(_ count: Int, _ first: UInt8) {
+            let bit = Self.bit(count, first)
+            repeated |= seen & bit
+            seen |= bit
+        }
+
+        func mayHold(_ name: UnsafeRawBufferPointer) -> Bool {
+            seen & Self.bit(name.count, name[0]) != 0
+        }
+
+        func mayRepeat(_ name: UnsafeRawBufferPointer) -> Bool {
+            repeated & Self.bit(name.count, name[0]) != 0
+        }
+
+        private static func bit(_ count: Int, _ first: UInt8) -> UInt64 {
+            1 &<< (UInt64(count) &+ UInt64(first | 0x20))
+        }
+    }
+
     private var bytes: [UInt8] = []
     private var places: [Place] = []
+    /// At least those of `places`.
+    private var names = Names()
 
     package init() {}
     package init(dictionaryLiteral elements: (String, String)...) {
@@ -26,27 +54,31 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
     }
 
     /// The first field of that name. Setting replaces every one of them.
-    package subscript(name: String) -> String? {
+    package subscript(name: StaticString) -> String? {
         get { first(name).map { text($0.value) } }
         set {
-            places = look(for: name) { isNamed in places.filter { !isNamed($0) } }
-            if let newValue { append(name, newValue) }
+            let bytes = UnsafeRawBufferPointer(name)
+            places = look(for: bytes) { isNamed in places.filter { !isNamed($0) } }
+            if let newValue { append(name.description, newValue) }
         }
     }
 
     /// The first field of that name, for who needs no text of it.
-    package func bytes(of name: String) -> ArraySlice<UInt8>? {
+    package func bytes(of name: StaticString) -> ArraySlice<UInt8>? {
         first(name).map { bytes[$0.value] }
     }
 
     /// Every field of that name.
-    package func all(_ name: String) -> [String] {
-        look(for: name) { isNamed in places.filter(isNamed) }.map { text($0.value) }
+    package func all(_ name: StaticString) -> [String] {
+        look(for: UnsafeRawBufferPointer(name)) { isNamed in places.filter(isNamed) }
+            .map { text($0.value) }
     }
 
     /// Whether there is more than one field of that name.
-    package func isRepeated(_ name: String) -> Bool {
-        look(for: name) { isNamed in places.count(where: isNamed) } > 1
+    package func isRepeated(_ name: StaticString) -> Bool {
+        let name = UnsafeRawBufferPointer(name)
+        return names.mayRepeat(name)
+            && look(for: name) { isNamed in places.count(where: isNamed) } > 1
     }
 
     package mutating func append(_ name: String, _ value: String) {
@@ -56,6 +88,7 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
         bytes.append(contentsOf: name.utf8)
         let middle = bytes.count
         bytes.append(contentsOf: value.utf8)
+        names.insert(name.utf8.count, name.utf8.first ?? 0)
         places.append(Place(name: start..<middle, value: middle..<bytes.count))
     }
 
@@ -63,11 +96,13 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
     ///
     /// - Parameters:
     ///   - place: of the field in its line.
-    ///   - distance: where that begins in those lines.
+    ///   - line: this.
+    ///   - distance: where it begins in those lines.
     // Inlined, as `field` is: a place that is handed on goes through memory.
     @inline(__always)
-    mutating func append(_ place: Place, at distance: Int) {
+    mutating func append(_ place: Place, of line: UnsafeRawBufferPointer, at distance: Int) {
         if places.isEmpty { places.reserveCapacity(12) }
+        names.insert(place.name.count, line[place.name.lowerBound])
         let start = bytes.count + distance
         places.append(
             Place(
@@ -103,22 +138,20 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
         String(decoding: bytes[range], as: UTF8.self)
     }
 
-    private func first(_ name: String) -> Place? {
-        look(for: name) { isNamed in places.first(where: isNamed) }
+    private func first(_ name: StaticString) -> Place? {
+        let name = UnsafeRawBufferPointer(name)
+        guard names.mayHold(name) else { return nil }
+        return look(for: name) { isNamed in places.first(where: isNamed) }
     }
 
     /// Hands `body` the question whether a field is of that name. Inlined, so that looking through
     /// all fields costs no call for those of another length.
     @inline(__always)
-    private func look<R>(for name: String, _ body: ((Place) -> Bool) -> R) -> R {
-        var name = name
-        return name.withUTF8 { name in
-            bytes.withUnsafeBytes { bytes in
-                body { place in
-                    place.name.count == name.count
-                        && UnsafeRawBufferPointer(rebasing: bytes[place.name])
-                            .isSame(UnsafeRawBufferPointer(name))
-                }
+    private func look<R>(for name: UnsafeRawBufferPointer, _ body: ((Place) -> Bool) -> R) -> R {
+        bytes.withUnsafeBytes { bytes in
+            body { place in
+                place.name.count == name.count
+                    && UnsafeRawBufferPointer(rebasing: bytes[place.name]).isSame(name)
             }
         }
     }
@@ -180,12 +213,10 @@ extension UnsafeRawBufferPointer {
     func isSame(_ text: UnsafeRawBufferPointer) -> Bool {
         guard count == text.count else { return false }
         var same = 0
-        // Most names come in the case that everybody writes them in.
-        while same + 8 <= count,
-            loadUnaligned(fromByteOffset: same, as: UInt64.self)
-                == text.loadUnaligned(fromByteOffset: same, as: UInt64.self)
-        {
-            same += 8
+        // Most names come in the case that everybody writes them in. The last eight of several
+        // bytes may overlap those before.
+        while same <= count - 8, eight(at: same) == text.eight(at: same) {
+            same = same == count - 8 ? count : Swift.min(same + 8, count - 8)
         }
         return (same..<count).allSatisfy { self[$0].isSame(text[$0]) }
     }
@@ -223,7 +254,7 @@ extension UnsafeRawBufferPointer {
         UInt64(littleEndian: loadUnaligned(fromByteOffset: place, as: UInt64.self))
     }
 
-    private init(_ text: StaticString) {
+    fileprivate init(_ text: StaticString) {
         self.init(start: text.utf8Start, count: text.utf8CodeUnitCount)
     }
 }

@@ -95,7 +95,7 @@ package struct HTTPResponseParser: Sendable {
             // The last line's end is the head's.
             let line = line.last == 0x0D ? line.dropLast() : line
             try Array(line).withBytes { (bytes) throws(HTTPError) in
-                headers.append(try HTTPHeaders.field(bytes), at: 0)
+                headers.append(try HTTPHeaders.field(bytes), of: bytes, at: 0)
                 headers.append(lines: bytes)
             }
         }

@@ -7,7 +7,7 @@ extension ExecutionEnvironment {
     private static let prefix = "/2018-06-01/runtime/"
     /// A page in a browser must not take a function's events, nor answer for it.
     private static let requestGuard = RequestGuard(allowedHosts: [], refusesOtherOrigins: true)
-    private static let errorTypeHeader = "Lambda-Runtime-Function-Error-Type"
+    private static let errorTypeHeader: StaticString = "Lambda-Runtime-Function-Error-Type"
 
     /// On the loop.
     func handle(_ request: HTTPRequest, _ responder: HTTPResponder) {

@@ -9,7 +9,7 @@ import StackModel
 package final class InvokeEndpoint: Sendable {
     package static let prefix = "/_msorch/invoke/"
     /// When what the caller sees was deployed: the server catches up before it invokes.
-    package static let deployedField = "X-Msorch-Deployed"
+    package static let deployedField: StaticString = "X-Msorch-Deployed"
 
     private let runtime: StackRuntime
 

@@ -22,13 +22,13 @@ package struct RequestGuard: Sendable {
     /// - Returns: what a request is answered with that goes no further; `nil` for all others.
     package func refusal(of request: HTTPRequest) -> HTTPResponse? {
         // HTTP/1.0, which no browser speaks, does without.
-        let host = request.headers["Host"]
-        if let host, !isOwn(host) {
-            return Self.refuse(421, "This server does not answer for the host '\(host)'.")
+        if let host = request.headers.bytes(of: "Host"), !isOwn(host) {
+            let name = String(decoding: host, as: UTF8.self)
+            return Self.refuse(421, "This server does not answer for the host '\(name)'.")
         }
         guard refusesOtherOrigins else { return nil }
         if let origin = request.headers["Origin"],
-            origin.lowercased() != "http://\(host?.lowercased() ?? "")"
+            origin.lowercased() != "http://\((request.headers["Host"] ?? "").lowercased())"
         {
             return Self.refuse(403, "Requests of another origin are not answered.")
         }
@@ -41,9 +41,10 @@ package struct RequestGuard: Sendable {
 
     /// Whether a name cannot have been made to point here by somebody else: an address, a name of
     /// this machine, or one of AWS's, which SDKs ask for when they are redirected.
-    private func isOwn(_ field: String) -> Bool {
+    private func isOwn(_ field: ArraySlice<UInt8>) -> Bool {
         if lastOwn.is(field) { return true }
-        guard let name = Self.name(field)?.lowercased(), isOwn(name: name) else { return false }
+        let text = String(decoding: field, as: UTF8.self)
+        guard let name = Self.name(text)?.lowercased(), isOwn(name: name) else { return false }
         lastOwn.set(field)
         return true
     }
@@ -87,17 +88,19 @@ package struct RequestGuard: Sendable {
     private final class LastHost: Sendable {
         /// No name of a host is longer (RFC 1035 section 2.3.4), but for its port.
         private static let limit = 260
-        private let text = Mutex("")
+        private let field = Mutex<[UInt8]>([])
 
-        /// Byte by byte: a text that means the same to Unicode is longer than one in ASCII.
-        func `is`(_ field: String) -> Bool {
-            text.withLock {
-                !$0.isEmpty && $0.utf8.count == field.utf8.count && $0 == field
+        func `is`(_ field: ArraySlice<UInt8>) -> Bool {
+            self.field.withLock { last in
+                !last.isEmpty
+                    && last.withUnsafeBytes { last in
+                        field.withUnsafeBytes { last.isSame(as: $0) }
+                    }
             }
         }
 
-        func set(_ field: String) {
-            if field.utf8.count <= Self.limit { text.withLock { $0 = field } }
+        func set(_ field: ArraySlice<UInt8>) {
+            if field.count <= Self.limit { self.field.withLock { $0 = Array(field) } }
         }
     }
 
