@@ -44,21 +44,31 @@ package struct HTTPResponse: Sendable {
     package var operation: String?
     package var principal: String?
     package var requestID: String?
+    /// The field in which the client is told `requestID`. This one and `type` cost less than those
+    /// of `headers`, and are sent before them.
+    private(set) var requestIDField: StaticString?
+    /// What `Content-Type` says, if it is not in `headers`.
+    private(set) var type: StaticString?
 }
 
+// Beside the initializer that Swift makes: a response that changes after its making is copied.
 extension HTTPResponse {
-    // All at once: a value that is changed after it was made is copied.
-    package init(
-        _ status: Int, headers: HTTPHeaders = HTTPHeaders(), body: [UInt8] = [],
-        operation: String? = nil, principal: String? = nil, requestID: String? = nil
-    ) {
-        self.init(
-            status: status, headers: headers, body: body, operation: operation,
-            principal: principal, requestID: requestID)
+    package init(_ status: Int, headers: HTTPHeaders = HTTPHeaders(), body: [UInt8] = []) {
+        self.init(status: status, headers: headers, body: body)
     }
 
     package init(_ status: Int, type: String, _ body: [UInt8]) {
         self.init(status, headers: ["Content-Type": type], body: body)
+    }
+
+    /// One that says to its client which request it is for: `field` is where.
+    package init(
+        _ status: Int, requestID: String, in field: StaticString, type: StaticString?,
+        _ body: [UInt8], operation: String? = nil, principal: String? = nil
+    ) {
+        self.init(
+            status: status, headers: HTTPHeaders(), body: body, operation: operation,
+            principal: principal, requestID: requestID, requestIDField: field, type: type)
     }
 }
 

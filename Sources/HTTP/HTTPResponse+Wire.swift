@@ -17,7 +17,10 @@ extension HTTPResponse {
         let mayHaveBody = status != 204 && status != 304
         let hasBody = mayHaveBody && !isHead
         // What is not counted is short.
-        let limit = 256 + date.count + headers.wireBytes + (hasBody ? body.count : 0)
+        let limit =
+            256 + date.count + (requestIDField?.utf8CodeUnitCount ?? 0)
+            + (requestID?.utf8.count ?? 0) + (type?.utf8CodeUnitCount ?? 0) + headers.wireBytes
+            + (hasBody ? body.count : 0)
         WireText.append(upTo: limit, to: &output) { text in
             if status == 200 {
                 text.append("HTTP/1.1 200 OK\r\n")
@@ -29,17 +32,19 @@ extension HTTPResponse {
                 text.endLine()
             }
             text.append(date)
+            if let requestIDField, var requestID {
+                text.append(requestIDField)
+                requestID.withUTF8 { text.append(value: UnsafeRawBufferPointer($0)) }
+            }
+            if let type {
+                text.append("Content-Type: ")
+                text.append(type)
+                text.endLine()
+            }
             headers.forEach { name, value in
                 guard Self.isForHandlers(name) else { return }
                 text.append(name)
-                text.append(": ")
-                if HTTPHeaders.isText(value) {
-                    text.append(value)
-                } else {
-                    // A line break in a value would end the field, and begin another.
-                    for byte in value { text.append(byte.isTextCharacter ? byte : 0x20) }
-                }
-                text.endLine()
+                text.append(value: value)
             }
             if mayHaveBody {
                 text.append("Content-Length: ")
@@ -121,4 +126,18 @@ extension HTTPResponse {
         505: "HTTP Version Not Supported",
         507: "Insufficient Storage",
     ]
+}
+
+extension WireText {
+    /// Appends what follows a field's name.
+    fileprivate mutating func append(value: UnsafeRawBufferPointer) {
+        append(": ")
+        if HTTPHeaders.isText(value) {
+            append(value)
+        } else {
+            // A line break in a value would end the field, and begin another.
+            for byte in value { append(byte.isTextCharacter ? byte : 0x20) }
+        }
+        endLine()
+    }
 }

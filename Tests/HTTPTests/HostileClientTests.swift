@@ -240,6 +240,24 @@ import Testing
         #expect(dates.count == 1 && dates.allSatisfy { $0.hasSuffix(" GMT") })
     }
 
+    @Test("what is said of a request comes before other fields, and ends no line")
+    func requestID() throws {
+        let server = try TestServer { _, responder in
+            var response = HTTPResponse(
+                200, requestID: "a\r\nEvil: b", in: "X-ID", type: "text/plain", Array("hi".utf8))
+            response.headers.append("X-Other", "1")
+            responder.respond(response)
+        }
+        defer { server.end() }
+        let answer = try server.exchange([Self.get], endsWriting: true)
+        let lines = answer.split(separator: "\r\n").filter { !$0.hasPrefix("Date: ") }
+        #expect(
+            lines == [
+                "HTTP/1.1 200 OK", "X-ID: a  Evil: b", "Content-Type: text/plain", "X-Other: 1",
+                "Content-Length: 2", "hi",
+            ])
+    }
+
     @Test("a status that is none is not sent", arguments: [0, 100, 101, 600, -1])
     func status(number: Int) throws {
         let server = try TestServer { _, responder in responder.respond(HTTPResponse(number)) }

@@ -1,6 +1,5 @@
 import Access
 import Crypto
-import HTTP
 import JSON
 import Posix
 import StackModel
@@ -8,6 +7,7 @@ import Synchronization
 import TestSupport
 import Testing
 
+@testable import HTTP
 @testable import Services
 
 /// A user pool as `cognito-idp`'s clients see it.
@@ -77,7 +77,7 @@ import Testing
             let response = endpoint.respond(to: request)
             let json = try JSONValue.parse(response.body)
             #expect((response.status == 200) == (json["__type"] == nil))
-            #expect(response.headers["Content-Type"] == "application/x-amz-json-1.1")
+            #expect(response.type?.description == "application/x-amz-json-1.1")
             return (json, json["__type"]?.stringValue, json["message"]?.stringValue ?? "")
         }
 

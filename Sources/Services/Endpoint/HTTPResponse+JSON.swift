@@ -13,14 +13,11 @@ extension HTTPResponse {
 
     /// One that says which request it is for, as AWS's services do.
     static func reply(
-        _ status: Int, to requestID: String, type: String? = nil, _ body: [UInt8] = [],
+        _ status: Int, to requestID: String, type: StaticString? = nil, _ body: [UInt8] = [],
         operation: String? = nil, principal: String? = nil
     ) -> HTTPResponse {
-        var headers = HTTPHeaders()
-        headers.append("x-amzn-RequestId", requestID)
-        if let type { headers.append("Content-Type", type) }
-        return HTTPResponse(
-            status, headers: headers, body: body, operation: operation, principal: principal,
-            requestID: requestID)
+        HTTPResponse(
+            status, requestID: requestID, in: "x-amzn-RequestId", type: type, body,
+            operation: operation, principal: principal)
     }
 }

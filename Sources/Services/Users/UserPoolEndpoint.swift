@@ -10,7 +10,7 @@ import Synchronization
 /// `cognito-idp/2016-04-18`), and what verifiers of tokens ask for below `/{poolId}/.well-known/`.
 package final class UserPoolEndpoint: Sendable {
     package static let target = "AWSCognitoIdentityProviderService."
-    private static let contentType = "application/x-amz-json-1.1"
+    private static let contentType: StaticString = "application/x-amz-json-1.1"
     /// Each password that is checked takes a core for a fifth of a second, and 16 MB.
     private static let limitRunning = 2
     /// Calls that wait for their turn; more are told to come again.

@@ -9,7 +9,7 @@ struct SQSWire: Sendable {
     /// As the Query protocol's answers are named after it.
     var action = ""
 
-    private static let jsonType = "application/x-amz-json-1.0"
+    private static let jsonType: StaticString = "application/x-amz-json-1.0"
     private static let xmlHead = "<?xml version=\"1.0\"?>"
     private static let namespace = "http://queue.amazonaws.com/doc/2012-11-05/"
 
