@@ -10,6 +10,7 @@ final class HTTPConnection: Sendable {
         var isKeptAlive: Bool
         var isOld: Bool
         var bodyBytes: Int
+        var observe: HTTPResponder.Observer?
     }
 
     struct State: Sendable {
@@ -170,36 +171,42 @@ final class HTTPConnection: Sendable {
         state.isClosing = true
     }
 
-    /// What becomes of an answer.
-    enum Outcome {
-        case isUnderWay
-        case clientIsGone
-        /// The request has one already.
-        case isSecond
-    }
-
-    func respond(_ response: HTTPResponse, to number: UInt64) -> Outcome {
-        guard response.isSendable else { return respond(HTTPResponse(500), to: number) }
-        var outcome = Outcome.isSecond
+    /// A second answer goes nowhere.
+    func respond(_ response: HTTPResponse, to number: UInt64) {
+        var isSent = false
+        var observe: HTTPResponder.Observer?
         run { state in
             guard let current = state.current, current.number == number else { return false }
             state.current = nil
-            guard !state.isClosed else {
-                outcome = .clientIsGone
-                return false
-            }
-            outcome = .isUnderWay
+            observe = current.observe
+            guard !state.isClosed else { return false }
+            isSent = true
             state.onDisconnect = nil
             state.isClosing =
                 !current.isKeptAlive || state.finishingSince != nil
                 || service.totals.isCrowded.load(ordering: .acquiring)
-            response.write(
-                to: &state.output, isHead: current.isHead,
-                state.isClosing ? .closes : current.isOld ? .staysForOldClient : .stays,
-                date: service.dateLine())
+            // Written from where it is: a copy costs more.
+            if response.isSendable {
+                write(response, to: current, &state)
+            } else {
+                write(HTTPResponse(500), to: current, &state)
+            }
             return true
         }
-        return outcome
+        observe?(response, isSent)
+    }
+
+    private func write(_ response: HTTPResponse, to request: Current, _ state: inout State) {
+        response.write(
+            to: &state.output, isHead: request.isHead,
+            state.isClosing ? .closes : request.isOld ? .staysForOldClient : .stays,
+            date: service.dateLine())
+    }
+
+    func observe(answerTo number: UInt64, _ body: @escaping HTTPResponder.Observer) {
+        state.with { state in
+            if state.current?.number == number { state.current?.observe = body }
+        }
     }
 
     func onDisconnect(of number: UInt64, _ body: @escaping @Sendable () -> Void) {

@@ -7,18 +7,16 @@ package final class HTTPResponder: Sendable {
 
     let connection: HTTPConnection
     let number: UInt64
-    private let observe: Observer?
 
-    init(connection: HTTPConnection, number: UInt64, observe: Observer? = nil) {
+    init(connection: HTTPConnection, number: UInt64) {
         self.connection = connection
         self.number = number
-        self.observe = observe
     }
 
-    /// A responder whose answer comes to `body` as well, on the client's loop, as soon as it is
-    /// under way, or cannot be sent because the client is gone.
-    package func observed(by body: @escaping Observer) -> HTTPResponder {
-        HTTPResponder(connection: connection, number: number, observe: body)
+    /// The answer comes to `body` as well, on the client's loop, as soon as it is under way, or
+    /// cannot be sent because the client is gone. Called there, before there is an answer.
+    package func observe(_ body: @escaping Observer) {
+        connection.observe(answerTo: number, body)
     }
 
     /// Whether the caller is where the answer is written.
@@ -33,14 +31,10 @@ package final class HTTPResponder: Sendable {
     package func respond(_ response: HTTPResponse) {
         let loop = connection.service.loop
         // On the loop, where most answers come from, it needs no closure.
-        if loop.isOnLoop { send(response) } else { loop.execute { self.send(response) } }
-    }
-
-    private func send(_ response: HTTPResponse) {
-        switch connection.respond(response, to: number) {
-        case .isUnderWay: observe?(response, true)
-        case .clientIsGone: observe?(response, false)
-        case .isSecond: break
+        if loop.isOnLoop {
+            connection.respond(response, to: number)
+        } else {
+            loop.execute { [self] in connection.respond(response, to: number) }
         }
     }
 

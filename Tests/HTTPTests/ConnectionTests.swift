@@ -39,7 +39,7 @@ import Testing
         defer { held.withLock { $0 = [] } }  // they hold the server, and that holds them
         let seen = ThreadCondition<[String]>([])
         let server = try TestServer { request, responder in
-            let responder = responder.observed { response, isSent in
+            responder.observe { response, isSent in
                 seen.withLock { $0.append("\(response.status) \(isSent)") }
                 seen.signal()
             }

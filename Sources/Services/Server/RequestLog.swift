@@ -108,10 +108,10 @@ final class RequestLog: Sendable {
         }
     }
 
-    /// A responder whose answer is written down.
-    func following(_ request: HTTPRequest, _ responder: HTTPResponder) -> HTTPResponder {
+    /// Writes down what a request is answered with; on its client's loop.
+    func follow(_ request: HTTPRequest, _ responder: HTTPResponder) {
         let start = SystemClock.monotonicNanoseconds()
-        return responder.observed { [self, question = Question(request)] response, isSent in
+        responder.observe { [self, question = Question(request)] response, isSent in
             let time = SystemClock.monotonicNanoseconds() - start
             record(response, to: question, after: time, isSent: isSent)
         }
