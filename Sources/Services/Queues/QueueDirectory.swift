@@ -15,7 +15,15 @@ package final class QueueDirectory: Sendable {
 
     /// One queue that is open, or being opened: others are not kept waiting for it.
     private final class Slot: Sendable {
-        let queue = Mutex<Queue?>(nil)
+        /// Is held while the queue is opened.
+        let opening = Mutex(())
+        private let opened = Mutex<Queue?>(nil)
+
+        /// `nil` until it is open.
+        var queue: Queue? {
+            get { opened.withLock { $0 } }
+            set { opened.withLock { $0 = newValue } }
+        }
     }
 
     /// The slots by name, to the byte: policies judge a name as it is spelled. A command opens one
@@ -75,10 +83,11 @@ package final class QueueDirectory: Sendable {
     package func queue(_ name: String) throws -> Queue {
         let slot = try slot(name)
         do {
-            return try slot.queue.withLock { queue -> Queue in
-                if let queue { return queue }
+            if let queue = slot.queue { return queue }
+            return try slot.opening.withLock { _ -> Queue in
+                if let queue = slot.queue { return queue }
                 let opened = try loadOrBury(name)
-                queue = opened
+                slot.queue = opened
                 return opened
             }
         } catch {
@@ -161,9 +170,7 @@ package final class QueueDirectory: Sendable {
 
     /// The queue, if this process has it open already: no file is looked at.
     package func opened(_ name: String) -> Queue? {
-        let slot = open.withLock { $0[name] }
-        // While another thread opens it, it is not open.
-        return slot?.queue.withLockIfAvailable { $0 } ?? nil
+        open.withLock { $0[name] }?.queue
     }
 
     /// - Throws: `QueueError.redriveDenied` if the dead-letter queue takes none of `name`'s.
@@ -215,7 +222,7 @@ package final class QueueDirectory: Sendable {
     /// Leaves each queue's files as who comes next should find them. Whoever has used queues calls
     /// it at the end; nothing more is to be done with them here.
     package func close() {
-        for slot in open.withLock({ $0.slots }) { slot.queue.withLock { $0?.close() } }
+        for slot in open.withLock({ $0.slots }) { slot.opening.withLock { _ in slot.queue?.close() } }
     }
 
     /// Checks a queue's whole journal, also one that no longer opens.
