@@ -119,7 +119,7 @@ extension Journal {
             (try? timed({ () throws(SystemError) in try syncs.trySync(file, reach.identity) }))
                 == true
         else { return execute { self.syncForOthers() } }
-        let isConfirmed = session.withLockIfAvailable { session in
+        let isConfirmed = withSessionSoon { session in
             guard let current = try? session.readGeneration(), session.isUp(to: current) else {
                 return false
             }

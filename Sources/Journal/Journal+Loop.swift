@@ -12,6 +12,9 @@ import Synchronization
 extension Journal {
     /// Bytes that other processes appended which the loop reads.
     private static var catchUpLimit: UInt64 { 64 * 1024 }
+    /// Nanoseconds that a loop waits for the session: another loop has it for as long as it writes
+    /// a round's records, and a worker to be woken would take longer.
+    private static var sessionLimit: UInt64 { 30_000 }
     /// Nanoseconds. Work that took longer has met a disk that is slow.
     private static var briefLimit: UInt64 { 10_000_000 }
     /// So many nanoseconds the workers do all of it then.
@@ -47,7 +50,7 @@ extension Journal {
     private func runAtOnce(_ batch: [Lined]) -> Int {
         let start = nanoseconds()
         var chore: JournalSession<State>.Chore?
-        let done = session.withLockIfAvailable { session in
+        let done = withSessionSoon { session in
             guard (try? lockFile.tryLock()) == true else { return 0 }
             defer { lockFile.unlock() }
             guard (try? session.catchUp(upTo: Self.catchUpLimit)) == true,
@@ -72,6 +75,19 @@ extension Journal {
         }
         if isOwing { execute { self.tidyForLoop() } }
         return done
+    }
+
+    /// - Returns: `nil` if somebody else has the session, and keeps it.
+    func withSessionSoon<R>(
+        _ body: (inout sending JournalSession<State>) -> sending R
+    ) -> R? {
+        if let result = session.withLockIfAvailable(body) { return result }
+        let end = nanoseconds() + Self.sessionLimit
+        while nanoseconds() < end {
+            Thread.yield()
+            if let result = session.withLockIfAvailable(body) { return result }
+        }
+        return nil
     }
 
     private func tidyForLoop() {
