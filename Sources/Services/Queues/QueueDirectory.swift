@@ -222,7 +222,9 @@ package final class QueueDirectory: Sendable {
     /// Leaves each queue's files as who comes next should find them. Whoever has used queues calls
     /// it at the end; nothing more is to be done with them here.
     package func close() {
-        for slot in open.withLock({ $0.slots }) { slot.opening.withLock { _ in slot.queue?.close() } }
+        for slot in open.withLock({ $0.slots }) {
+            slot.opening.withLock { _ in slot.queue?.close() }
+        }
     }
 
     /// Checks a queue's whole journal, also one that no longer opens.
