@@ -262,6 +262,10 @@ extension JournalSession {
                 try keep(torn: torn)
             }
             crashPoint("before-torn-cut")
+        }
+        // No sync of it would prove anything: what takes its place has no tail.
+        if isSuspect { return try replaceSegment() }
+        try storing { () throws(SystemError) in
             try cutRoom()
             try syncs.sync(file, identity)
         }

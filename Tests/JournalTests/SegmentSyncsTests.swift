@@ -49,4 +49,24 @@ import Testing
         #expect(try !inodes.contains(#require(failed.withLock { $0 })))
         #expect(try Journal<Tally>(folder: folder.path).values == Array(1...100))
     }
+
+    @Test("a tail that a dead writer left does not keep a file in place whose sync failed")
+    func tornTail() throws {
+        let folder = try TemporaryFolder()
+        let storage = FaultyStorage()
+        let journal = try Journal<Tally>(folder: folder.path, storage: storage)
+        try journal.add(1)
+        // The disk is full, too: the file cannot be replaced now.
+        storage.failingSync.withLock { hook in
+            hook = { [storage] _ in storage.largestFile.withLock { $0 = 1 } }
+        }
+        storage.arm(.sync, 1)
+        #expect(throws: JournalError.self) { try journal.add(2) }
+        storage.largestFile.withLock { $0 = .max }
+        let segment = try DiskStorage().open(
+            "\(folder.path)/\(SegmentName.file(1))", creating: false)
+        try segment.writeAll(Array("{\"n\":".utf8), at: segment.status().size)
+        try journal.add(3)
+        #expect(try Journal<Tally>(folder: folder.path).values == [1, 2, 3])
+    }
 }
