@@ -10,8 +10,8 @@ package final class WorkerPool: Sendable {
     }
 
     private let state = Mutex(State())
-    /// Once for each work, and for each thread that is to end. A condition's lock would cost each
-    /// thread that it wakes a call of the system to give it back.
+    /// Once for each work; and at the end, when each thread that ends tells the next. A condition's
+    /// lock would cost each thread that it wakes a call of the system to give it back.
     private let calls = Semaphore()
     private let limit: Int
     private let name: String
@@ -38,9 +38,9 @@ package final class WorkerPool: Sendable {
 
     /// Does what was asked before, then ends every thread and waits for them.
     package func shutdown() {
-        let threads = state.withLock { $0.threads }
-        for _ in threads { calls.signal() }
-        for thread in threads { thread.join() }
+        calls.signal()
+        // Work that ends may have handed on more, for which a thread began.
+        while let thread = state.withLock({ $0.threads.popLast() }) { thread.join() }
     }
 
     private func run() {
@@ -52,7 +52,7 @@ package final class WorkerPool: Sendable {
                 if work != nil { state.idle -= 1 }
                 return work
             }
-            guard let work else { return }
+            guard let work else { return calls.signal() }
             work()
         }
     }
