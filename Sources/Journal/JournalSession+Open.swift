@@ -47,6 +47,9 @@ extension JournalSession {
         restoreCheckpoint()
         unproven = nil
         let start = try readAppended().unproven
+        // A torn tail may have cost the file its place: then there is a new generation.
+        let reached = isLoaded ? generation : current
+        generation = LockWords.ended
         if durable < lastN, let start, start < end { unproven = start..<end }
         guard lastN > 0 else { throw damage(newest, 0, "the segment has no base record") }
         guard lastN >= durable else {
@@ -55,7 +58,7 @@ extension JournalSession {
         if let needed = state.oldestSegment, needed > 0, !segments.contains(needed) {
             throw damage(needed, 0, "the segment is missing")
         }
-        generation = current
+        generation = reached
         mustList = false
         // What could go before is left to the next checkpoint: opening costs the same at any depth.
         lookedUpTo = backlogStart
