@@ -108,27 +108,30 @@ extension Journal {
             return execute { self.syncForOthers() }
         }
         loop.whenIdle { isIdle in
-            if isIdle { self.syncOnLoop() } else { self.execute { self.syncForOthers() } }
+            if isIdle, self.syncOnLoop() {
+                self.tellSettled()
+                self.handSyncOver()
+            } else {
+                self.execute { self.syncForOthers() }
+            }
         }
     }
 
-    /// Whatever else than a sync may take long is left to the workers.
-    private func syncOnLoop() {
+    /// - Returns: `false` if that may take longer than a sync: then it is left to the workers.
+    private func syncOnLoop() -> Bool {
         let reach = commit.withLock { $0.reach }
-        guard let file = reach.file, !reach.isSuspect, reach.unproven == nil,
-            (try? timed({ () throws(SystemError) in try syncs.trySync(file, reach.identity) }))
-                == true
-        else { return execute { self.syncForOthers() } }
-        let isConfirmed = withSessionSoon { session in
+        guard let file = reach.file, !reach.isSuspect, reach.unproven == nil else { return false }
+        let isSynced = try? timed { () throws(SystemError) in
+            try syncs.trySync(file, reach.identity)
+        }
+        guard isSynced == true else { return false }
+        return withSessionSoon { session in
             guard let current = try? session.readGeneration(), session.isUp(to: current) else {
                 return false
             }
             mark(reach, &session)
             return true
-        }
-        guard isConfirmed == true else { return execute { self.syncForOthers() } }
-        tellSettled()
-        handSyncOver()
+        } ?? false
     }
 
     private func syncForOthers() {
@@ -239,7 +242,12 @@ extension Journal {
                 }
             }
             if let loop = first.loop, !loop.isOnLoop, loop.execute(tell) { continue }
-            tell()
+            // What no loop submitted may take long to conclude.
+            if first.loop == nil, currentLoop() != nil {
+                execute(tell)
+            } else {
+                tell()
+            }
         }
     }
 

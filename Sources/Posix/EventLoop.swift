@@ -117,9 +117,9 @@ package final class EventLoop: Sendable {
         last.withLock { $0.append(work) }
     }
 
-    /// Runs `work` once no event waits, and nothing that was handed over: a moment in which the loop
-    /// would only wait. It gets `false` if that moment does not come for some rounds, or belongs to
-    /// another's work: then it must not hold the loop up. On the loop.
+    /// Runs `work` once no event waits, no time has come, and nothing was handed over: a moment in
+    /// which the loop would only wait. It gets `false` if that moment does not come for some
+    /// rounds, or belongs to another's work: then it must not hold the loop up. On the loop.
     package func whenIdle(_ work: @escaping @Sendable (_ isIdle: Bool) -> Void) {
         precondition(isOnLoop, "only on the event loop")
         idle.withLock { $0.work.append(work) }
@@ -224,7 +224,7 @@ package final class EventLoop: Sendable {
                 let handler = handlers.withLock { $0[descriptor] }
                 handler?(readiness)
             }
-            runTimers()
+            if runTimers() { isIdle = false }
             endRound()
             for item in shared.withLock({ Self.take(&$0.work) }) {
                 isIdle = false
@@ -287,7 +287,9 @@ package final class EventLoop: Sendable {
         }
     }
 
-    private func runTimers() {
+    /// - Returns: whether there was one.
+    private func runTimers() -> Bool {
+        var hasRun = false
         while true {
             let now = SystemClock.monotonicNanoseconds()
             let due = shared.withLock { shared -> (entry: TimerHeap.Entry, isCancelled: Bool)? in
@@ -295,8 +297,11 @@ package final class EventLoop: Sendable {
                 shared.timers.removeFirst()
                 return (first, shared.cancelled.remove(first.number) != nil)
             }
-            guard let due else { return }
-            if !due.isCancelled { due.entry.work() }
+            guard let due else { return hasRun }
+            if !due.isCancelled {
+                hasRun = true
+                due.entry.work()
+            }
         }
     }
 }

@@ -143,4 +143,24 @@ import Testing
         _ = try fixture.add(3)
         #expect(try fixture.values == [1, 2, 3])
     }
+
+    @Test("what no loop submitted is not concluded on one")
+    func loopless() throws {
+        let fixture = try Fixture(step: 1000)
+        defer { fixture.loop.shutdown() }
+        var next = try #require(try fixture.addUntilByLoop(from: 0))
+        let onLoop = ThreadCondition<[Bool]>([])
+        for count in 1...200 {
+            let long = Addition(next) { _ in
+                onLoop.withLock { $0.append(EventLoop.current != nil) }
+                onLoop.signal()
+            }
+            fixture.journal.submit(now: Self.time, long)
+            _ = try fixture.add(next + 1)
+            next += 2
+            let isConcluded = onLoop.wait(upTo: Self.patience) { $0.count == count ? true : nil }
+            try #require(isConcluded == true)
+        }
+        #expect(onLoop.withLock { !$0.contains(true) })
+    }
 }

@@ -161,4 +161,33 @@ import Testing
         #expect(done.load(ordering: .relaxed) == 200)
         #expect(most.withLock { $0 } <= 3)
     }
+
+    @Test("a pool ends also if work hands on more while it does")
+    func poolEnding() throws {
+        let pool = WorkerPool(name: "test", limit: 8)
+        let running = ThreadCondition(0)
+        let isEnding = ThreadCondition(false)
+        let done = Atomic<Int>(0)
+        for _ in 0..<2 {
+            pool.execute {
+                running.withLock { $0 += 1 }
+                running.signal()
+                _ = isEnding.wait { $0 ? true : nil }
+                // Nobody is idle: threads begin for them.
+                for _ in 0..<3 { pool.execute { done.add(1, ordering: .relaxed) } }
+            }
+        }
+        _ = running.wait { $0 == 2 ? true : nil }
+        let hasEnded = ThreadCondition(false)
+        let ender = try Thread(name: "ender") {
+            isEnding.withLock { $0 = true }
+            isEnding.signal()
+            pool.shutdown()
+            hasEnded.withLock { $0 = true }
+            hasEnded.signal()
+        }
+        #expect(hasEnded.wait(upTo: .seconds(20)) { $0 ? true : nil } == true)
+        #expect(done.load(ordering: .relaxed) == 6)
+        ender.join()
+    }
 }
