@@ -13,8 +13,8 @@
 
 // Deprecated, but the functions that are not make a context for each digest: that costs as much as
 // 100 bytes more.
-static inline void msorch_md5(const void *bytes, size_t count, unsigned char *digest) {
-    MD5(bytes, count, digest);
+static inline int msorch_md5(const void *bytes, size_t count, unsigned char *digest) {
+    return MD5(bytes, count, digest) != NULL;
 }
 
 // A macro that Swift cannot read.

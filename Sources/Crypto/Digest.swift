@@ -55,7 +55,8 @@ package enum Digest {
     }
 
     private static func md5(_ bytes: [UInt8], to output: UnsafeMutableBufferPointer<UInt8>) {
-        msorch_md5(bytes, bytes.count, output.baseAddress)
+        let status = msorch_md5(bytes, bytes.count, output.baseAddress)
+        precondition(status == 1, "libcrypto knows MD5")
     }
 
     private static func sha256(_ bytes: [UInt8], to output: UnsafeMutableBufferPointer<UInt8>) {

@@ -14,21 +14,14 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
     /// that are looked for are not there.
     private struct Names: Sendable {
         private var seen: UInt64 = 0
-        private var repeated: UInt64 = 0
 
         @inline(__always)
         mutating func insert(_ count: Int, _ first: UInt8) {
-            let bit = Self.bit(count, first)
-            repeated |= seen & bit
-            seen |= bit
+            seen |= Self.bit(count, first)
         }
 
         func mayHold(_ name: UnsafeRawBufferPointer) -> Bool {
             seen & Self.bit(name.count, name[0]) != 0
-        }
-
-        func mayRepeat(_ name: UnsafeRawBufferPointer) -> Bool {
-            repeated & Self.bit(name.count, name[0]) != 0
         }
 
         private static func bit(_ count: Int, _ first: UInt8) -> UInt64 {
@@ -76,9 +69,7 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
 
     /// Whether there is more than one field of that name.
     package func isRepeated(_ name: StaticString) -> Bool {
-        let name = UnsafeRawBufferPointer(name)
-        return names.mayRepeat(name)
-            && look(for: name) { isNamed in places.count(where: isNamed) } > 1
+        look(for: UnsafeRawBufferPointer(name)) { isNamed in places.count(where: isNamed) } > 1
     }
 
     package mutating func append(_ name: String, _ value: String) {

@@ -121,10 +121,11 @@ extension Journal {
     private func syncOnLoop() -> Bool {
         let reach = commit.withLock { $0.reach }
         guard let file = reach.file, !reach.isSuspect, reach.unproven == nil else { return false }
-        let isSynced = try? timed { () throws(SystemError) in
-            try syncs.trySync(file, reach.identity)
-        }
-        guard isSynced == true else { return false }
+        let start = nanoseconds()
+        crashPoint("before-sync")
+        guard (try? syncs.trySync(file, reach.identity)) == true else { return false }
+        crashPoint("after-sync")
+        noteSync(since: start)
         return withSessionSoon { session in
             guard let current = try? session.readGeneration(), session.isUp(to: current) else {
                 return false
@@ -273,9 +274,11 @@ extension Journal {
     /// One sync for everybody; a file that fails is replaced, and the next turn syncs that.
     private func sync(_ file: any JournalFile, _ reach: Reach) throws(JournalError) {
         do throws(SystemError) {
-            try timed { () throws(SystemError) in
-                try syncs.sync(file, reach.identity, writingAnew: reach.unproven)
-            }
+            let start = nanoseconds()
+            crashPoint("before-sync")
+            try syncs.sync(file, reach.identity, writingAnew: reach.unproven)
+            crashPoint("after-sync")
+            noteSync(since: start)
         } catch {
             return try repair(file)
         }
@@ -286,16 +289,9 @@ extension Journal {
     /// that took longer, until one of theirs is quick.
     private static var quickLimit: UInt64 { 500_000 }
 
-    private func timed<R>(_ sync: () throws(SystemError) -> R) throws(SystemError) -> R {
-        let start = nanoseconds()
-        defer {
-            let took = nanoseconds() - start
-            commit.withLock { $0.isDiskQuick = took <= Self.quickLimit }
-        }
-        crashPoint("before-sync")
-        let result = try sync()
-        crashPoint("after-sync")
-        return result
+    private func noteSync(since start: UInt64) {
+        let took = nanoseconds() - start
+        commit.withLock { $0.isDiskQuick = took <= Self.quickLimit }
     }
 
     /// After a sync of all that `reach` tells of: if another file took over meanwhile, what was

@@ -4,7 +4,7 @@ import Synchronization
 
 /// epoll, and an eventfd to wake it.
 struct Poller: ~Copyable, Sendable {
-    /// Few: what a round brought is on its way, to a disk perhaps, while the next ones are read.
+    /// Few: those whom a round answers ask their next while the others are read.
     private static let eventsPerWait = 16
 
     private let poll: CInt
