@@ -60,16 +60,17 @@ struct HTTPHead: Sendable {
         let method = UnsafeRawBufferPointer(rebasing: line[..<first])
         let target = UnsafeRawBufferPointer(rebasing: line[(first + 1)..<second])
         let version = UnsafeRawBufferPointer(rebasing: line[(second + 1)...])
-        guard HTTPHeaders.isToken(method), target.endOfPrintable(from: 0) == target.count else {
+        // The clients of AWS's APIs post: that text is there already.
+        let isPost = method.isExactly("POST")
+        guard isPost || HTTPHeaders.isToken(method), target.endOfPrintable(from: 0) == target.count
+        else {
             throw Self.badRequestLine
         }
         if !version.isExactly("HTTP/1.1") {
             guard version.firstIndex(of: 0x20, from: 0) == nil else { throw Self.badRequestLine }
             try readVersion(String(decoding: version, as: UTF8.self))
         }
-        // The clients of AWS's APIs post: that text is there already.
-        request.method =
-            method.isExactly("POST") ? "POST" : String(decoding: method, as: UTF8.self)
+        request.method = isPost ? "POST" : String(decoding: method, as: UTF8.self)
         guard request.method != "CONNECT" else {
             throw HTTPError(501, "this server is no proxy")
         }

@@ -79,6 +79,7 @@ package struct HTTPRequestParser: Sendable {
         while true {
             switch stage {
             case .requestLine:
+                guard start < buffer.count else { return nil }
                 try checkFirstByte()
                 guard try readRequestLine() else { return nil }
             case .fields:
@@ -105,7 +106,6 @@ package struct HTTPRequestParser: Sendable {
 
     /// Who does not speak HTTP, such as a client that begins TLS, may never send a line's end.
     private func checkFirstByte() throws(HTTPError) {
-        guard start < buffer.count else { return }
         let isLineEnd = buffer[start] == 0x0D || buffer[start] == 0x0A
         guard isLineEnd || buffer[start].isTokenCharacter else { throw HTTPHead.badRequestLine }
     }
