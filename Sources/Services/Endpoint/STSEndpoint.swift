@@ -19,7 +19,9 @@ struct STSEndpoint: Sendable {
     /// Whether a request is meant for STS: by its target, its signature's scope, or its action.
     static func takes(_ request: HTTPRequest) -> Bool {
         if let target = request.headers.bytes(of: "X-Amz-Target") {
-            return target.starts(with: Self.target.utf8)
+            // Most are shorter, which costs less to see.
+            return target.count >= Self.target.utf8.count
+                && target.starts(with: Self.target.utf8)
         }
         if let authorization = request.headers["Authorization"] {
             return authorization.contains(scope)
