@@ -104,6 +104,11 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
     /// The lines in which those fields stand whose places came before.
     mutating func append(lines: UnsafeRawBufferPointer) { bytes.add(lines) }
 
+    /// The same where no lines are yet: there is no copy, and what else stands there stays.
+    mutating func share(lines: [UInt8]) { bytes = lines }
+
+    var hasLines: Bool { !bytes.isEmpty }
+
     /// For so many fields of usual length.
     private mutating func reserveCapacity(_ count: Int) {
         places.reserveCapacity(count)

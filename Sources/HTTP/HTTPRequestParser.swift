@@ -20,6 +20,9 @@ package struct HTTPRequestParser: Sendable {
         case chunks
     }
 
+    /// So much may stay in memory with a request's fields, though it is something else.
+    private static let sharedBytes = 4096
+
     private let limits: HTTPLimits
     private var buffer: [UInt8] = []
     /// Where the unread bytes begin.
@@ -162,12 +165,13 @@ package struct HTTPRequestParser: Sendable {
     }
 
     /// Reads the fields that have come. Their lines are copied all at once: one by one that costs
-    /// more.
+    /// more. Where little has come they share the buffer, which costs least.
     /// - Returns: whether the empty line behind them has come.
     private mutating func readFields() throws(HTTPError) -> Bool {
         var outcome = Result<Bool, HTTPError>.success(false)
         buffer.withUnsafeBytes { bytes in
-            let first = start
+            let isShared = bytes.count <= Self.sharedBytes && !head.request.headers.hasLines
+            let first = isShared ? 0 : start
             do throws(HTTPError) {
                 while let line = try Self.nextLine(
                     of: bytes, from: start, &scanned, limits.headerBytes - head.fieldBytes,
@@ -189,8 +193,12 @@ package struct HTTPRequestParser: Sendable {
                 outcome = .failure(error)
             }
             // Also those before one that is refused: their places are in the head.
-            head.request.headers.append(
-                lines: UnsafeRawBufferPointer(rebasing: bytes[first..<start]))
+            if isShared {
+                head.request.headers.share(lines: buffer)
+            } else {
+                head.request.headers.append(
+                    lines: UnsafeRawBufferPointer(rebasing: bytes[first..<start]))
+            }
         }
         freeIfRead()
         return try outcome.get()

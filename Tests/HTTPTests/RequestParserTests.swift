@@ -182,6 +182,15 @@ import Testing
         for first in 0...bytes.count { #expect(events(bytes, [first, bytes.count]) == expected) }
     }
 
+    /// Only where little has come they share its memory.
+    @Test("however much comes with the fields", arguments: [50, 300, 4000, 4096, 4097, 10_000])
+    func amongOthers(size: Int) {
+        let (long, body) = (String(repeating: "l", count: 3000), String(repeating: "b", count: 900))
+        let one = "POST / HTTP/1.1\r\nHost: a\r\nX: \(long)\r\nContent-Length: 900\r\n\r\n\(body)"
+        let read = "POST / Host=a;X=\(long);Content-Length=900 \(body) keep"
+        #expect(events("\(one)\(one)\(one)", size: size) == [read, read, read])
+    }
+
     /// Values are looked at eight bytes at a time.
     @Test("a control character in a value, wherever it stands", arguments: 0..<20)
     func control(place: Int) {
