@@ -42,6 +42,20 @@ import Testing
         try check(try SQSInput.read(form, .sendMessageBatch))
     }
 
+    @Test(
+        "a QueueUrl is what its JSON says, whatever the last one was",
+        arguments: [
+            ("http://h/1/q", "http://h/1/q"), ("http://h/1/r", "http://h/1/r"),
+            ("http://h/1/qq", "http://h/1/qq"), ("http:\\/\\/h\\/1\\/q", "http://h/1/q"), ("", ""),
+        ])
+    func lastURL(escaped: String, url: String) throws {
+        var input = SQSInput()
+        try input.read(
+            json: Array(#"{"QueueUrl":"\#(escaped)"}"#.utf8), lastURL: "http://h/1/q")
+        let read = input.queueURL
+        #expect(read == url)
+    }
+
     @Test("a request that names two operations asks for none, whoever would be asked")
     func twoTargets() throws {
         var request = HTTPRequest(

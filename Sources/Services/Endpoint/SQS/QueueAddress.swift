@@ -57,7 +57,9 @@ extension SQSEndpoint {
             return last.name
         }
         let name = try name(inURL: text)
-        if text.utf8.count <= Self.keptURLLength { lastURL.withLock { $0 = (text, name) } }
+        if text.utf8.count <= Self.keptURLLength, !text.utf8.contains(UInt8(ascii: "\\")) {
+            lastURL.withLock { $0 = (text, name) }
+        }
         return name
     }
 

@@ -28,7 +28,11 @@ final class SQSCall: Sendable {
     }
 
     /// Reads a request. Without a QueueUrl, its path may be one.
-    init(_ request: borrowing HTTPRequest, requestID: String) throws(Refusal) {
+    ///
+    /// - Parameter lastURL: the QueueUrl that it may well have; without backslashes.
+    init(
+        _ request: borrowing HTTPRequest, requestID: String, lastURL: String? = nil
+    ) throws(Refusal) {
         headers = request.headers
         var form: QueryForm?
         if let target = request.headers.bytes(of: "X-Amz-Target") {
@@ -41,7 +45,7 @@ final class SQSCall: Sendable {
             (wire, operation, form) = try Self.query(request, requestID)
         }
         do throws(SQSError) {
-            input = try Self.input(request, form, operation)
+            input = try Self.input(request, form, operation, lastURL)
         } catch {
             throw Refusal(wire: wire, error: error)
         }
@@ -54,10 +58,14 @@ final class SQSCall: Sendable {
     }
 
     private static func input(
-        _ request: HTTPRequest, _ form: QueryForm?, _ operation: SQSOperation
+        _ request: HTTPRequest, _ form: QueryForm?, _ operation: SQSOperation, _ lastURL: String?
     ) throws(SQSError) -> SQSInput {
         var input = SQSInput()
-        if let form { try input.read(form, operation) } else { try input.read(json: request.body) }
+        if let form {
+            try input.read(form, operation)
+        } else {
+            try input.read(json: request.body, lastURL: lastURL)
+        }
         if operation.hasQueueURL, input.queueURL == nil, QueueAddress(request.path) != nil {
             input.queueURL = String(request.path)
         }

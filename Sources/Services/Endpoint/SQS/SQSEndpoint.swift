@@ -23,7 +23,8 @@ package final class SQSEndpoint: Sendable {
     let authorizer: Authorizer?
     private let quota: FIFOQuota
     private let failures: FailureLog
-    /// The URL that was last found to be a queue's: many calls in a row are for one.
+    /// The URL that was last found to be a queue's: many calls in a row are for one. It has no
+    /// backslash, so that JSON has it as it is.
     let lastURL = Mutex<(url: String, name: String)?>(nil)
 
     /// - Parameters:
@@ -52,7 +53,9 @@ package final class SQSEndpoint: Sendable {
 
     private func begin(_ request: HTTPRequest, _ client: any SQSClient) {
         do throws(SQSCall.Refusal) {
-            begin(try SQSCall(request, requestID: RandomBytes.uuid()), of: request, client)
+            let call = try SQSCall(
+                request, requestID: RandomBytes.uuid(), lastURL: lastURL.withLock { $0?.url })
+            begin(call, of: request, client)
         } catch {
             client.respond(
                 error.error.map { error.wire.failure($0) } ?? error.wire.nothingAsked())

@@ -1,10 +1,14 @@
 import JSON
+import Posix
 import QueueModel
 
 extension SQSInput {
     /// Reads the parameters of a call in one pass over its bytes. A value of a wrong kind is
     /// refused; a member that nobody knows is passed over.
-    mutating func read(json: [UInt8]) throws(SQSError) {
+    ///
+    /// - Parameter lastURL: what `QueueUrl` may well be; of that no text is made again. Without
+    ///   backslashes.
+    mutating func read(json: [UInt8], lastURL: String? = nil) throws(SQSError) {
         var reader = ValueReader()
         do {
             try json.withUnsafeBytes { bytes in
@@ -12,7 +16,7 @@ extension SQSInput {
                 try scanner.object { (key, scanner) throws(JSONError) in
                     // Most calls are about messages.
                     if scanner.matches(key, "QueueUrl") {
-                        queueURL = try reader.text("QueueUrl", &scanner)
+                        queueURL = try reader.text("QueueUrl", &scanner, unless: lastURL)
                     } else if scanner.matches(key, "MessageBody") {
                         entry.body = try reader.body(&scanner) ?? entry.body
                     } else if scanner.matches(key, "Entries") {
@@ -108,10 +112,17 @@ extension SQSInput {
             return nil
         }
 
+        /// - Parameter known: the text itself, if it is there already; without backslashes.
         mutating func text(
-            _ name: String, _ scanner: inout JSONScanner
+            _ name: String, _ scanner: inout JSONScanner, unless known: String? = nil
         ) throws(JSONError) -> String? {
-            try string(name, &scanner).map { scanner.text($0) }
+            guard let range = try string(name, &scanner) else { return nil }
+            if var known {
+                let bytes = scanner.slice(range)
+                let isSame = known.withUTF8 { bytes.isSame(as: UnsafeRawBufferPointer($0)) }
+                if isSame { return known }
+            }
+            return scanner.text(range)
         }
 
         mutating func integer(
