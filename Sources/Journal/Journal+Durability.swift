@@ -36,6 +36,8 @@ struct Commit {
     var isSyncing = false
     /// Whether the last sync was.
     var isDiskQuick = false
+    /// How many claims there were at most when the last syncs ended; sinks by one with each.
+    var crowd = 0
     var claims: [Claim] = []
     /// The highest that was ever waited for.
     var lastAwaited: UInt64 = 0
@@ -101,12 +103,11 @@ extension Journal {
         conclude(done, losses)
     }
 
-    /// Leads: an event loop that would only wait for the sync does it itself, if the disk is quick.
-    /// No thread is woken then, and none has to wake the loop.
+    /// Leads: an event loop that would only wait for the sync does it itself, if the disk is quick
+    /// and few wait. No thread is woken then, and none has to wake the loop.
     private func syncSoon() {
-        guard let loop = currentLoop(), commit.withLock({ $0.isDiskQuick }) else {
-            return execute { self.syncForOthers() }
-        }
+        let isBrief = commit.withLock { $0.isDiskQuick && $0.crowd <= Self.fewClaims }
+        guard let loop = currentLoop(), isBrief else { return execute { self.syncForOthers() } }
         loop.whenIdle { isIdle in
             if isIdle, self.syncOnLoop() {
                 self.tellSettled()
@@ -135,13 +136,14 @@ extension Journal {
         } ?? false
     }
 
+    /// On a worker, which wakes the loops.
     private func syncForOthers() {
-        func isNextUnattended() -> Bool {
+        func isNextWithoutLoop() -> Bool {
             commit.withLock { commit in
-                if case .work? = commit.claims.first { true } else { false }
+                if case .work(let next)? = commit.claims.first { next.loop == nil } else { false }
             }
         }
-        while isNextUnattended() { try? syncOnce() }
+        repeat { try? syncOnce() } while isNextWithoutLoop()
         handSyncOver()
     }
 
@@ -156,7 +158,12 @@ extension Journal {
         }
         switch next {
         case .thread(let waiter, _): waiter.wake(.lead)
-        case .work: syncSoon()
+        case .work(let work):
+            // Its loop has just been woken, and first does what that sync allows.
+            if currentLoop() == nil, let loop = work.loop, loop.execute({ self.syncSoon() }) {
+                return
+            }
+            syncSoon()
         case nil: break
         }
     }
@@ -254,6 +261,7 @@ extension Journal {
 
     private func takeClaims(where isSettled: (Claim) -> Bool) -> [Claim] {
         commit.withLock { commit in
+            commit.crowd = max(commit.claims.count, commit.crowd - 1)
             var taken: [Claim] = []
             swap(&taken, &commit.claims)
             let rest = taken.filter { !isSettled($0) }
@@ -288,6 +296,9 @@ extension Journal {
     /// Nanoseconds that a loop may be held up by a sync. The next is left to the workers after one
     /// that took longer, until one of theirs is quick.
     private static var quickLimit: UInt64 { 500_000 }
+
+    /// Where more wait, a loop has others to go on with while a worker syncs.
+    private static var fewClaims: Int { 32 }
 
     private func noteSync(since start: UInt64) {
         let took = nanoseconds() - start

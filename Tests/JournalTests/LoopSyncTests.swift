@@ -55,20 +55,28 @@ import Testing
         /// - Parameter meanwhile: runs on the loop in the same round.
         /// - Returns: where the syncs for it were.
         func add(
-            _ value: Int64, meanwhile: @escaping @Sendable () -> Void = {}
+            _ values: Int64..., meanwhile: @escaping @Sendable () -> Void = {}
+        ) throws -> [Bool] {
+            try add(values, meanwhile: meanwhile)
+        }
+
+        func add(
+            _ values: [Int64], meanwhile: @escaping @Sendable () -> Void = {}
         ) throws -> [Bool] {
             syncs.withLock { $0 = [] }
-            let before = concluded.withLock { $0 }
+            let end = concluded.withLock { $0 } + values.count
             loop.execute { [journal, concluded] in
-                let addition = Addition(value) { failure in
-                    #expect(failure == nil)
-                    concluded.withLock { $0 += 1 }
-                    concluded.signal()
+                for value in values {
+                    let addition = Addition(value) { failure in
+                        #expect(failure == nil)
+                        concluded.withLock { $0 += 1 }
+                        concluded.signal()
+                    }
+                    journal.submit(now: LoopSyncTests.time, isBrief: true, addition)
                 }
-                journal.submit(now: LoopSyncTests.time, isBrief: true, addition)
                 meanwhile()
             }
-            try #require(concluded.wait(upTo: patience) { $0 > before ? true : nil } == true)
+            try #require(concluded.wait(upTo: patience) { $0 >= end ? true : nil } == true)
             return syncs.withLock { $0 }
         }
 
@@ -119,6 +127,23 @@ import Testing
         }
         #expect(try fixture.add(next, meanwhile: goOn) == [false])
         isOver.store(true, ordering: .relaxed)
+    }
+
+    @Test("where many wait a worker syncs, until there are few again")
+    func many() throws {
+        let fixture = try Fixture(step: 1000)
+        defer { fixture.loop.shutdown() }
+        var next = try #require(try fixture.addUntilByLoop(from: 0))
+        for _ in 0..<2 {
+            // How many wait is known when the first of their syncs ends.
+            for round in 0..<3 {
+                let syncs = try fixture.add(Array(next..<(next + 40)))
+                if round > 0 { #expect(syncs == [false]) }
+                next += 40
+            }
+            next = try #require(try fixture.addUntilByLoop(from: next))
+        }
+        #expect(try fixture.values == Array(0..<next))
     }
 
     @Test("a sync of the loop that fails is mended by a worker, and nothing is lost")
