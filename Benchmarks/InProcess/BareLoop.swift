@@ -73,7 +73,7 @@ enum BareLoop {
                     }
                     continue
                 }
-                switch Sockets.read(connection.socket, into: scratch) {
+                switch Sockets.receive(connection.socket, into: scratch) {
                 case .bytes: ready.append(connection)
                 case .wouldBlock: break
                 case .closed: connections[event.data.fd] = nil

@@ -104,7 +104,7 @@ final class Client: Sendable {
     private func read(_ link: Link, _ state: inout State) {
         let transfer = withUnsafeTemporaryAllocation(byteCount: Self.readSize, alignment: 1) {
             buffer -> Sockets.Transfer in
-            let transfer = Sockets.read(link.socket, into: buffer)
+            let transfer = Sockets.receive(link.socket, into: buffer)
             if case .bytes(let count) = transfer {
                 state.reader.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
             }

@@ -90,7 +90,7 @@ package struct HTTPClient: Sendable {
         var parser = HTTPResponseParser(limits: limits, isHead: request.method == "HEAD")
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while true {
-            let transfer = buffer.withUnsafeMutableBytes { Sockets.read(socket, into: $0) }
+            let transfer = buffer.withUnsafeMutableBytes { Sockets.receive(socket, into: $0) }
             do throws(HTTPError) {
                 switch transfer {
                 case .bytes(let count):

@@ -5,7 +5,7 @@ extension HTTPConnection {
     func read(_ state: inout State) {
         guard !state.isClosed, !state.isEnded, let socket = state.socket else { return }
         let transfer = service.withScratch { buffer in
-            let transfer = Sockets.read(socket.descriptor, into: buffer)
+            let transfer = Sockets.receive(socket.descriptor, into: buffer)
             if case .bytes(let count) = transfer, !state.isClosing {
                 state.parser.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
             }

@@ -118,7 +118,18 @@ package enum Sockets {
     package static func read(
         _ socket: borrowing FileDescriptor, into buffer: UnsafeMutableRawBufferPointer
     ) -> Transfer {
-        let count = retrying { Glibc.read(socket.rawValue, buffer.baseAddress, buffer.count) }
+        transfer { Glibc.read(socket.rawValue, buffer.baseAddress, buffer.count) }
+    }
+
+    /// As `read`, but of sockets only: it takes the system less.
+    package static func receive(
+        _ socket: borrowing FileDescriptor, into buffer: UnsafeMutableRawBufferPointer
+    ) -> Transfer {
+        transfer { recv(socket.rawValue, buffer.baseAddress, buffer.count, 0) }
+    }
+
+    private static func transfer(_ call: () -> Int) -> Transfer {
+        let count = retrying(call)
         if count > 0 { return .bytes(count) }
         return count < 0 && errno == EAGAIN ? .wouldBlock : .closed
     }
