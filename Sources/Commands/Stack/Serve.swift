@@ -97,16 +97,22 @@ extension Command {
         }
     }
 
+    /// More than four would wait for each other at one queue's journal. Where no signature is
+    /// checked a request takes its client longer than the loop: that leaves it a processor.
+    private static func loops(where mode: IAMMode) -> Int {
+        let processors = ProcessEnvironment.processorCount
+        return min(4, mode == .off ? max(1, processors - 1) : processors)
+    }
+
     private static func options(
         _ invocation: Invocation, _ stack: Stack
     ) throws -> ServerOptions {
         var options = ServerOptions()
         options.host = invocation.text("host") ?? HostAddress.loopback
-        // More would wait for each other at one queue's journal.
-        options.loops = min(4, ProcessEnvironment.processorCount)
         options.port = UInt16(clamping: invocation.number("port") ?? 4566)
         options.gatewayPort = UInt16(clamping: invocation.number("gateway-port") ?? 8080)
         options.iamMode = invocation.text("iam").flatMap(IAMMode.init)
+        options.loops = loops(where: options.iamMode ?? stack.iamMode)
         options.allowedHosts = (invocation.text("allow-host") ?? "").split(separator: ",")
             .map(String.init)
         options.deliversMessages = true
