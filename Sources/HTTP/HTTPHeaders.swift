@@ -14,14 +14,21 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
     /// that are looked for are not there.
     private struct Names: Sendable {
         private var seen: UInt64 = 0
+        private var seenAgain: UInt64 = 0
 
         @inline(__always)
         mutating func insert(_ count: Int, _ first: UInt8) {
-            seen |= Self.bit(count, first)
+            let bit = Self.bit(count, first)
+            seenAgain |= seen & bit
+            seen |= bit
         }
 
         func mayHold(_ name: UnsafeRawBufferPointer) -> Bool {
             seen & Self.bit(name.count, name[0]) != 0
+        }
+
+        func mayRepeat(_ name: UnsafeRawBufferPointer) -> Bool {
+            seenAgain & Self.bit(name.count, name[0]) != 0
         }
 
         private static func bit(_ count: Int, _ first: UInt8) -> UInt64 {
@@ -69,7 +76,9 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
 
     /// Whether there is more than one field of that name.
     package func isRepeated(_ name: StaticString) -> Bool {
-        look(for: UnsafeRawBufferPointer(name)) { isNamed in places.count(where: isNamed) } > 1
+        let name = UnsafeRawBufferPointer(name)
+        return names.mayRepeat(name)
+            && look(for: name) { isNamed in places.count(where: isNamed) } > 1
     }
 
     package mutating func append(_ name: String, _ value: String) {
