@@ -10,7 +10,6 @@ final class HTTPConnection: Sendable {
         var isKeptAlive: Bool
         var isOld: Bool
         var bodyBytes: Int
-        var observe: HTTPResponder.Observer?
     }
 
     struct State: Sendable {
@@ -88,7 +87,6 @@ final class HTTPConnection: Sendable {
         guard !readiness.contains(.hangUp) else { return close() }
         run { state in
             if readiness.contains(.read) { read(&state) }
-            return true
         }
     }
 
@@ -111,16 +109,17 @@ final class HTTPConnection: Sendable {
 
     // MARK: requests
 
-    func run() { run { _ in true } }
-
     /// Hands requests over until one waits for its answer, and writes what answers there are, all
     /// at once. A handler that answers at once comes back into this object: it runs outside.
     ///
-    /// - Parameter begin: what is done to the state first; says whether to go on.
-    private func run(_ begin: (inout State) -> Bool) {
-        var next = state.with { begin(&$0) && !$0.isRunning ? goOn(&$0) : nil }
+    /// - Parameter begin: what is done to the state first.
+    func run(_ begin: (inout State) -> Void = { _ in }) {
+        var next = state.with { state in
+            begin(&state)
+            return state.isRunning ? nil : goOn(&state)
+        }
         while let (request, number) = next {
-            service.handler(request, HTTPResponder(connection: self, number: number))
+            service.handler(request, HTTPResponder(self, number, request))
             next = state.with { goOn(&$0) }
         }
     }
@@ -147,6 +146,7 @@ final class HTTPConnection: Sendable {
                     let number = state.nextNumber
                     state.nextNumber += 1
                     state.readingSince = nil
+                    state.idleSince = nil
                     state.current = Current(
                         number: number, isHead: request.method == "HEAD",
                         isKeptAlive: request.isKeptAlive, isOld: request.isOld,
@@ -172,15 +172,13 @@ final class HTTPConnection: Sendable {
     }
 
     /// A second answer goes nowhere.
-    func respond(_ response: HTTPResponse, to number: UInt64) {
-        var isSent = false
-        var observe: HTTPResponder.Observer?
-        run { state in
-            guard let current = state.current, current.number == number else { return false }
+    func respond(_ response: HTTPResponse, to responder: HTTPResponder) {
+        let isSent = state.with { state -> Bool? in
+            guard let current = state.current, current.number == responder.number else {
+                return nil
+            }
             state.current = nil
-            observe = current.observe
             guard !state.isClosed else { return false }
-            isSent = true
             state.onDisconnect = nil
             state.isClosing =
                 !current.isKeptAlive || state.finishingSince != nil
@@ -193,7 +191,12 @@ final class HTTPConnection: Sendable {
             }
             return true
         }
-        observe?(response, isSent)
+        guard let isSent else { return }
+        if isSent { run() }
+        guard let observe = service.observer else { return }
+        // Most connections are idle since the answer was out.
+        let end = state.with { $0.idleSince } ?? SystemClock.monotonicNanoseconds()
+        observe(response, responder.request, end - responder.begin, isSent)
     }
 
     private func write(_ response: HTTPResponse, to request: Current, _ state: inout State) {
@@ -201,12 +204,6 @@ final class HTTPConnection: Sendable {
             to: &state.output, isHead: request.isHead,
             state.isClosing ? .closes : request.isOld ? .staysForOldClient : .stays,
             date: service.dateLine())
-    }
-
-    func observe(answerTo number: UInt64, _ body: @escaping HTTPResponder.Observer) {
-        state.with { state in
-            if state.current?.number == number { state.current?.observe = body }
-        }
     }
 
     func onDisconnect(of number: UInt64, _ body: @escaping @Sendable () -> Void) {

@@ -6,7 +6,7 @@ package struct HTTPRequest: Sendable {
     package var headers: HTTPHeaders
     package var body: [UInt8]
     /// Whether the client will send more on this connection.
-    package var isKeptAlive: Bool
+    package var isKeptAlive = true
     /// Who sent it: the address of the socket's other end, without its port; a proxy's, if there is
     /// one between.
     package var remoteAddress = "127.0.0.1"
@@ -14,15 +14,21 @@ package struct HTTPRequest: Sendable {
     package var localPort: UInt16 = 0
     /// Whether it is HTTP/1.0, whose clients must be told that a connection stays.
     var isOld = false
+}
 
+// Beside the initializer that Swift makes: what changes after its making is copied.
+extension HTTPRequest {
     package init(
         method: String, target: String, headers: HTTPHeaders = HTTPHeaders(), body: [UInt8] = []
     ) {
-        self.method = method
-        self.target = target
-        self.headers = headers
-        self.body = body
-        isKeptAlive = true
+        self.init(
+            method: method, target: target, headers: headers, body: body, isKeptAlive: true)
+    }
+
+    var withoutBody: HTTPRequest {
+        HTTPRequest(
+            method: method, target: target, headers: headers, body: [], isKeptAlive: isKeptAlive,
+            remoteAddress: remoteAddress, localPort: localPort, isOld: isOld)
     }
 
     /// The target up to the `?`.
@@ -51,7 +57,7 @@ package struct HTTPResponse: Sendable {
     private(set) var type: StaticString?
 }
 
-// Beside the initializer that Swift makes: a response that changes after its making is copied.
+// As for a request.
 extension HTTPResponse {
     package init(_ status: Int, headers: HTTPHeaders = HTTPHeaders(), body: [UInt8] = []) {
         self.init(status: status, headers: headers, body: body)

@@ -55,11 +55,7 @@ package struct HTTPRequestParser: Sendable {
     /// How many bytes wait to be understood.
     package var bufferedBytes: Int { buffer.count - start }
     /// What is understood of the request that has begun, without its body.
-    package var begun: HTTPRequest {
-        var request = head.request
-        request.body = []
-        return request
-    }
+    package var begun: HTTPRequest { head.request.withoutBody }
     /// How much of the current request's body has come.
     package var bodyBytes: Int { head.request.body.count + chunks.bytes.count }
     /// Whether a request has begun, so that its sender owes more.

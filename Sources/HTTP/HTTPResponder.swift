@@ -3,20 +3,17 @@ import Posix
 /// Answers one request: once, at any time, from any thread. An object, since it goes through many
 /// hands.
 package final class HTTPResponder: Sendable {
-    package typealias Observer = @Sendable (HTTPResponse, _ isSent: Bool) -> Void
-
     let connection: HTTPConnection
     let number: UInt64
+    /// What is answered, without its body.
+    let request: HTTPRequest
+    /// When that had come, in monotonic nanoseconds.
+    let begin = SystemClock.monotonicNanoseconds()
 
-    init(connection: HTTPConnection, number: UInt64) {
+    init(_ connection: HTTPConnection, _ number: UInt64, _ request: borrowing HTTPRequest) {
         self.connection = connection
         self.number = number
-    }
-
-    /// The answer comes to `body` as well, on the client's loop, as soon as it is under way, or
-    /// cannot be sent because the client is gone. Called there, before there is an answer.
-    package func observe(_ body: @escaping Observer) {
-        connection.observe(answerTo: number, body)
+        self.request = request.withoutBody
     }
 
     /// Whether the caller is where the answer is written.
@@ -32,9 +29,9 @@ package final class HTTPResponder: Sendable {
         let loop = connection.service.loop
         // On the loop, where most answers come from, it needs no closure.
         if loop.isOnLoop {
-            connection.respond(response, to: number)
+            connection.respond(response, to: self)
         } else {
-            loop.execute { [self] in connection.respond(response, to: number) }
+            loop.execute { [self] in connection.respond(response, to: self) }
         }
     }
 

@@ -9,6 +9,10 @@ package final class HTTPServer: Sendable {
     /// What a request that no handler sees is answered with. Of the request there is what was
     /// understood of it, without its body; perhaps no method, and no target.
     package typealias Refusal = @Sendable (HTTPError, HTTPRequest) -> HTTPResponse
+    /// Hears of each answer on its client's loop, as soon as it is under way, or cannot be sent
+    /// because the client is gone; of its request without the body, and how long it took.
+    package typealias Observer =
+        @Sendable (HTTPResponse, HTTPRequest, _ nanoseconds: UInt64, _ isSent: Bool) -> Void
 
     /// How long a refused client may go on sending before it is cut off.
     static let linger = Duration.seconds(1)
@@ -56,7 +60,8 @@ package final class HTTPServer: Sendable {
     package init(
         loop: EventLoop, helpers: [EventLoop] = [], host: String = "127.0.0.1", port: UInt16 = 0,
         limits: HTTPLimits = HTTPLimits(), room: SharedRoom? = nil,
-        refusal: @escaping Refusal = HTTPServer.plainRefusal, handler: @escaping Handler
+        refusal: @escaping Refusal = HTTPServer.plainRefusal, observer: Observer? = nil,
+        handler: @escaping Handler
     ) throws(SystemError) {
         self.loop = loop
         self.room = room
@@ -70,7 +75,7 @@ package final class HTTPServer: Sendable {
         services = ([loop] + helpers).map { loop in
             HTTPService(
                 loop: loop, totals: totals, limits: limits, port: port, refusal: refusal,
-                handler: handler)
+                observer: observer, handler: handler)
         }
         state = LoopConfined(State(), loop: loop)
         room?.join(services) { [weak self] in self?.endPause() }

@@ -34,6 +34,7 @@ final class HTTPService: Sendable {
     let totals: Totals
     let limits: HTTPLimits
     let refusal: HTTPServer.Refusal
+    let observer: HTTPServer.Observer?
     let handler: HTTPServer.Handler
     let port: UInt16
     let state: LoopConfined<State>
@@ -46,13 +47,15 @@ final class HTTPService: Sendable {
 
     init(
         loop: EventLoop, totals: Totals, limits: HTTPLimits, port: UInt16,
-        refusal: @escaping HTTPServer.Refusal, handler: @escaping HTTPServer.Handler
+        refusal: @escaping HTTPServer.Refusal, observer: HTTPServer.Observer?,
+        handler: @escaping HTTPServer.Handler
     ) {
         self.loop = loop
         self.totals = totals
         self.limits = limits
         self.port = port
         self.refusal = refusal
+        self.observer = observer
         self.handler = handler
         state = LoopConfined(State(), loop: loop)
         scratch = Scratch(loop: loop)

@@ -38,11 +38,11 @@ import Testing
         let held = ThreadCondition<[HTTPResponder]>([])
         defer { held.withLock { $0 = [] } }  // they hold the server, and that holds them
         let seen = ThreadCondition<[String]>([])
-        let server = try TestServer { request, responder in
-            responder.observe { response, isSent in
-                seen.withLock { $0.append("\(response.status) \(isSent)") }
-                seen.signal()
-            }
+        let observer: HTTPServer.Observer = { response, request, _, isSent in
+            seen.withLock { $0.append("\(request.target) \(response.status) \(isSent)") }
+            seen.signal()
+        }
+        let server = try TestServer(observer: observer) { request, responder in
             guard request.target == "/held" else {
                 responder.respond(HTTPResponse(200))
                 return responder.respond(HTTPResponse(500))
@@ -59,12 +59,12 @@ import Testing
         let responder = try #require(held.wait(upTo: .seconds(10)) { $0.last })
         responder.respond(HTTPResponse(201))
         responder.respond(HTTPResponse(202))
-        #expect(seen.wait(upTo: .seconds(10)) { $0.isEmpty ? nil : $0 } == ["201 false"])
+        #expect(seen.wait(upTo: .seconds(10)) { $0.isEmpty ? nil : $0 } == ["/held 201 false"])
         let answer = try server.exchange(
             ["GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"])
         #expect(answer.hasPrefix("HTTP/1.1 200 "))
         let all = seen.wait(upTo: .seconds(10)) { $0.count > 1 ? $0 : nil }
-        #expect(all == ["201 false", "200 true"])
+        #expect(all == ["/held 201 false", "/ 200 true"])
     }
 
     @Test("a client that always has something left to read is held for no more than that")

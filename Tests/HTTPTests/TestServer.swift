@@ -9,10 +9,11 @@ final class TestServer {
 
     init(
         host: String = "127.0.0.1", limits: HTTPLimits = HTTPLimits(),
-        handler: @escaping HTTPServer.Handler
+        observer: HTTPServer.Observer? = nil, handler: @escaping HTTPServer.Handler
     ) throws {
         loop = try EventLoop(name: "test")
-        server = try HTTPServer(loop: loop, host: host, limits: limits, handler: handler)
+        server = try HTTPServer(
+            loop: loop, host: host, limits: limits, observer: observer, handler: handler)
     }
 
     var port: UInt16 { server.port }

@@ -78,6 +78,15 @@ final class RequestLog: Sendable {
         var method = ""
         var path = ""
 
+        init() {}
+
+        init(_ request: borrowing HTTPRequest) {
+            port = request.localPort
+            address = request.remoteAddress
+            method = request.method
+            path = request.query == nil ? request.target : String(request.path)
+        }
+
         var members: [UInt8] {
             let json: JSONValue = [
                 "port": .int(Int64(port)), "from": .string(address), "method": .string(method),
@@ -87,48 +96,14 @@ final class RequestLog: Sendable {
         }
     }
 
-    /// What a line says of its request: all that is kept of it until it is answered.
-    private struct Question: Sendable {
-        let target: Target
-        /// For the operation, which is looked for only if the answer does not name it.
-        private let headers: HTTPHeaders
-
-        init(_ request: borrowing HTTPRequest) {
-            target = Target(
-                port: request.localPort, address: request.remoteAddress, method: request.method,
-                path: request.query == nil ? request.target : String(request.path))
-            headers = request.headers
-        }
-
-        /// What the client says.
-        var operation: String? {
-            headers["X-Amz-Target"]?.split(separator: ".").last.map {
-                String($0.prefix(RequestLog.operationLength))
-            }
-        }
-    }
-
-    /// Writes down what a request is answered with; on its client's loop.
-    func follow(_ request: HTTPRequest, _ responder: HTTPResponder) {
-        let start = SystemClock.monotonicNanoseconds()
-        responder.observe { [self, question = Question(request)] response, isSent in
-            let time = SystemClock.monotonicNanoseconds() - start
-            record(response, to: question, after: time, isSent: isSent)
-        }
-    }
-
+    /// Writes down what a request was answered with.
+    ///
     /// - Parameters:
     ///   - nanoseconds: how long the answer took.
     ///   - isSent: whether the client was still there.
     func record(
         _ response: HTTPResponse, to request: HTTPRequest, after nanoseconds: UInt64,
         isSent: Bool = true
-    ) {
-        record(response, to: Question(request), after: nanoseconds, isSent: isSent)
-    }
-
-    private func record(
-        _ response: HTTPResponse, to question: Question, after nanoseconds: UInt64, isSent: Bool
     ) {
         let time = clock.now()
         let wait = state.withLock { state -> Duration? in
@@ -140,9 +115,9 @@ final class RequestLog: Sendable {
                 state.days.append((time, state.lines.count))
             }
             state.begin(time)
-            state.turn(to: question.target)
+            state.turn(to: Target(request))
             Self.append(
-                response, to: question, state.beginning.text, state.middle.text, time, nanoseconds,
+                response, to: request, state.beginning.text, state.middle.text, time, nanoseconds,
                 isSent, to: &state.lines)
             if state.lines.count >= limits.flushBytes, !state.isHurried {
                 state.isHurried = true
@@ -215,16 +190,23 @@ extension RequestLog {
     /// Bytes of a line without its texts.
     private static let lineLength = 320
 
+    /// What the client says.
+    private static func operation(of request: HTTPRequest) -> String? {
+        request.headers["X-Amz-Target"]?.split(separator: ".").last.map {
+            String($0.prefix(operationLength))
+        }
+    }
+
     /// Appends a request's line.
     ///
     /// - Parameters:
     ///   - beginning: up to the time's milliseconds.
     ///   - middle: from the time to the operation.
     private static func append(
-        _ response: HTTPResponse, to question: Question, _ beginning: [UInt8], _ middle: [UInt8],
+        _ response: HTTPResponse, to request: HTTPRequest, _ beginning: [UInt8], _ middle: [UInt8],
         _ time: Timestamp, _ nanoseconds: UInt64, _ isSent: Bool, to bytes: inout [UInt8]
     ) {
-        let operation = response.operation ?? question.operation
+        let operation = response.operation ?? operation(of: request)
         // Escaped, a byte may become six.
         func longest(_ text: String?) -> Int { 6 * (text?.utf8.count ?? 0) }
         let length =

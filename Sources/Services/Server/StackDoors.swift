@@ -44,15 +44,15 @@ final class StackDoors: Sendable {
 
     /// A request on the endpoint's port; on its client's loop.
     func enterEndpoint(_ request: HTTPRequest, _ responder: HTTPResponder) {
-        log?.follow(request, responder)
         if let refusal = endpointGuard.refusal(of: request) { return responder.respond(refusal) }
-        guard let open else { return responder.respond(HTTPResponse(503)) }
-        open.endpoint.handle(request, responder)
+        guard let endpoint = current.withLock({ $0?.endpoint }) else {
+            return responder.respond(HTTPResponse(503))
+        }
+        endpoint.handle(request, responder)
     }
 
     /// A request on the gateway's port; on the loop.
     func enterGateway(_ request: HTTPRequest, _ responder: HTTPResponder) {
-        log?.follow(request, responder)
         if let refusal = gatewayGuard.refusal(of: request) { return responder.respond(refusal) }
         guard let gateway = open?.gateway else { return responder.respond(HTTPResponse(503)) }
         gateway.handle(request, responder)

@@ -65,11 +65,11 @@ package final class StackServer: Sendable {
         let room = SharedRoom(connections: Self.share(Self.filesOfPorts), loop: loop)
         endpointServer = try Self.listen(
             options.host, options.port, loop, helpers, room, refusal: doors.refuseAtEndpoint,
-            doors.enterEndpoint)
-        gatewayServer = try options.gatewayPort.map { port in
+            log: log, doors.enterEndpoint)
+        gatewayServer = try options.gatewayPort.map { [log] port in
             try Self.listen(
                 options.host, port, loop, [], room, limits: Gateway.httpLimits,
-                refusal: doors.refuseAtGateway, doors.enterGateway)
+                refusal: doors.refuseAtGateway, log: log, doors.enterGateway)
         }
         self.doors = doors
         host = RuntimeHost(
@@ -99,14 +99,15 @@ package final class StackServer: Sendable {
         _ host: String, _ port: UInt16, _ loop: EventLoop, _ helpers: [EventLoop],
         _ room: SharedRoom,
         limits: HTTPLimits = HTTPLimits(),
-        refusal: @escaping HTTPServer.Refusal, _ handler: @escaping HTTPServer.Handler
+        refusal: @escaping HTTPServer.Refusal, log: RequestLog?,
+        _ handler: @escaping HTTPServer.Handler
     ) throws(ServerError) -> HTTPServer {
         var limits = limits
         limits.connections = min(limits.connections, share(filesOfPort))
         do throws(SystemError) {
             return try HTTPServer(
                 loop: loop, helpers: helpers, host: host, port: port, limits: limits, room: room,
-                refusal: refusal, handler: handler)
+                refusal: refusal, observer: log.map { $0.record }, handler: handler)
         } catch  where error.isAddressInUse {
             throw .portInUse(port, holder: PortHolder.find(port))
         } catch {
