@@ -77,7 +77,7 @@ final class HTTPService: Sendable {
 
     /// The `Date` line of this second (RFC 9110 section 6.6.1).
     func dateLine() -> [UInt8] {
-        let second = SystemClock.unixMilliseconds() / 1000
+        let second = SystemClock.unixSeconds()
         return state.with { state in
             if state.dateSecond != second {
                 state.dateSecond = second

@@ -48,8 +48,8 @@ final class PrincipalDirectory: Sendable {
         /// Whether nobody else has a key: then a request's is of no interest.
         let isDeveloperAlone: Bool
         var stamp: FileStamp?
-        /// Nanoseconds on the monotonic clock.
-        var seenAt = SystemClock.monotonicNanoseconds()
+        /// Nanoseconds on the monotonic clock, give or take a few milliseconds.
+        var seenAt = SystemClock.recentNanoseconds()
 
         init(_ deployment: Deployment, stamp: FileStamp?) throws {
             let all = try deployment.principals()
@@ -91,7 +91,7 @@ final class PrincipalDirectory: Sendable {
     }
 
     private func recent<R>(_ body: (State) -> R) -> R {
-        let now = SystemClock.monotonicNanoseconds()
+        let now = SystemClock.recentNanoseconds()
         let recent: R? = state.withLock { state in
             now < state.seenAt + Self.patience ? .some(body(state)) : nil
         }
@@ -105,7 +105,7 @@ final class PrincipalDirectory: Sendable {
             if stamp != state.stamp, let read = try? State(deployment, stamp: stamp) {
                 state = read
             }
-            state.seenAt = SystemClock.monotonicNanoseconds()
+            state.seenAt = SystemClock.recentNanoseconds()
             return body(state)
         }
     }
