@@ -70,7 +70,7 @@ extension HTTPService {
     /// - Parameter change: of what one connection holds, in bytes. If all of a server's hold too
     ///   much, some give up soon.
     func hold(_ change: Int) {
-        held.add(change, ordering: .acquiringAndReleasing)
+        held.store(held.load(ordering: .relaxed) + change, ordering: .releasing)
         totals.heldBytes.add(change, ordering: .acquiringAndReleasing)
         guard change > 0, isOverfull,
             !totals.isRelieving.exchange(true, ordering: .acquiringAndReleasing)

@@ -40,7 +40,7 @@ final class HTTPService: Sendable {
     let state: LoopConfined<State>
     private let scratch: Scratch
     private let counted = Atomic(0)
-    /// What all connections hold, in bytes.
+    /// What all connections hold, in bytes; only the loop changes it.
     let held = Atomic(0)
     /// When a connection was closed to make room, on the monotonic clock.
     let lastGivenWay = Atomic<UInt64>(0)
