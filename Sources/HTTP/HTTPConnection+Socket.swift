@@ -57,7 +57,7 @@ extension HTTPConnection {
             }
         }
         // A connection that waits holds no memory.
-        state.output = []
+        service.keepRoom(&state.output)
         state.written = 0
         state.passed = 0
         state.writingSince = nil

@@ -200,6 +200,7 @@ final class HTTPConnection: Sendable {
     }
 
     private func write(_ response: HTTPResponse, to request: Current, _ state: inout State) {
+        if state.output.isEmpty { service.swapRoom(&state.output) }
         response.write(
             to: &state.output, isHead: request.isHead,
             state.isClosing ? .closes : request.isOld ? .staysForOldClient : .stays,

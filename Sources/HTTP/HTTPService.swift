@@ -8,6 +8,8 @@ final class HTTPService: Sendable {
         var deadlines = DeadlineWheel(now: SystemClock.monotonicNanoseconds())
         /// Who may have to give way: those who were idle when it was made.
         var idle = IdleOrder()
+        /// Where the last answer lay: the next needs no other place.
+        var room: [UInt8] = []
         var dateSecond: Int64 = -1
         var dateLine: [UInt8] = []
         var sweep: EventLoop.TimerID?
@@ -74,6 +76,15 @@ final class HTTPService: Sendable {
 
     /// A buffer for the length of `body`; on the loop.
     func withScratch<R>(_ body: (UnsafeMutableRawBufferPointer) -> R) -> R { scratch.with(body) }
+
+    func swapRoom(_ output: inout [UInt8]) { state.with { swap(&$0.room, &output) } }
+
+    /// The place of an answer that is written is for the next one's, on whatever connection.
+    func keepRoom(_ output: inout [UInt8]) {
+        output.removeAll(keepingCapacity: output.capacity <= Self.readSize)
+        swapRoom(&output)
+        output = []
+    }
 
     /// The `Date` line of this second (RFC 9110 section 6.6.1).
     func dateLine() -> [UInt8] {
