@@ -48,8 +48,10 @@ final class RequestLog: Sendable {
         }
 
         /// The same for `middle`: most requests come as those before them.
-        mutating func turn(to target: Target) {
-            if target != middle.target { middle = (target, target.members) }
+        mutating func turn(to request: HTTPRequest) {
+            guard !middle.target.isOf(request) else { return }
+            let target = Target(request)
+            middle = (target, target.members)
         }
     }
 
@@ -72,7 +74,7 @@ final class RequestLog: Sendable {
     }
 
     /// Where a request came from, and what it went to. It is ASCII: what is equal is the same.
-    private struct Target: Equatable, Sendable {
+    private struct Target: Sendable {
         var port: UInt16 = 0
         var address = ""
         var method = ""
@@ -80,11 +82,17 @@ final class RequestLog: Sendable {
 
         init() {}
 
-        init(_ request: borrowing HTTPRequest) {
+        init(_ request: HTTPRequest) {
             port = request.localPort
             address = request.remoteAddress
             method = request.method
-            path = request.query == nil ? request.target : String(request.path)
+            path = String(request.path)
+        }
+
+        func isOf(_ request: HTTPRequest) -> Bool {
+            port == request.localPort && address == request.remoteAddress
+                && method == request.method
+                && (path == request.target || path == request.path)
         }
 
         var members: [UInt8] {
@@ -115,7 +123,7 @@ final class RequestLog: Sendable {
                 state.days.append((time, state.lines.count))
             }
             state.begin(time)
-            state.turn(to: Target(request))
+            state.turn(to: request)
             Self.append(
                 response, to: request, state.beginning.text, state.middle.text, time, nanoseconds,
                 isSent, to: &state.lines)
