@@ -37,8 +37,11 @@ package final class QueueDirectory: Sendable {
 
         subscript(name: String) -> Slot? {
             get {
-                many.isEmpty
-                    ? few.first { $0.name.isExactly(name) }?.slot : many[ExactText(name)]
+                guard many.isEmpty else { return many[ExactText(name)] }
+                // What is the same to Unicode alone is longer than a queue's name.
+                return few.first {
+                    $0.name.utf8.count == name.utf8.count && $0.name == name
+                }?.slot
             }
             set {
                 guard many.isEmpty else {
