@@ -83,7 +83,15 @@ extension SQSEndpoint {
         _ exchange: SQSExchange, _ queue: Queue, _ digests: Digests,
         _ result: Result<[Outcome<SentMessage>], any Error>
     ) {
-        answer(exchange, queue) { .sent(digests.reply(try result.get()[0].get())) }
+        // Where they are: to get them by `get` would copy them.
+        switch result {
+        case .success(let outcomes):
+            switch outcomes[0] {
+            case .success(let sent): exchange.succeed(.sent(digests.reply(sent)))
+            case .failure(let error): failed(exchange, queue, error)
+            }
+        case .failure(let error): failed(exchange, queue, error)
+        }
     }
 
     func sendMessageBatch(_ exchange: SQSExchange, _ queue: Queue) throws(SQSError) {
