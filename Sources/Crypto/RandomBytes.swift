@@ -50,33 +50,4 @@ package enum RandomBytes {
         let (high, low) = stock.withLock { ($0.uint64(), $0.uint64()) }
         return (high & ~0xF000 | 0x4000, low & ~(0b11 << 62) | 0b10 << 62)
     }
-
-    /// A version 4 UUID (RFC 9562), lower case.
-    package static func uuid() -> String {
-        let (high, low) = uuidBits()
-        return uuid(high, low)
-    }
-
-    private static func uuid(_ high: UInt64, _ low: UInt64) -> String {
-        String(unsafeUninitializedCapacity: 36) { text in
-            var at = 0
-            func write(_ digits: Int, of value: UInt64, from bit: UInt64) {
-                for digit in 0..<digits {
-                    let nibble = UInt8(truncatingIfNeeded: value >> (bit - 4 * UInt64(digit))) & 15
-                    text[at] = nibble < 10 ? 48 + nibble : 87 + nibble
-                    at += 1
-                }
-                if at < 36 {
-                    text[at] = UInt8(ascii: "-")
-                    at += 1
-                }
-            }
-            write(8, of: high, from: 60)
-            write(4, of: high, from: 28)
-            write(4, of: high, from: 12)
-            write(4, of: low, from: 60)
-            write(12, of: low, from: 44)
-            return 36
-        }
-    }
 }

@@ -15,7 +15,7 @@ public struct JSONPieces {
     }
 
     /// The text that `write` makes of at most `limit` bytes.
-    static func text(upTo limit: Int, _ write: (inout JSONPieces) -> Void) -> String {
+    package static func text(upTo limit: Int, _ write: (inout JSONPieces) -> Void) -> String {
         String(unsafeUninitializedCapacity: limit) { room in
             var pieces = JSONPieces(UnsafeMutableRawBufferPointer(room))
             write(&pieces)

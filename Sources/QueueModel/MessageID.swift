@@ -51,11 +51,7 @@ package struct MessageID: Hashable, Sendable {
 
     package var text: String {
         if let other { return other.value }
-        return String(unsafeUninitializedCapacity: Self.uuidLength) { room in
-            var pieces = JSONPieces(UnsafeMutableRawBufferPointer(room))
-            pieces.appendUUID(high, low)
-            return Self.uuidLength
-        }
+        return JSONPieces.text(upTo: Self.uuidLength) { $0.appendUUID(high, low) }
     }
 
     /// Appends it as the inside of a JSON string.
