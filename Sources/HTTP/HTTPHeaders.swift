@@ -117,6 +117,8 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
     mutating func share(lines: [UInt8]) { bytes = lines }
 
     var hasLines: Bool { !bytes.isEmpty }
+    /// What its lines keep in memory, in bytes.
+    package var heldBytes: Int { bytes.capacity }
 
     /// For so many fields of usual length.
     private mutating func reserveCapacity(_ count: Int) {

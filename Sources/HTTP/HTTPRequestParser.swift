@@ -166,7 +166,7 @@ package struct HTTPRequestParser: Sendable {
     private mutating func readFields() throws(HTTPError) -> Bool {
         var outcome = Result<Bool, HTTPError>.success(false)
         buffer.withUnsafeBytes { bytes in
-            let isShared = bytes.count <= Self.sharedBytes && !head.request.headers.hasLines
+            let isShared = buffer.capacity <= Self.sharedBytes && !head.request.headers.hasLines
             let first = isShared ? 0 : start
             do throws(HTTPError) {
                 while let line = try Self.nextLine(

@@ -191,6 +191,20 @@ import Testing
         #expect(events("\(one)\(one)\(one)", size: size) == [read, read, read])
     }
 
+    @Test("what once held more is not kept with a request's fields")
+    func roomOfOthers() throws {
+        var parser = HTTPRequestParser(limits: HTTPLimits())
+        let (one, rest) = ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "POST / HTT")
+        parser.append(Array((String(repeating: one, count: 2000) + rest).utf8))
+        for _ in 0..<2000 { #expect(try parser.next() != nil) }
+        parser.append(Array("P/1.1\r\nHost: a\r\n\r\n".utf8))
+        guard case .request(let request)? = try parser.next() else {
+            Issue.record("no request")
+            return
+        }
+        #expect(request.headers.heldBytes <= 4096)
+    }
+
     /// Values are looked at eight bytes at a time.
     @Test("a control character in a value, wherever it stands", arguments: 0..<20)
     func control(place: Int) {
