@@ -173,12 +173,12 @@ final class HTTPConnection: Sendable {
 
     /// A second answer goes nowhere.
     func respond(_ response: HTTPResponse, to responder: HTTPResponder) {
-        let isSent = state.with { state -> Bool? in
+        let outcome = state.with { state -> (isSent: Bool, hasNext: Bool)? in
             guard let current = state.current, current.number == responder.number else {
                 return nil
             }
             state.current = nil
-            guard !state.isClosed else { return false }
+            guard !state.isClosed else { return (false, false) }
             state.onDisconnect = nil
             state.isClosing =
                 !current.isKeptAlive || state.finishingSince != nil
@@ -189,13 +189,19 @@ final class HTTPConnection: Sendable {
             } else {
                 write(HTTPResponse(500), to: current, &state)
             }
-            return true
+            return (true, state.parser.bufferedBytes > 0)
         }
-        guard let isSent else { return }
+        guard let (isSent, hasNext) = outcome else { return }
+        // What comes next may be answered at once: that is told of later.
+        if hasNext { tell(of: response, to: responder, isSent) }
         if isSent { run() }
+        if !hasNext { tell(of: response, to: responder, isSent) }
+    }
+
+    private func tell(of response: HTTPResponse, to responder: HTTPResponder, _ isSent: Bool) {
         guard let observe = service.observer else { return }
         // Most connections are idle since the answer was out.
-        let end = state.with { $0.idleSince } ?? SystemClock.monotonicNanoseconds()
+        let end = idleSince ?? SystemClock.monotonicNanoseconds()
         observe(response, responder.request, end - responder.begin, isSent)
     }
 

@@ -9,8 +9,9 @@ package final class HTTPServer: Sendable {
     /// What a request that no handler sees is answered with. Of the request there is what was
     /// understood of it, without its body; perhaps no method, and no target.
     package typealias Refusal = @Sendable (HTTPError, HTTPRequest) -> HTTPResponse
-    /// Hears of each answer on its client's loop, as soon as it is under way, or cannot be sent
-    /// because the client is gone; of its request without the body, and how long it took.
+    /// Hears of each answer to a request that came to the handler, on its client's loop, as soon as
+    /// it is under way, or cannot be sent because the client is gone; of its request without the
+    /// body, and how long it took.
     package typealias Observer =
         @Sendable (HTTPResponse, HTTPRequest, _ nanoseconds: UInt64, _ isSent: Bool) -> Void
 

@@ -67,6 +67,41 @@ import Testing
         #expect(all == ["/held 201 false", "/ 200 true"])
     }
 
+    @Test("a request that was answered before the next ones is told of before them")
+    func observedInOrder() throws {
+        struct Seen {
+            let target: String
+            let took: UInt64
+            let at = SystemClock.monotonicNanoseconds()
+        }
+        let seen = ThreadCondition<[Seen]>([])
+        let observer: HTTPServer.Observer = { _, request, nanoseconds, _ in
+            seen.withLock { $0.append(Seen(target: request.target, took: nanoseconds)) }
+            seen.signal()
+        }
+        let held = ThreadCondition<HTTPResponder?>(nil)
+        defer { held.withLock { $0 = nil } }
+        let server = try TestServer(observer: observer) { request, responder in
+            if request.target == "/first" {
+                held.withLock { $0 = responder }
+                held.signal()
+            } else {
+                SystemClock.pause(microseconds: 20_000)
+                responder.respond(HTTPResponse(200))
+            }
+        }
+        defer { server.end() }
+        let client = try RawClient(port: server.port)
+        client.send(
+            "GET /first HTTP/1.1\r\nHost: a\r\n\r\nGET /second HTTP/1.1\r\nHost: a\r\n\r\n")
+        let first = try #require(held.wait(upTo: .seconds(10)) { $0 })
+        first.respond(HTTPResponse(200))
+        let all = try #require(seen.wait(upTo: .seconds(10)) { $0.count > 1 ? $0 : nil })
+        #expect(all.map(\.target) == ["/first", "/second"])
+        #expect(all[1].took >= 20_000_000)
+        #expect(all[0].at + all[1].took <= all[1].at)
+    }
+
     @Test("a client that always has something left to read is held for no more than that")
     func pipeline() throws {
         let most = ThreadCondition(0)
