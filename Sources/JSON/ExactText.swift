@@ -20,7 +20,10 @@ package struct ExactText: Hashable, Comparable, Sendable, ExpressibleByStringLit
 extension String {
     /// Whether both have the same bytes.
     package func isExactly(_ other: String) -> Bool {
-        utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
+        var (one, other) = (self, other)
+        return one.withUTF8 { one in
+            other.withUTF8 { one.count == $0.count && one.elementsEqual($0) }
+        }
     }
 
     /// Whether its bytes begin with those of the prefix, also within a character.

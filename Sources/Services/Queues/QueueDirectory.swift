@@ -38,10 +38,7 @@ package final class QueueDirectory: Sendable {
         subscript(name: String) -> Slot? {
             get {
                 guard many.isEmpty else { return many[ExactText(name)] }
-                // What is the same to Unicode alone is longer than a queue's name.
-                return few.first {
-                    $0.name.utf8.count == name.utf8.count && $0.name == name
-                }?.slot
+                return few.first { $0.name.isExactly(name) }?.slot
             }
             set {
                 guard many.isEmpty else {

@@ -1,3 +1,4 @@
+import JSON
 import QueueModel
 import Synchronization
 
@@ -50,10 +51,7 @@ extension QueueAddress {
 extension SQSEndpoint {
     /// The name of the queue that a URL means.
     func queueName(url text: String) throws(SQSError) -> String {
-        // What is the same to Unicode alone is longer than a queue's URL.
-        if let last = lastURL.withLock({ $0 }), last.url.utf8.count == text.utf8.count,
-            last.url == text
-        {
+        if let last = lastURL.withLock({ $0 }), last.url.isExactly(text) {
             return last.name
         }
         let name = try name(inURL: text)
