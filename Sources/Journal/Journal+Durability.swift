@@ -36,7 +36,8 @@ struct Commit {
     var isSyncing = false
     /// Whether the last sync was.
     var isDiskQuick = false
-    /// How many claims there were at most when the last syncs ended; sinks by one with each.
+    /// How many claims there were at most when the last syncs ended; sinks by one with each, from
+    /// `crowdLimit` at most.
     var crowd = 0
     var claims: [Claim] = []
     /// The highest that was ever waited for.
@@ -106,8 +107,8 @@ extension Journal {
     /// Leads: an event loop that would only wait for the sync does it itself, if the disk is quick
     /// and few wait. No thread is woken then, and none has to wake the loop.
     private func syncSoon() {
-        let isBrief = commit.withLock { $0.isDiskQuick && $0.crowd <= Self.fewClaims }
-        guard let loop = currentLoop(), isBrief else { return execute { self.syncForOthers() } }
+        let isForLoop = commit.withLock { $0.isDiskQuick && $0.crowd <= Self.fewClaims }
+        guard isForLoop, let loop = currentLoop() else { return execute { self.syncForOthers() } }
         loop.whenIdle { isIdle in
             if isIdle, self.syncOnLoop() {
                 self.tellSettled()
@@ -159,7 +160,7 @@ extension Journal {
         switch next {
         case .thread(let waiter, _): waiter.wake(.lead)
         case .work(let work):
-            // Its loop has just been woken, and first does what that sync allows.
+            // Its loop is woken for what that sync allows, and does that first.
             if currentLoop() == nil, let loop = work.loop, loop.execute({ self.syncSoon() }) {
                 return
             }
@@ -261,7 +262,7 @@ extension Journal {
 
     private func takeClaims(where isSettled: (Claim) -> Bool) -> [Claim] {
         commit.withLock { commit in
-            commit.crowd = max(commit.claims.count, commit.crowd - 1)
+            commit.crowd = max(min(commit.claims.count, Self.crowdLimit), commit.crowd - 1)
             var taken: [Claim] = []
             swap(&taken, &commit.claims)
             let rest = taken.filter { !isSettled($0) }
@@ -299,6 +300,8 @@ extension Journal {
 
     /// Where more wait, a loop has others to go on with while a worker syncs.
     private static var fewClaims: Int { 32 }
+    /// So many are forgotten after as many syncs for few as there were few claims.
+    private static var crowdLimit: Int { 2 * fewClaims }
 
     private func noteSync(since start: UInt64) {
         let took = nanoseconds() - start
