@@ -90,11 +90,14 @@ final class HTTPConnection: Sendable {
         }
     }
 
-    /// Closes after the request that is being answered, or that comes whole within
-    /// `HTTPServer.lastCall`.
+    /// Closes after the request that is being answered, that has come already, or that comes whole
+    /// within `HTTPServer.lastCall`.
     func finish() {
-        state.with { state in
+        run { state in
             state.finishingSince = SystemClock.monotonicNanoseconds()
+            if state.watched.contains(.read) { read(&state) }
+        }
+        state.with { state in
             guard state.current == nil, !state.isClosed else { return }
             guard !state.parser.isInsideRequest else { return setDeadline(&state) }
             // The last answer may still be on its way.

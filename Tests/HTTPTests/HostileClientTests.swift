@@ -193,6 +193,32 @@ import Testing
         #expect(isFinished.wait(upTo: .seconds(10)) { $0 ? true : nil } == true)
     }
 
+    @Test("a request that has come, but is not read yet when the end begins, gets its answer")
+    func unread() throws {
+        let isHeld = ThreadCondition(false)
+        let mayGoOn = ThreadCondition(false)
+        let server = try TestServer { request, responder in
+            if request.target == "/hold" {  // the whole loop
+                isHeld.withLock { $0 = true }
+                isHeld.signal()
+                _ = mayGoOn.wait(upTo: .seconds(10)) { $0 ? true : nil }
+            }
+            Self.echo(request, responder)
+        }
+        defer { server.end() }
+        let client = try client(of: server, begun: "")
+        let other = try RawClient(port: server.port)
+        other.send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n")
+        try #require(isHeld.wait(upTo: .seconds(10)) { $0 ? true : nil } == true)
+        client.send("GET /b HTTP/1.1\r\nHost: a\r\n\r\n")
+        let isFinished = server.beginToFinish()
+        mayGoOn.withLock { $0 = true }
+        mayGoOn.signal()
+        #expect(client.read(until: "\r\n\r\n/b").contains("Connection: close\r\n"))
+        #expect(client.isEnded())
+        #expect(isFinished.wait(upTo: .seconds(10)) { $0 ? true : nil } == true)
+    }
+
     @Test("who sends much and does not end keeps nobody out who sends little")
     func greedy() throws {
         var limits = HTTPLimits()
